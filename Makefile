@@ -1,0 +1,53 @@
+# The README's two commands are `run` and `test`; everything else is here for those who change the code.
+.PHONY: run test check format serve bench setup lock translations clean
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+
+run: setup            ## the product: app and emulated portal, addresses printed last
+	@$(PYTHON) -m cli.demo
+
+test: setup           ## everything that can run on this machine; CI=true allows no skips
+	$(PYTHON) -m pytest
+
+check: setup          ## what CI runs before the tests: format, lint, types; then the tests
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy .
+	$(PYTHON) -m pytest
+
+format: setup
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+serve: setup          ## the app alone, in production form, configured by the environment
+	$(VENV)/bin/flask db-upgrade
+	$(VENV)/bin/gunicorn --config gunicorn.conf.py 'app:create_app()'
+
+bench: setup          ## speed and memory beside limits and peers; for example ARGS="--rows 50000 --no-peers"
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	$(PYTHON) -m bench $(ARGS)
+
+setup: $(VENV)/.complete
+
+$(VENV)/.complete: requirements.txt requirements-dev.txt translations/ru/LC_MESSAGES/messages.po
+	test -x $(PYTHON) || python3 -m venv $(VENV)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(VENV)/bin/pybabel --quiet compile --directory translations
+	touch $@
+
+COMPILE := $(VENV)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
+
+lock: setup           ## pin what requirements.in and requirements-dev.in ask for
+	$(COMPILE) --output-file requirements.txt requirements.in
+	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
+	$(COMPILE) --output-file requirements-bench.txt requirements-bench.in
+
+translations: setup   ## collect the sentences of code and templates into the catalogues
+	$(VENV)/bin/pybabel extract --mapping babel.cfg --keyword _l --keyword N_ --no-location --sort-output --no-wrap --omit-header --output translations/messages.pot .
+	$(VENV)/bin/pybabel update --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --input-file translations/messages.pot --output-dir translations
+	$(VENV)/bin/pybabel compile --directory translations
+
+clean:
+	rm -rf $(VENV) instance .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,98 @@
+"""The `list` methods: checks of `select`, `filter`, `order` and `page`, then selection in that spirit.
+
+Pages have 50 items and start at 1; there is no total and no next page, `start` means nothing, and a `page` that makes
+no sense is page 1 (facts/biconnector 1.5).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from emulator.rest.filters import Group, read_filter
+from emulator.rest.replies import ModuleError, SystemFault
+from emulator.rest.schemas import Schema
+from emulator.rest.values import as_integer, members
+
+PAGE = 50
+
+
+def select_items(
+    items: Iterable[Mapping[str, Any]], params: Mapping[str, Any], schema: Schema, *, newer: bool
+) -> list[dict[str, Any]]:
+    """The page of `items` that `params` asks for, with the asked-for keys and ids as strings.
+
+    `items` are whole objects by API name and may carry keys beyond the schema, which appear unless `select` leaves
+    them out. Raises the first VALIDATION error, or ERROR_ARGUMENT in the root for a direction other than ASC and
+    DESC (facts/biconnector 1.4).
+    """
+    select = _select(params, schema, newer=newer)
+    condition = _filter(params, schema, newer=newer)
+    order = _order(params, schema, newer=newer)
+    found = [item for item in items if condition.holds(item)]
+    for title, descending in reversed(order):
+        found.sort(key=lambda item: _rank(item.get(title)), reverse=descending)
+    offset = (max(as_integer(params.get("page")), 1) - 1) * PAGE
+    return [_present(item, select, schema) for item in found[offset : offset + PAGE]]
+
+
+def _array(params: Mapping[str, Any], name: str, code: str) -> list[Any] | dict[str, Any]:
+    given = params.get(name)
+    if given is None:
+        return []
+    if not isinstance(given, (list, dict)):
+        raise ModuleError(code, f'Parameter "{name}" must be array.')
+    return given
+
+
+def _select(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> list[str] | None:
+    """Names to answer; None for all. `fields` of datasets may be named and is left out."""
+    names = members(_array(params, "select", "VALIDATION_SELECT_TYPE"))
+    for name in names:
+        if name != "*" and name not in schema.titles(newer=newer):
+            text = f'Field "{name}" is not allowed in the "select".'
+            raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_SELECT", text)
+    return None if not names or "*" in names else [str(name) for name in names]
+
+
+def _filter(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> Group:
+    given = _array(params, "filter", "VALIDATION_FILTER_TYPE")
+    ignored = frozenset(field.title for field in schema.fields if field.ignored)
+    return read_filter(given, schema.titles(newer=newer), ignored)
+
+
+def _order(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> list[tuple[str, bool]]:
+    given = _array(params, "order", "VALIDATION_ORDER_TYPE")
+    entries = list(given.items()) if isinstance(given, dict) else [(str(at), v) for at, v in enumerate(given)]
+    known = {field.title: field for field in schema.known(newer=newer)}
+    for title, _ in entries:
+        if title not in known:
+            text = f'Field "{title}" is not allowed in the "order".'
+            raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_ORDER", text)
+    sorting = []
+    for title, direction in entries:
+        if known[title].ignored:
+            continue
+        if str(direction).upper() not in ("ASC", "DESC"):
+            raise SystemFault("ERROR_ARGUMENT", f'Invalid order "{str(direction).upper()}"', 400)
+        sorting.append((title, str(direction).upper() == "DESC"))
+    return sorting
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """A sort key: nothing first, then numbers, then texts without regard to case."""
+    if value is None:
+        return 0, 0
+    if isinstance(value, (int, float)):
+        return 1, value
+    return 2, (value if isinstance(value, str) else json.dumps(value)).casefold()
+
+
+def _present(item: Mapping[str, Any], select: list[str] | None, schema: Schema) -> dict[str, Any]:
+    keys = {field.title for field in schema.fields if field.key}
+    return {
+        title: str(value) if title in keys else value
+        for title, value in item.items()
+        if select is None or title in select
+    }

@@ -1,0 +1,1 @@
+"""Tests mirror the tree; `suite/` holds the behaviour that every driver shows."""

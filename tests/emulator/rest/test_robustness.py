@@ -1,0 +1,99 @@
+"""Whatever is sent, the answer is one that a portal could give; whatever happens at once, nothing is lost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from emulator.rest.methods import METHODS
+from tests.emulator.portals import CONNECTOR, DATASET, EmulatedPortal
+
+NAMES = [
+    "id",
+    "title",
+    "name",
+    "fields",
+    "settings",
+    "code",
+    "type",
+    "externalCode",
+    "visible",
+    "logic",
+    "0",
+    "@id",
+    "%title",
+]
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(
+        [10**400, -(10**400), "1e999", "9" * 5000, "", "0", "OR", "int", "STRING", "ASC", "$result[a][b]"]
+    )
+    | st.text(max_size=20)
+)
+JSON = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=8), inner, max_size=5)
+    ),
+    max_leaves=15,
+)
+PARAMETERS = st.sampled_from(
+    [
+        "fields",
+        "id",
+        "select",
+        "filter",
+        "order",
+        "page",
+        "add",
+        "update",
+        "delete",
+        "cmd",
+        "halt",
+        "event",
+        "handler",
+        "name",
+    ]
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    method=st.sampled_from([*METHODS, "batch"]),
+    params=st.dictionaries(PARAMETERS, JSON, max_size=5),
+    nearly=st.sampled_from([{}, CONNECTOR, {**DATASET, "sourceId": 1}]),
+)
+def test_no_input_breaks_a_method(method: str, params: dict[str, Any], nearly: dict[str, Any]) -> None:
+    emulated = EmulatedPortal()
+    emulated.add_dataset(emulated.add_source(emulated.add_connector()), name="existing")
+    if isinstance(params.get("fields"), dict):
+        params = {**params, "fields": {**nearly, **params["fields"]}}
+    emulated.portal.connector(1).url_check = "http://127.0.0.1:1/"
+    answer = emulated.post(method, user="admin", **params)
+    assert answer.is_json
+    body = answer.get_json()
+    if answer.status_code != 200:
+        assert {"error", "error_description"} <= set(body)
+    assert answer.status_code in (200, 400, 403) or method == "biconnector.dataset.delete"
+
+
+def test_ids_are_unique_under_load(emulated: EmulatedPortal) -> None:
+    token = emulated.token()
+
+    def add(number: int) -> int:
+        client = emulated.app.test_client(use_cookies=False)
+        fields = {**CONNECTOR, "title": f"Connector {number}"}
+        answer = client.post("/rest/biconnector.connector.add", json={"auth": token, "fields": fields})
+        added: int = answer.get_json()["result"]["id"]
+        return added
+
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        ids = list(pool.map(add, range(200)))
+    assert sorted(ids) == list(range(1, 201))
+    assert len(emulated.portal.connectors()) == 200

@@ -1,0 +1,435 @@
+"""The four endpoints, called as portals call them (facts/biconnector 5)."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from emulator.config import EmulatorConfig
+from emulator.endpoints import BadAnswer, DescribedColumn, NoConnection, Rows, TableItem
+from emulator.queries import Condition, DataQuery, DateRange, UnknownColumn
+from emulator.records import Column, Connector, ConnectorSetting, Dataset, Source, SourceSetting
+from tests.emulator.portals import EmulatedPortal
+
+Form = list[tuple[str, str]]
+
+
+@dataclass
+class Peer:
+    """A real local server: answers every POST with what is in `body`, and keeps the forms that came."""
+
+    url: str = ""
+    status: int = 200
+    body: bytes = b"[]"
+    slow: Callable[[], object] | None = None
+    forms: list[Form] = field(default_factory=list)
+    content_types: list[str] = field(default_factory=list)
+
+    def answer(self, value: Any) -> None:
+        """Answer this JSON from now on."""
+        self.body = json.dumps(value).encode()
+
+
+@pytest.fixture
+def peer() -> Iterator[Peer]:
+    """A peer on a free port."""
+    peer = Peer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            peer.forms.append(parse_qsl(body, keep_blank_values=True))
+            peer.content_types.append(self.headers["Content-Type"])
+            self.send_response(peer.status)
+            self.send_header("Content-Length", str(len(peer.body)))
+            self.end_headers()
+            half = len(peer.body) // 2
+            try:
+                self.wfile.write(peer.body[:half])
+                self.wfile.flush()
+                if peer.slow is not None:
+                    peer.slow()
+                self.wfile.write(peer.body[half:])
+            except OSError:
+                self.close_connection = True
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    worker = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    worker.start()
+    peer.url = f"http://127.0.0.1:{server.server_port}"
+    yield peer
+    server.shutdown()
+    server.server_close()
+    worker.join()
+
+
+@dataclass
+class Chain:
+    """A portal with a connector, a source and a dataset whose endpoints are the peer's."""
+
+    emulated: EmulatedPortal
+    connector: Connector
+    source: Source
+    dataset: Dataset
+
+
+@pytest.fixture
+def chain(peer: Peer) -> Chain:
+    """The chain, with short limits of time."""
+    return make_chain(peer, EmulatorConfig(endpoint_answer_seconds=5, endpoint_transfer_seconds=5))
+
+
+def make_chain(peer: Peer, config: EmulatorConfig) -> Chain:
+    """Connector, source and dataset, put into the portal without asking anybody."""
+    emulated = EmulatedPortal(config=config)
+    state = emulated.portal.state
+    settings = [ConnectorSetting("login", "Login", "STRING"), ConnectorSetting("ключ[1]", "Key", "STRING")]
+    state.connectors[1] = Connector(
+        id=1,
+        client_id=config.client_id,
+        title="Peer",
+        logo="",
+        url_check=f"{peer.url}/check",
+        url_data=f"{peer.url}/data",
+        url_table_list=f"{peer.url}/tables",
+        url_table_description=f"{peer.url}/description",
+        settings=settings,
+        date_create="",
+    )
+    values = [
+        SourceSetting(1, "login", "Login", "STRING", "us&er=1"),
+        SourceSetting(2, "ключ[1]", "Key", "STRING", "ü%"),
+    ]
+    state.sources[1] = Source(1, 1, "Source", values, "", 2)
+    columns = [
+        Column(1, "int", "ORDER_ID", "order_id"),
+        Column(2, "date", "DAY", "day"),
+        Column(3, "datetime", "MOMENT", "moment"),
+        Column(4, "string", "STATUS", "status"),
+        Column(5, "string", "HIDDEN", "hidden", visible=False),
+    ]
+    state.datasets[1] = Dataset(1, 1, "orders", "Orders", "public.orders", columns, "", 2)
+    return Chain(emulated, state.connectors[1], state.sources[1], state.datasets[1])
+
+
+CONNECTION = [("connection[login]", "us&er=1"), ("connection[ключ[1]]", "ü%")]
+
+
+def test_check_is_a_bracketed_form(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.1"""
+    chain.emulated.emulator.endpoints.check(chain.connector, {"login": "us&er=1", "ключ[1]": "ü%"})
+    assert peer.forms == [CONNECTION]
+    assert peer.content_types == ["application/x-www-form-urlencoded"]
+
+
+@pytest.mark.parametrize("body", [b"x", b'{"status": "ERROR"}', b"<html>", b"0"])
+def test_any_body_of_a_200_is_a_success(chain: Chain, peer: Peer, body: bytes) -> None:
+    """facts/biconnector 5.2"""
+    peer.body = body
+    chain.emulated.emulator.endpoints.check(chain.connector, {})
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(200, b""), (201, b"ok"), (204, b""), (302, b"x"), (403, b"x"), (500, b"x")]
+)
+def test_everything_else_is_no_connection(chain: Chain, peer: Peer, status: int, body: bytes) -> None:
+    """facts/biconnector 5.2"""
+    peer.status, peer.body = status, body
+    with pytest.raises(NoConnection):
+        chain.emulated.emulator.endpoints.check(chain.connector, {})
+    assert chain.emulated.portal.journal.endpoint_calls[-1].status == status
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/", "http://", "no address", "ftp://127.0.0.1/"])
+def test_nobody_there_is_no_connection(chain: Chain, url: str) -> None:
+    chain.connector.url_check = url
+    with pytest.raises(NoConnection, match="could not be reached"):
+        chain.emulated.emulator.endpoints.check(chain.connector, {})
+
+
+def test_an_endpoint_has_limited_time_to_answer(peer: Peer) -> None:
+    """facts/biconnector 5.3: 250 seconds, here a tenth of one."""
+    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=0.1, endpoint_transfer_seconds=5))
+    release = threading.Event()
+    peer.slow = lambda: release.wait(10)
+    peer.body = b"[]"
+    with pytest.raises(NoConnection, match=r"in time|could not be reached"):
+        chain.emulated.emulator.endpoints.check(chain.connector, {})
+    release.set()
+
+
+def test_the_body_has_a_limit_of_its_own(peer: Peer) -> None:
+    """facts/biconnector 5.3: 60 seconds for the transfer, here none at all."""
+    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=5, endpoint_transfer_seconds=0))
+    peer.body = b"[" + b" " * 200_000 + b"]"
+    with pytest.raises(NoConnection, match="transfer"):
+        chain.emulated.emulator.endpoints.tables(chain.source)
+
+
+def test_defaults_are_the_documented_limits() -> None:
+    """facts/biconnector 5.3"""
+    assert EmulatorConfig().endpoint_answer_seconds == 250
+    assert EmulatorConfig().endpoint_transfer_seconds == 60
+
+
+@pytest.mark.parametrize(
+    ("search", "sent"), [(None, []), ("", [("searchString", "")]), ("sa les", [("searchString", "sa les")])]
+)
+def test_the_search_string_may_be_missing_or_empty(chain: Chain, peer: Peer, search: str | None, sent: Form) -> None:
+    """facts/biconnector 5.5"""
+    assert chain.emulated.emulator.endpoints.tables(chain.source, search) == []
+    assert peer.forms[-1] == [*sent, *CONNECTION]
+
+
+def test_an_optional_id_becomes_the_external_code(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.5"""
+    peer.answer([{"code": "a", "title": "A"}, {"code": "b", "title": "B", "id": 7, "more": True}])
+    tables = chain.emulated.emulator.endpoints.tables(chain.source)
+    assert tables == [TableItem("a", "A", "a"), TableItem("b", "B", "7")]
+
+
+BAD_LISTS: list[Any] = [
+    {"code": "a", "title": "A"},
+    "text",
+    [["a", "A"]],
+    ["a"],
+    [{"code": "a"}],
+    [{"code": "", "title": "A"}],
+    [{"code": "0", "title": "A"}],
+    [{"code": "a", "title": "A"}, {"code": "b", "title": None}],
+]
+
+
+@pytest.mark.parametrize("answer", BAD_LISTS)
+def test_one_bad_item_spoils_the_list(chain: Chain, peer: Peer, answer: Any) -> None:
+    """facts/biconnector 5.5; "0" counts as empty (facts/field 0 item 9)."""
+    peer.answer(answer)
+    with pytest.raises(BadAnswer):
+        chain.emulated.emulator.endpoints.tables(chain.source)
+    assert chain.emulated.portal.journal.endpoint_calls[-1].failure
+
+
+def test_a_description_is_asked_for_by_table(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.6, 4.7: any case of the type, unknown ones are strings."""
+    peer.answer(
+        [
+            {"code": "a", "name": "A", "type": "DateTime"},
+            {"code": "b", "name": "B", "type": "uuid"},
+            {"code": "c", "name": "C", "type": "money"},
+        ]
+    )
+    columns = chain.emulated.emulator.endpoints.description(chain.source, "public.orders")
+    assert peer.forms[-1] == [("table", "public.orders"), *CONNECTION]
+    assert columns == [
+        DescribedColumn("a", "A", "datetime"),
+        DescribedColumn("b", "B", "string"),
+        DescribedColumn("c", "C", "money"),
+    ]
+    chain.emulated.control("generation", generation="older")
+    assert chain.emulated.emulator.endpoints.description(chain.source, "x")[2].type == "string"
+
+
+BAD_DESCRIPTIONS: list[Any] = [
+    [],
+    {"a": 1},
+    [{"code": "a", "name": "A"}],
+    [{"code": "a", "name": "", "type": "int"}],
+    [{"code": "0", "name": "A", "type": "int"}],
+    [{"code": "a", "name": "A", "type": "int"}, "b"],
+]
+
+
+@pytest.mark.parametrize("answer", BAD_DESCRIPTIONS)
+def test_bad_descriptions_are_refused(chain: Chain, peer: Peer, answer: Any) -> None:
+    """facts/biconnector 5.6"""
+    peer.answer(answer)
+    with pytest.raises(BadAnswer):
+        chain.emulated.emulator.endpoints.description(chain.source, "t")
+
+
+def test_a_preview_sends_a_limit_only_and_is_kept_for_an_hour(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.8"""
+    peer.answer([["order_id"], *[[number] for number in range(30)]])
+    endpoints = chain.emulated.emulator.endpoints
+    preview = endpoints.preview(chain.source, "public.orders")
+    assert (preview.header, len(preview.rows)) == (["order_id"], 20)
+    assert peer.forms == [[("limit", "20"), *CONNECTION, ("table", "public.orders")]]
+    peer.answer([["order_id"], [99]])
+    chain.emulated.clock.forward(3599)
+    assert endpoints.preview(chain.source, "public.orders") == preview
+    chain.emulated.clock.forward(1)
+    assert endpoints.preview(chain.source, "public.orders").rows == [[99]]
+    assert len(peer.forms) == 2
+
+
+def test_a_failed_preview_is_not_kept(chain: Chain, peer: Peer) -> None:
+    endpoints = chain.emulated.emulator.endpoints
+    peer.status = 500
+    with pytest.raises(NoConnection):
+        endpoints.preview(chain.source, "t")
+    peer.status = 200
+    peer.answer([["a"]])
+    assert endpoints.preview(chain.source, "t") == Rows(["a"], [])
+
+
+@pytest.mark.parametrize(("generation", "sent"), [("newer", ["order_id", "status"]), ("older", ["ORDER_ID", "STATUS"])])
+def test_the_generation_decides_which_names_are_selected(
+    chain: Chain, peer: Peer, generation: str, sent: list[str]
+) -> None:
+    """facts/biconnector 5.7a: filter keys are column names on both."""
+    chain.emulated.control("generation", generation=generation)
+    peer.answer([sent, [1, "new"]])
+    query = DataQuery(select=["ORDER_ID", "STATUS"], groups=[[Condition("STATUS", "EQUALS", ["new"])]], limit=5)
+    rows = chain.emulated.emulator.endpoints.data(chain.dataset, query)
+    assert rows == Rows(["ORDER_ID", "STATUS"], [[1, "new"]])
+    assert rows.records() == [{"ORDER_ID": 1, "STATUS": "new"}]
+    assert peer.forms[-1] == [
+        ("select[0]", sent[0]),
+        ("select[1]", sent[1]),
+        ("filter[0][LOGIC]", "OR"),
+        ("filter[0][0][=STATUS][0]", "new"),
+        ("limit", "5"),
+        *CONNECTION,
+        ("table", "public.orders"),
+    ]
+
+
+def test_mapfields_comes_along_where_the_connector_supports_it(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.7a"""
+    chain.connector.support_mapping = True
+    peer.answer([["status"], ["new"]])
+    chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["STATUS"]))
+    assert [pair for pair in peer.forms[-1] if "mapFields" in pair[0]] == [("mapFields[status]", "STATUS")]
+
+
+def test_without_selection_the_whole_table_is_wanted(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.7: no `select`, no `filter`, no `limit`; hidden columns are left out afterwards."""
+    peer.answer([["hidden", "status", "moment", "day", "order_id"], [0, "new", None, "2025-01-02", 5]])
+    rows = chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery())
+    assert rows == Rows(["ORDER_ID", "DAY", "MOMENT", "STATUS"], [[5, "2025-01-02", None, "new"]])
+    assert peer.forms[-1] == [*CONNECTION, ("table", "public.orders")]
+
+
+BAD_ROWS: list[bytes] = [
+    b"[]",
+    b"{}",
+    b"nothing",
+    b'[["order_id"],',
+    b'[{"order_id": 1}]',
+    b'[["order_id"], [1, 2]]',
+    b'[["order_id"], []]',
+    b'[["order_id"], {"order_id": 1}]',
+    b'[["order_id"], [NaN]]',
+    b'[["order_id"], [-Infinity]]',
+    b'[["other"], [1]]',
+    b'[["order_id"], [1]]\xff',
+]
+
+
+@pytest.mark.parametrize("body", BAD_ROWS)
+def test_bad_rows_are_refused(chain: Chain, peer: Peer, body: bytes) -> None:
+    """facts/biconnector 5.7, 5.12: header first, every row as long as the header, JSON without NaN."""
+    peer.body = body
+    with pytest.raises(BadAnswer):
+        chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["ORDER_ID"]))
+
+
+def test_an_inactive_source_is_not_asked(chain: Chain, peer: Peer) -> None:
+    chain.source.active = False
+    with pytest.raises(NoConnection, match="not active"):
+        chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery())
+    assert peer.forms == []
+
+
+def test_a_query_may_only_name_columns_of_the_dataset(chain: Chain) -> None:
+    for query in (
+        DataQuery(select=["order_id"]),
+        DataQuery(date_range=DateRange("NOTHING", date(2025, 1, 1))),
+        DataQuery(groups=[[Condition("NOTHING", "IS_NULL")]]),
+    ):
+        with pytest.raises(UnknownColumn):
+            chain.emulated.emulator.endpoints.data(chain.dataset, query)
+
+
+SITE_FORMATS = [
+    ("ru", "01.02.2025", "31.12.2025 23:59:59"),
+    ("en", "02/01/2025", "12/31/2025 11:59:59 pm"),
+    ("br", "01/02/2025", "31/12/2025 23:59:59"),
+    ("ja", "2025-02-01", "2025-12-31 23:59:59"),
+]
+
+
+@pytest.mark.parametrize(("language", "first", "last"), SITE_FORMATS)
+def test_a_date_range_is_written_in_the_sites_format(
+    chain: Chain, peer: Peer, language: str, first: str, last: str
+) -> None:
+    """facts/biconnector 5.10: at the top level, the upper bound with the last second of its day."""
+    chain.emulated.control("language", language=language)
+    peer.answer([["day"]])
+    query = DataQuery(select=["DAY"], date_range=DateRange("DAY", date(2025, 2, 1), date(2025, 12, 31)))
+    chain.emulated.emulator.endpoints.data(chain.dataset, query)
+    assert peer.forms[-1][1:3] == [("filter[>=DAY]", first), ("filter[<=DAY]", last)]
+
+
+CONDITIONS: list[tuple[Condition, Form]] = [
+    (Condition("STATUS", "EQUALS", ["new"]), [("=STATUS][0", "new")]),
+    (Condition("STATUS", "IN_LIST", ["new", "won"]), [("=STATUS][0", "new"), ("=STATUS][1", "won")]),
+    (Condition("STATUS", "CONTAINS", ["e%"]), [("%STATUS][0", "e%")]),
+    (Condition("ORDER_ID", "BETWEEN", ["1", "5"]), [("><ORDER_ID][0", "1"), ("><ORDER_ID][1", "5")]),
+    (Condition("ORDER_ID", "NUMERIC_GREATER_THAN", ["5"]), [(">ORDER_ID][0", "5")]),
+    (Condition("ORDER_ID", "NUMERIC_GREATER_THAN_OR_EQUAL", ["5"]), [(">=ORDER_ID][0", "5")]),
+    (Condition("ORDER_ID", "NUMERIC_LESS_THAN", ["5"]), [("<ORDER_ID][0", "5")]),
+    (Condition("ORDER_ID", "NUMERIC_LESS_THAN_OR_EQUAL", ["5"], exclude=True), [("!<=ORDER_ID][0", "5")]),
+    (Condition("STATUS", "IS_NULL"), [("=STATUS", "0")]),
+    (Condition("STATUS", "IS_NULL", exclude=True), [("!=STATUS", "0")]),
+    (Condition("STATUS", "EQUALS", ["new"], exclude=True), [("!=STATUS][0", "new")]),
+    (Condition("DAY", "EQUALS", ["2025-12-31"]), [("=DAY][0", "12/31/2025")]),
+    (Condition("MOMENT", "EQUALS", ["2025-12-31 09:05:00"]), [("=MOMENT][0", "12/31/2025 09:05:00 am")]),
+]
+
+
+@pytest.mark.parametrize(("condition", "sent"), CONDITIONS)
+def test_conditions_of_a_chart(chain: Chain, peer: Peer, condition: Condition, sent: Form) -> None:
+    """facts/biconnector 5.11: lists even for one value, a scalar false for IS NULL."""
+    peer.answer([["status"]])
+    chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["STATUS"], groups=[[condition]]))
+    assert peer.forms[-1][1] == ("filter[0][LOGIC]", "OR")
+    got = [pair for pair in peer.forms[-1] if pair[0].startswith("filter[0][0]")]
+    assert got == [(f"filter[0][0][{name}]", value) for name, value in sent]
+
+
+def test_groups_are_numbered_and_empty_ones_disappear(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.11"""
+    peer.answer([["status"]])
+    groups = [
+        [Condition("STATUS", "IS_NULL")],
+        [],
+        [Condition("ORDER_ID", "EQUALS", ["1"]), Condition("DAY", "IS_NULL")],
+    ]
+    chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["STATUS"], groups=groups))
+    assert [name for name, _ in peer.forms[-1] if name.startswith("filter")] == [
+        "filter[0][LOGIC]",
+        "filter[0][0][=STATUS]",
+        "filter[1][LOGIC]",
+        "filter[1][0][=ORDER_ID][0]",
+        "filter[1][1][=DAY]",
+    ]
+
+
+def test_the_journal_masks_credentials(chain: Chain, peer: Peer) -> None:
+    peer.answer([])
+    chain.emulated.emulator.endpoints.tables(chain.source, "x")
+    call = chain.emulated.portal.journal.endpoint_calls[-1]
+    assert dict(call.form) == {"searchString": "x", "connection[login]": "***", "connection[ключ[1]]": "***"}
+    assert (call.endpoint, call.source_id, call.size, call.failure) == ("urlTableList", 1, 2, "")
