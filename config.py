@@ -1,0 +1,158 @@
+"""Settings: the one table of name, default and meaning.
+
+The environment is read once, by `Settings.from_environment()`, and nowhere else. A value that is missing or cannot
+be understood stops the start with a sentence that says what to do (`errors.ConfigurationError`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from errors import ConfigurationError
+
+EgressPolicy = Literal["external-only", "allow-private", "allow-all"]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """Everything an operator can decide. `docs/operate/settings.md` is this table in prose; a test compares them."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+
+    database_url: str = Field(
+        default="sqlite:///instance/app.db",
+        description="SQLAlchemy address of the app's own database: SQLite, PostgreSQL or MariaDB.",
+    )
+    secret_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
+        description="Keys that encrypt stored secrets, comma-separated `id:base64key` of 32 bytes each; "
+        "the first one encrypts, the others still decrypt.",
+    )
+    public_url: str = Field(
+        default="",
+        description="Address under which portals and browsers reach the app, without a trailing slash; "
+        "empty means `http://127.0.0.1:PORT`.",
+    )
+    port: int = Field(default=8000, ge=1, le=65535, description="Port on which `make serve` listens.")
+    bitrix24_client_id: str = Field(min_length=1, description="The app's `client_id` from the vendor's console.")
+    bitrix24_client_secret: SecretStr = Field(
+        min_length=1, description="The app's `client_secret`; it is sent to authorization servers only."
+    )
+    bitrix24_oauth_urls: CommaSeparated = Field(
+        default=("https://oauth.bitrix.info", "https://oauth.bitrix24.tech"),
+        description="Authorization servers that may vouch for a token, comma-separated.",
+    )
+    bitrix24_js_url: str = Field(
+        default="https://api.bitrix24.com/api/v1/",
+        description="Where pages load BX24.js from; `https://api.bitrix24.tech/api/v1/` for the eastern region.",
+    )
+    bitrix24_insecure_hosts: CommaSeparated = Field(
+        default=(),
+        description="`host:port` list of portals and authorization servers that may be spoken to over `http` and "
+        "at private addresses: for the emulator and for closed networks.",
+    )
+    egress_policy: EgressPolicy = Field(
+        default="external-only",
+        description="Which addresses the app may connect to: `external-only`, `allow-private` or `allow-all`.",
+    )
+    egress_allow: CommaSeparated = Field(
+        default=(), description="Exceptions to the policy: `host:port` or `CIDR:port`, comma-separated."
+    )
+    local_files: Path | None = Field(
+        default=None,
+        description="Folder of files on this machine that connections may read; empty means none.",
+    )
+    uploads: Path = Field(
+        default=Path("instance/uploads"),
+        description="Folder in which uploaded files are kept, outside the web root and backed up with the database.",
+    )
+    upload_megabytes: int = Field(default=64, ge=1, le=2048, description="The largest file that may be uploaded.")
+    extra_frame_ancestors: CommaSeparated = Field(
+        default=(),
+        description="Further origins that may frame the app beside the verified portal, for desktop shells.",
+    )
+    allow_open_outside_frame: bool = Field(
+        default=False,
+        description="Accept an opening that the browser does not mark as loaded into a frame, for web views.",
+    )
+    session_idle_minutes: int = Field(
+        default=60, ge=1, description="A session without requests for this many minutes ends."
+    )
+    session_hours: int = Field(default=8, ge=1, description="A session ends after this many hours in any case.")
+    trusted_proxies: int = Field(
+        default=0, ge=0, description="How many reverse proxies in front of the app set `X-Forwarded-*`."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="How much the app tells on standard error."
+    )
+
+    @classmethod
+    def from_environment(cls, **given: Any) -> Settings:
+        """Read the environment once; `given` overrides it, for tests and commands.
+
+        Raises `ConfigurationError` with one line per setting that is missing or wrong.
+        """
+        try:
+            return cls(**given)
+        except ValidationError as problem:
+            lines = [_complaint(str(part["loc"][0]), part["msg"], part["type"]) for part in problem.errors()]
+            raise ConfigurationError("\n".join(lines)) from None
+
+    @field_validator(
+        "bitrix24_oauth_urls",
+        "bitrix24_insecure_hosts",
+        "egress_allow",
+        "extra_frame_ancestors",
+        mode="before",
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("local_files", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("secret_keys", mode="before")
+    @classmethod
+    def _parse_keys(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        keys = []
+        for part in filter(None, (piece.strip() for piece in value.split(","))):
+            key_id, _, encoded = part.partition(":")
+            try:
+                key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), altchars=b"-_", validate=False)
+            except (binascii.Error, ValueError):
+                key = b""
+            if not key_id.isalnum() or len(key) != 32:
+                raise ValueError("expected `id:base64key` with a key of 32 bytes, several separated by commas")
+            keys.append((key_id, SecretStr(base64.b64encode(key).decode())))
+        if not keys or len({key_id for key_id, _ in keys}) != len(keys):
+            raise ValueError("expected at least one key, each under an id of its own")
+        return tuple(keys)
+
+    @property
+    def base_url(self) -> str:
+        """The public address without a trailing slash."""
+        return self.public_url.rstrip("/") or f"http://127.0.0.1:{self.port}"
+
+
+def _complaint(name: str, message: str, kind: str) -> str:
+    if kind != "missing":
+        return f"{name.upper()}: {message.removeprefix('Value error, ')}."
+    cure = {
+        "secret_keys": "Make one with: python -c \"import base64, os; print('k1:' + "
+        'base64.b64encode(os.urandom(32)).decode())" and keep it outside the database.',
+        "bitrix24_client_id": "The vendor's console shows it on the app's page, under Test.",
+        "bitrix24_client_secret": "The vendor's console shows it beside the client id.",
+    }.get(name, "")
+    return f"{name.upper()} is missing. {cure}".strip()

@@ -1,0 +1,90 @@
+"""A connection string or JDBC address, pasted, as a driver and its settings (facts/field 5.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+SCHEMES: Mapping[str, str] = {
+    "postgresql": "postgresql",
+    "postgres": "postgresql",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+    "clickhouse": "clickhouse",
+    "clickhouses": "clickhouse",
+    "sqlserver": "mssql",
+    "mssql": "mssql",
+    "trino": "trino",
+    "https": "file",
+}
+TLS: Mapping[str, str] = {
+    "disable": "disable",
+    "disabled": "disable",
+    "false": "disable",
+    "allow": "require",
+    "prefer": "require",
+    "preferred": "require",
+    "require": "require",
+    "required": "require",
+    "true": "require",
+    "verify-ca": "verify-ca",
+    "verify_ca": "verify-ca",
+    "verify-full": "verify-full",
+    "verify_identity": "verify-full",
+}
+TLS_NAMES = frozenset({"sslmode", "ssl-mode", "ssl", "usessl", "tls", "encrypt"})
+ALIASES: Mapping[str, str] = {
+    "user": "username",
+    "username": "username",
+    "password": "password",
+    "pwd": "password",
+    "database": "database",
+    "databasename": "database",
+    "dbname": "database",
+    "catalog": "database",
+}
+
+
+@dataclass(frozen=True)
+class Pasted:
+    """What a string holds: a driver's name and some of its settings."""
+
+    driver: str
+    settings: Mapping[str, str] = field(repr=False)
+
+
+def read(text: str) -> Pasted | None:
+    """The driver and settings in `text`, or None if it is no connection string."""
+    text = text.strip().removeprefix("jdbc:")
+    try:
+        parts = urlsplit(text.partition(";")[0])
+        scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
+    except ValueError:
+        return None
+    driver = SCHEMES.get(scheme.partition("+")[0])
+    if driver is None:
+        return None
+    if driver == "file":
+        return Pasted(driver, {"url": text})
+    path = unquote(parts.path)
+    if driver == "sqlite":
+        return Pasted(driver, {"path": path.removeprefix("/")})
+    settings = {
+        "host": host,
+        "port": str(port or ""),
+        "database": path.strip("/"),
+        "username": unquote(parts.username or ""),
+        "password": unquote(parts.password or ""),
+    }
+    options = [*parse_qsl(parts.query), *(tuple(pair.partition("=")[::2]) for pair in text.split(";")[1:])]
+    for name, value in options:
+        settings |= _option(name.strip().lower(), value.strip())
+    return Pasted(driver, {code: value for code, value in settings.items() if value})
+
+
+def _option(name: str, value: str) -> dict[str, str]:
+    if name in TLS_NAMES:
+        return {"tls": TLS[value.lower()]} if value.lower() in TLS else {}
+    return {ALIASES[name]: value} if name in ALIASES else {}

@@ -1,0 +1,156 @@
+"""Rows of grants, read and changed in short transactions; every change is one statement (facts/security 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from errors import Forged, GrantDead, PaymentRequired, PortalGone
+from models import Grant, Portal, Sessions, Vault, now
+from services.origins import checked_endpoint
+
+log = logging.getLogger(__name__)
+security_log = logging.getLogger("security")
+
+REMOVED_BY = frozenset({"not_installed", "application_not_found", "error_oauth"})
+"""Codes that mean that the app was removed (facts/platform 8); after any other a portal may come back by itself, as
+after PORTAL_DELETED (facts/platform 5.3)."""
+
+
+class GrantRows:
+    """Grants and the addresses of their portals, as the database keeps them."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        vault: Vault,
+        *,
+        insecure_hosts: tuple[str, ...] = (),
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._sessions, self._vault = sessions, vault
+        self._insecure_hosts, self.clock = insecure_hosts, clock
+
+    def find(self, portal_id: int, user_id: int) -> Grant | None:
+        """The grant of one user of a portal."""
+        with self._sessions() as session:
+            return session.scalar(_of(portal_id, user_id))
+
+    def again(self, grant: Grant) -> Grant:
+        """The same grant as it is now; raises `PortalGone` if it was deleted, as uninstalling does."""
+        with self._sessions() as session:
+            current = session.get(Grant, grant.id)
+        if current is None:
+            raise PortalGone("NOT_INSTALLED")
+        return current
+
+    def usable(self, portal_id: int, user_id: int) -> Grant:
+        """The grant, unless it is known that no token of it works.
+
+        Raises `GrantDead`, `PaymentRequired` or `PortalGone`, so that nobody is asked in vain.
+        """
+        grant = self.find(portal_id, user_id)
+        with self._sessions() as session:
+            portal_state = session.scalar(select(Portal.state).where(Portal.id == portal_id))
+        if portal_state is None or portal_state == "uninstalled":
+            raise PortalGone("NOT_INSTALLED")
+        if grant is None:
+            raise GrantDead("this user never opened the app")
+        if grant.state == "needs_reopen":
+            raise GrantDead("the user has to open the app again")
+        if grant.state == "paused":
+            raise PortalGone("PORTAL_DELETED") if portal_state == "paused" else PaymentRequired("PAYMENT_REQUIRED")
+        return grant
+
+    def due(self, renewed_before: datetime) -> list[Grant]:
+        """Grants for background work that were not renewed since about `renewed_before`."""
+        query = select(Grant).join(Grant.portal)
+        serving = Grant.user_id == Portal.background_user_id
+        alive = Grant.state.in_(("valid", "uncertain"))
+        with self._sessions() as session:
+            return list(session.scalars(query.where(serving, alive, Grant.expires_at < renewed_before)))
+
+    def create(self, portal_id: int, user_id: int, expires_at: datetime, **secrets_: str | None) -> bool:
+        """A new grant; False if another opening of the same user was faster."""
+        grant = Grant(portal_id=portal_id, user_id=user_id, expires_at=expires_at)
+        self.sealed(grant, **secrets_)
+        try:
+            with self._sessions.begin() as session:
+                session.add(grant)
+        except IntegrityError:
+            return False
+        return True
+
+    def secret(self, grant: Grant, column: str) -> str | None:
+        """An opened secret of a grant."""
+        return self._vault.get(grant, column)
+
+    def sealed(self, grant: Grant, **secrets_: str | None) -> dict[str, Any]:
+        """Secrets as values of an UPDATE, sealed for this very row."""
+        for column, secret in secrets_.items():
+            self._vault.put(grant, column, secret)
+        return {column: getattr(grant, column) for column in secrets_}
+
+    def swap(self, grant: Grant, values: dict[str, Any]) -> bool:
+        """Change a grant unless its version moved since it was read; the version moves on."""
+        same = update(Grant).where(Grant.id == grant.id, Grant.version == grant.version)
+        return self.change(same.values(version=grant.version + 1, **values))
+
+    def change(self, statement: Any) -> bool:
+        """Run one UPDATE in a transaction of its own; whether it changed a row."""
+        with self._sessions.begin() as session:
+            result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+            return bool(result.rowcount)
+
+    def portal(self, portal_id: int) -> Portal:
+        """The portal of a grant; raises `PortalGone` if we do not know it any more."""
+        with self._sessions() as session:
+            portal = session.get(Portal, portal_id)
+        if portal is None or not portal.client_endpoint:
+            raise PortalGone("NOT_INSTALLED")
+        return portal
+
+    def follow(self, portal_id: int, endpoint: str, server_url: str) -> None:
+        """Keep the address that an authorization server named, which is how a renamed portal is found again."""
+        if not endpoint:
+            return
+        try:
+            address = self.checked(endpoint)
+        except Forged:
+            security_log.warning("portal %s got an address that cannot be used; the old one stays", portal_id)
+            return
+        domain = address.partition("://")[2].partition("/")[0]
+        changed = or_(Portal.client_endpoint != address, Portal.oauth_url != server_url)
+        moved = update(Portal).where(Portal.id == portal_id, changed)
+        if self.change(moved.values(client_endpoint=address, domain=domain, oauth_url=server_url)):
+            log.info("portal %s is now at %s", portal_id, domain)
+
+    def checked(self, endpoint: str) -> str:
+        """A canonical REST address; raises `Forged`."""
+        return checked_endpoint(endpoint, self._insecure_hosts)
+
+    def gone(self, portal_id: int, code: str) -> None:
+        """The portal or its authorization server says that the app is not installed there, or that it is closed.
+
+        Tokens of a removed app are deleted, since its uninstall event may be lost (facts/platform 8); a portal that is
+        closed for a while keeps them, unused until its user opens the app again.
+        """
+        known = update(Portal).where(Portal.id == portal_id, Portal.state.in_(("active", "paused")))
+        with self._sessions.begin() as session:
+            if code.lower() in REMOVED_BY:
+                session.execute(delete(Grant).where(Grant.portal_id == portal_id))
+                session.execute(known.values(state="uninstalled", uninstalled_at=self.clock()))
+            else:
+                asleep = {"state": "paused", "version": Grant.version + 1, "lease_owner": None, "lease_until": None}
+                session.execute(update(Grant).where(Grant.portal_id == portal_id).values(asleep))
+                session.execute(known.values(state="paused"))
+        log.warning("portal %s answers %s: its tokens are not used any more", portal_id, code)
+
+
+def _of(portal_id: int, user_id: int) -> Select[Grant]:
+    return select(Grant).where(Grant.portal_id == portal_id, Grant.user_id == user_id)

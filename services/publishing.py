@@ -1,0 +1,190 @@
+"""Tables of a connection: searched, looked at, and published as datasets of the portal.
+
+A dataset keeps the table's exact name as its external code; columns have one spelling for code and name
+(facts/field 0 item 8). Publishing a table twice leads to the dataset that is there (facts/field 3 item 22).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from drivers import catalogue
+from drivers.base import Description, Guards, Limits, Session
+from drivers.errors import LoginFailed, TargetRefused, Unreachable
+from drivers.query import TableQuery
+from errors import PortalRefused
+from services import datasets
+from services.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.connections import Connections
+from services.datasets import Dataset
+from services.hosted_rows import Held
+from services.listing import Page
+from services.names import Columns, PublishedColumn, PublishedTable, Tables
+from services.portal_api.capabilities import Capabilities
+from services.portal_api.client import PortalClient
+from services.trials import TrialRefused, target_of
+from services.uploads import Uploads
+
+PAGE_SIZE = 50
+SAMPLE_ROWS = 20
+MOST_NUMBERS = 20
+NAME_TAKEN = frozenset({"DATASET_ALREADY_EXIST", "NAME_EXISTS"})
+LONGEST_NAME = 230
+LONGEST_EXTERNAL = 512
+LIMITS = Limits(seconds=30.0, bytes=8_000_000)
+
+
+@dataclass(frozen=True)
+class ListedTable:
+    """A table as it would be published; `is_view` and `comment` are the database's."""
+
+    table: PublishedTable
+    is_view: bool
+    comment: str
+
+
+@dataclass(frozen=True)
+class ListedColumn:
+    """A column as it would be published; `native` is the database's own type."""
+
+    column: PublishedColumn
+    native: str
+    nullable: bool
+    comment: str
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table with its columns and first rows; cells are what the portal would get."""
+
+    table: PublishedTable
+    columns: tuple[ListedColumn, ...]
+    rows: Sequence[Sequence[Any]]
+
+
+class Publishing:
+    """Opens connections for people who look at their tables, and publishes those."""
+
+    def __init__(self, connections: Connections, budgets: Budgets, guards: Guards, uploads: Uploads) -> None:
+        self._connections, self._budgets, self._uploads = connections, budgets, uploads
+        self._guards = replace(guards, limits=LIMITS)
+
+    def tables(self, held: Held, search: str = "", number: int = 1) -> Page[ListedTable]:
+        """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
+
+        Raises the driver's errors.
+        """
+        with self._session(held) as session:
+            listed = session.tables()
+        known = {table.name: table for table in listed}
+        found = Tables(listed).matching(search)
+        start = (number - 1) * PAGE_SIZE
+        shown = tuple(
+            ListedTable(row, known[row.table].kind == "view", known[row.table].comment)
+            for row in found[start : start + PAGE_SIZE]
+        )
+        return Page(shown, number, len(found) > start + PAGE_SIZE)
+
+    def table(self, held: Held, table_id: str) -> TableView:
+        """One table by its exact name; raises `NameRefused` and the driver's errors."""
+        with self._session(held) as session:
+            found = Tables(session.tables()).resolve(table_id)
+            description = session.describe(found.table)
+            rows = _sample(session, description)
+        return TableView(found, _columns(description), rows)
+
+    def publish(
+        self, client: PortalClient, caps: Capabilities, held: Held, source_id: int, table_id: str
+    ) -> tuple[int, bool]:
+        """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal."""
+        with self._session(held) as session:
+            found = Tables(session.tables()).resolve(table_id)
+            columns = _columns(session.describe(found.table))
+        code = external_code(found)
+        for known in datasets.of_source(client, caps, source_id):
+            if known.external_code == code:
+                return known.id, False
+        fields = {
+            "externalCode": code,
+            "externalName": title_of(found),
+            "sourceId": source_id,
+            "fields": [
+                {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type} for row in columns
+            ],
+        }
+        return _added(client, caps, found.code, fields), True
+
+    @contextlib.contextmanager
+    def _session(self, held: Held) -> Iterator[Session]:
+        """An open session behind the budgets of the endpoints."""
+        target, user = target_of(held.driver, held.settings), held.settings.get("username", "")
+        if not held.proven:
+            if self._budgets.is_spent(FAILED_LOGINS, target, user):
+                raise TrialRefused("failed_logins")
+            if self._budgets.is_spent(FAILED_CONNECTS, held.uid):
+                raise TrialRefused("failed_connects")
+        try:
+            settings, guards = self._uploads.place(held.portal_id, held.settings, self._guards)
+            session = catalogue.DRIVERS[held.driver].open(settings, guards)
+        except LoginFailed as problem:
+            if problem.code in {"password", "refused"}:
+                self._budgets.strike(FAILED_LOGINS, target, user)
+            raise
+        except (Unreachable, TargetRefused):
+            self._budgets.strike(FAILED_CONNECTS, held.uid)
+            raise
+        if not held.proven:
+            self._connections.prove(held.id)
+        with session:
+            yield session
+
+
+def external_code(table: PublishedTable) -> str:
+    """What the dataset keeps: the exact name where the portal takes it, as the list of tables tells it."""
+    return table.id if len(table.id) <= LONGEST_EXTERNAL and table.id != "0" else table.code
+
+
+def title_of(table: PublishedTable) -> str:
+    """The table's own name, where the portal takes it."""
+    own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
+    return own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
+
+
+def published_as(below: Sequence[Dataset], table: PublishedTable) -> Dataset | None:
+    """The dataset that a table is published as, or None."""
+    code = external_code(table)
+    return next((row for row in below if row.external_code == code), None)
+
+
+def _columns(description: Description) -> tuple[ListedColumn, ...]:
+    published = Columns([(column.name, column.type) for column in description.columns]).all
+    return tuple(
+        ListedColumn(row, column.native, column.nullable, column.comment)
+        for row, column in zip(published, description.columns, strict=True)
+    )
+
+
+def _sample(session: Session, description: Description) -> Sequence[Sequence[Any]]:
+    names = tuple(column.name for column in description.columns)
+    query = TableQuery(description.table, names, limit=SAMPLE_ROWS)
+    data = b",".join(chunk.data for chunk in session.rows(query, description))
+    # Numbers stay the text they were written as, so that no digit is lost.
+    rows: Sequence[Sequence[Any]] = json.loads(b"[" + data + b"]", parse_float=str, parse_int=str)
+    return rows
+
+
+def _added(client: PortalClient, caps: Capabilities, code: str, fields: dict[str, Any]) -> int:
+    """A new dataset under the table's code, numbered where the portal has that name already."""
+    for number in range(1, MOST_NUMBERS):
+        suffix = "" if number == 1 else f"_{number}"
+        try:
+            name = code[: LONGEST_NAME - len(suffix)] + suffix
+            return datasets.add(client, caps, {**fields, "name": name})
+        except PortalRefused as taken:
+            if taken.code.upper() not in NAME_TAKEN:
+                raise
+    raise PortalRefused("biconnector.dataset.add", "DATASET_ALREADY_EXIST")

@@ -1,0 +1,238 @@
+"""A connection tried step by step, before it is saved: what works, how long each step took, what fails and why.
+
+Steps of a server: `address`, `name`, `port`, `tls` (unless it is switched off), `login`, `tables`, `row`; of a file at
+an address: `name`, `open`, `tables`, `row`; of a file here: `open`, `tables`, `row`. The budgets against guessing and
+scanning hold here as they do for portals (facts/security 4 layer 4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from drivers import catalogue
+from drivers.addresses import normal_host, normal_port
+from drivers.base import Guards, Limits, Session, Table
+from drivers.errors import DriverError, LoginFailed, SettingsWrong, TargetRefused, Unreachable
+from drivers.network import open_socket
+from drivers.query import TableQuery
+from services.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.uploads import Uploads
+
+StepName = Literal["address", "name", "port", "tls", "login", "open", "tables", "row"]
+StepState = Literal["good", "bad", "not reached", "nothing"]
+
+SECONDS = 25.0
+"""How long one trial may take altogether; somebody is waiting for it."""
+ENOUGH = frozenset({"tables", "row"})
+"""Steps that may fail without making the connection useless: a view may be broken, a database empty."""
+
+
+class TrialRefused(DriverError):
+    """Nothing was tried: too many failures before. Codes: `failed_logins`, `failed_connects`."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `note` is a fact for people (how many tables, which version), never a secret."""
+
+    name: StepName
+    state: StepState
+    milliseconds: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of it. `code`, `field` and `detail` belong to the step that failed: a word of ours, the setting that
+    caused it or an empty text, and what the server said.
+    """
+
+    steps: tuple[Step, ...]
+    code: str = ""
+    field: str = ""
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether charts can read through the connection."""
+        return all(step.state == "good" or step.name in ENOUGH for step in self.steps)
+
+    @property
+    def milliseconds(self) -> int:
+        """How long all steps took."""
+        return sum(step.milliseconds for step in self.steps)
+
+
+@dataclass
+class _Run:
+    """A trial under way."""
+
+    wanted: tuple[StepName, ...]
+    steps: list[Step] = field(default_factory=list)
+    problem: DriverError | None = None
+
+    @contextlib.contextmanager
+    def step(self, name: StepName) -> Iterator[list[str]]:
+        """Time one step; the block may leave a note."""
+        notes: list[str] = []
+        started = time.monotonic()
+        try:
+            yield notes
+        except DriverError:
+            self.steps.append(Step(name, "bad", _milliseconds(started)))
+            raise
+        self.steps.append(Step(name, "good", _milliseconds(started), "".join(notes)))
+
+    def rest(self) -> tuple[Step, ...]:
+        """All steps, those not reached among them."""
+        known = {step.name for step in self.steps}
+        return (*self.steps, *(Step(name, "not reached") for name in self.wanted if name not in known))
+
+
+class Trials:
+    """Tries connections behind the guards of the application."""
+
+    def __init__(self, guards: Guards, budgets: Budgets, uploads: Uploads) -> None:
+        self._guards = replace(guards, limits=Limits(seconds=SECONDS, bytes=4_000_000))
+        self._budgets, self._uploads = budgets, uploads
+
+    def run(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> Trial:
+        """Try settings that the driver has already taken; never raises a driver's error.
+
+        `portal_id` is whose budget of failed connections is used, and whose uploaded files are read.
+        """
+        settings, used = self._uploads.place(portal_id, settings, self._guards)
+        run = _Run(steps_of(driver, settings))
+        target = target_of(driver, settings)
+        try:
+            self._check_budgets(portal_id, target, settings)
+            self._try(run, driver, settings, used)
+        except DriverError as problem:
+            self._count(problem, portal_id, target, settings)
+            failed = run.steps[-1].name if run.steps else ""
+            return Trial(run.rest(), problem.code, field_of(problem, settings, failed), problem.detail)
+        return Trial(run.rest())
+
+    def _try(self, run: _Run, driver: str, settings: Mapping[str, str], guards: Guards) -> None:
+        if "host" in settings:
+            with run.step("address"):
+                host, port = normal_host(settings["host"]), normal_port(settings["port"])
+            with run.step("name") as note:
+                target = guards.policy.resolve(host, port)
+                note.append(", ".join(target.addresses[:3]))
+            with run.step("port"):
+                open_socket(target).close()
+        elif settings.get("url"):
+            with run.step("name"):
+                parts = _parts(settings["url"])
+                guards.policy.resolve(parts[0], parts[1], "web")
+        with _logged_in(run, driver, settings, guards) as session:
+            with run.step("tables") as note:
+                tables = session.tables()
+                note.append(str(len(tables)))
+            if tables:
+                with run.step("row"):
+                    _read_a_row(session, tables)
+            else:
+                run.steps.append(Step("row", "nothing"))
+
+    def _check_budgets(self, portal_id: int, target: str, settings: Mapping[str, str]) -> None:
+        if self._budgets.is_spent(FAILED_LOGINS, target, settings.get("username", "")):
+            raise TrialRefused("failed_logins")
+        if self._budgets.is_spent(FAILED_CONNECTS, f"portal {portal_id}"):
+            raise TrialRefused("failed_connects")
+
+    def _count(self, problem: DriverError, portal_id: int, target: str, settings: Mapping[str, str]) -> None:
+        if isinstance(problem, LoginFailed) and problem.code in {"password", "refused"}:
+            self._budgets.strike(FAILED_LOGINS, target, settings.get("username", ""))
+        elif isinstance(problem, Unreachable | TargetRefused):
+            self._budgets.strike(FAILED_CONNECTS, f"portal {portal_id}")
+
+
+def steps_of(driver: str, settings: Mapping[str, str]) -> tuple[StepName, ...]:
+    """The steps that a trial of these settings has."""
+    if "host" in settings:
+        encrypted: tuple[StepName, ...] = () if settings.get("tls") == "disable" else ("tls",)
+        return ("address", "name", "port", *encrypted, "login", "tables", "row")
+    return ("name", "open", "tables", "row") if settings.get("url") else ("open", "tables", "row")
+
+
+def target_of(driver: str, settings: Mapping[str, str]) -> str:
+    """What is limited together: one server or one file."""
+    place = settings.get("path") or settings.get("url") or f"{settings.get('host', '')}:{settings.get('port', '')}"
+    return f"{driver} {place}"
+
+
+def field_of(problem: DriverError, settings: Mapping[str, str], step: str = "") -> str:
+    """The setting that a problem was caused by, or an empty text where it may be any."""
+    if isinstance(problem, SettingsWrong):
+        return problem.field
+    place = "host" if "host" in settings else "url"
+    if isinstance(problem, TargetRefused):
+        return "port" if problem.code in {"port_grammar", "port_closed"} and place == "host" else place
+    if isinstance(problem, Unreachable):
+        return "port" if problem.code == "connect_refused" and place == "host" else place
+    if isinstance(problem, LoginFailed):
+        known = {"password": "password", "refused": "username", "database": "database", "unsafe_method": "tls"}
+        return known.get(problem.code, "")
+    return ""
+
+
+@contextlib.contextmanager
+def _logged_in(run: _Run, driver: str, settings: Mapping[str, str], guards: Guards) -> Iterator[Session]:
+    """An open session; where a server was asked for, encryption and login are told apart by what went wrong."""
+    names = [name for name in run.wanted if name in ("tls", "login", "open")]
+    started = time.monotonic()
+    try:
+        session = catalogue.DRIVERS[driver].open(settings, guards)
+    except DriverError as problem:
+        taken = _milliseconds(started)
+        if names[0] == "tls" and _passed_encryption(problem):
+            run.steps.append(Step("tls", "good"))
+            names = names[1:]
+        run.steps.append(Step(names[0], "bad", taken))
+        raise
+    with session:
+        try:
+            server = session.check()
+        except DriverError:
+            run.steps.append(Step(names[-1], "bad", _milliseconds(started)))
+            raise
+        taken = _milliseconds(started)
+        if names[0] == "tls":
+            run.steps.append(Step("tls", "good"))
+        run.steps.append(Step(names[-1], "good", taken, f"{server.product} {server.version}".strip()))
+        yield session
+
+
+def _passed_encryption(problem: DriverError) -> bool:
+    return isinstance(problem, LoginFailed) or (
+        isinstance(problem, SettingsWrong) and problem.field not in ("tls", "ca")
+    )
+
+
+def _read_a_row(session: Session, tables: list[Table]) -> None:
+    description = session.describe(tables[0].name)
+    names = tuple(column.name for column in description.columns)
+    for _ in session.rows(TableQuery(tables[0].name, names, limit=1), description):
+        pass
+
+
+def _parts(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:
+        raise SettingsWrong("url", "not_readable") from None
+    if parts.scheme != "https":
+        raise SettingsWrong("url", "https_only")
+    return host, port
+
+
+def _milliseconds(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)

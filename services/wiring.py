@@ -1,0 +1,239 @@
+"""Wiring: every service, made once from the settings and handed to the doors."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy import Engine, inspect
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+
+from config import Settings
+from drivers.base import Guards
+from drivers.network import Policy
+from errors import ConfigurationError
+from models import Base, Sessions, Vault, connect, sessions_for
+from services.activity import Activity
+from services.bindings import Bindings
+from services.budgets import Budgets
+from services.connections import Connections
+from services.grants import Grants
+from services.hosted_rows import HostedRows
+from services.hosting import Hosting
+from services.installations import Installations
+from services.lifecycle import Lifecycle
+from services.offers import Offers
+from services.openings import Verifier
+from services.origins import DEFAULT_PORTS, origin_of
+from services.portal_api._transport import Transport
+from services.portal_api.oauth import AuthorizationServers
+from services.publishing import Publishing
+from services.submissions import Submissions
+from services.trials import Trials
+from services.typed_settings import KnownTargets
+from services.uploads import Uploads
+from services.visits import Visits
+
+log = logging.getLogger(__name__)
+
+INSTALL_PATH = "/install/"
+UPGRADE_COMMAND = "db-upgrade"
+OFFICIAL_SERVERS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
+
+
+@dataclass(frozen=True)
+class Services:
+    """All services of one application."""
+
+    settings: Settings
+    engine: Engine
+    sessions: Sessions
+    vault: Vault
+    policy: Policy
+    transport: Transport
+    authorization_servers: AuthorizationServers
+    verifier: Verifier
+    grants: Grants
+    installations: Installations
+    lifecycle: Lifecycle
+    visits: Visits
+    submissions: Submissions
+    connections: Connections
+    hosted: HostedRows
+    hosting: Hosting
+    budgets: Budgets
+    guards: Guards
+    trials: Trials
+    publishing: Publishing
+    activity: Activity
+    uploads: Uploads
+    targets: KnownTargets
+    offers: Offers
+
+
+def build(settings: Settings) -> Services:
+    """The services that `settings` describe; raises `ConfigurationError` for settings that contradict each other."""
+    _check_authorization_servers(settings)
+    _check_addresses(settings)
+    _check_policy(settings)
+    engine = _engine(settings)
+    sessions, vault = sessions_for(engine), Vault(settings.secret_keys)
+    hosted = HostedRows(sessions, vault)
+    _check_keys(engine, sessions, vault)
+    policy = _policy(settings)
+    transport = Transport(policy)
+    servers = AuthorizationServers(
+        transport, settings.bitrix24_oauth_urls, settings.bitrix24_client_id, settings.bitrix24_client_secret
+    )
+    insecure_hosts = settings.bitrix24_insecure_hosts
+    verifier = Verifier(servers, insecure_hosts=insecure_hosts)
+    grants = Grants(sessions, vault, servers, insecure_hosts=insecure_hosts)
+    bindings = Bindings(f"{settings.base_url}{INSTALL_PATH}")
+    installations = Installations(sessions, vault, transport, verifier, grants, bindings)
+    connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
+    guards = Guards(policy, _local_files(settings))
+    uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
+    return Services(
+        settings=settings,
+        engine=engine,
+        sessions=sessions,
+        vault=vault,
+        policy=policy,
+        transport=transport,
+        authorization_servers=servers,
+        verifier=verifier,
+        grants=grants,
+        installations=installations,
+        lifecycle=Lifecycle(sessions, installations, uploads),
+        visits=Visits(
+            sessions,
+            idle=timedelta(minutes=settings.session_idle_minutes),
+            longest=timedelta(hours=settings.session_hours),
+        ),
+        submissions=Submissions(sessions),
+        connections=connections,
+        hosted=hosted,
+        hosting=Hosting(hosted, settings.base_url),
+        budgets=budgets,
+        guards=guards,
+        trials=Trials(guards, budgets, uploads),
+        publishing=Publishing(connections, budgets, guards, uploads),
+        activity=Activity(sessions),
+        uploads=uploads,
+        targets=KnownTargets(sessions, budgets),
+        offers=Offers(policy, transport),
+    )
+
+
+def _check_authorization_servers(settings: Settings) -> None:
+    if not settings.bitrix24_oauth_urls:
+        raise ConfigurationError("BITRIX24_OAUTH_URLS names no authorization server, so nobody could open the app.")
+    for url in settings.bitrix24_oauth_urls:
+        try:
+            parts = urlsplit(url)
+            host_and_port = f"{parts.hostname}:{parts.port or DEFAULT_PORTS.get(parts.scheme)}"
+        except ValueError:
+            raise ConfigurationError(f"BITRIX24_OAUTH_URLS: {url!r} is not an address.") from None
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise ConfigurationError(f"BITRIX24_OAUTH_URLS: {url!r} is not an address like https://oauth.bitrix.info.")
+        if parts.scheme == "http" and host_and_port not in settings.bitrix24_insecure_hosts:
+            raise ConfigurationError(
+                f"BITRIX24_OAUTH_URLS: {url} must be https, unless BITRIX24_INSECURE_HOSTS lists {host_and_port}."
+            )
+
+
+def _check_addresses(settings: Settings) -> None:
+    """These addresses stand in headers and in what portals are told."""
+    for name, address in (("PUBLIC_URL", settings.base_url), ("BITRIX24_JS_URL", settings.bitrix24_js_url)):
+        if not _origin(address):
+            raise ConfigurationError(f"{name}: {address!r} is not an address like https://bi.example.com.")
+    for ancestor in settings.extra_frame_ancestors:
+        if _origin(ancestor) != ancestor:
+            raise ConfigurationError(
+                f"EXTRA_FRAME_ANCESTORS: {ancestor!r} is not an origin like https://bi.example.com."
+            )
+
+
+def _origin(address: str) -> str:
+    try:
+        origin = origin_of(address)
+    except ValueError:
+        return ""
+    return origin if re.fullmatch(r"[!-+\--:<-~]+", origin) else ""
+
+
+def _check_policy(settings: Settings) -> None:
+    official = any(urlsplit(url).hostname in OFFICIAL_SERVERS for url in settings.bitrix24_oauth_urls)
+    if settings.egress_policy == "allow-all" and official and settings.base_url.startswith("https://"):
+        raise ConfigurationError(
+            "EGRESS_POLICY=allow-all is for tests: a public installation would reach every machine in its own network. "
+            "Use external-only or allow-private, and open single places with EGRESS_ALLOW."
+        )
+
+
+def _policy(settings: Settings) -> Policy:
+    database = make_url(settings.database_url)
+    own = f"{database.host}:{database.port or {'postgresql': 5432}.get(database.get_backend_name(), 3306)}"
+    deny = [own] if database.host and own not in settings.egress_allow else []
+    log.info(
+        "egress policy %s, allowed besides: %s, insecure portals: %s",
+        settings.egress_policy,
+        ", ".join(settings.egress_allow) or "nothing",
+        ", ".join(settings.bitrix24_insecure_hosts) or "none",
+    )
+    return Policy(settings.egress_policy, settings.egress_allow, settings.bitrix24_insecure_hosts, deny=deny)
+
+
+def _local_files(settings: Settings) -> Path | None:
+    if settings.local_files is None:
+        return None
+    folder = settings.local_files.resolve()
+    if not folder.is_dir():
+        raise ConfigurationError(f"LOCAL_FILES: {folder} is not a folder.")
+    return folder
+
+
+def _engine(settings: Settings) -> Engine:
+    try:
+        return connect(settings.database_url)
+    except (ArgumentError, ImportError):
+        raise ConfigurationError(
+            "DATABASE_URL is not an address of a database that this installation has a driver for; "
+            "examples: sqlite:///instance/app.db, postgresql+psycopg://user:password@host/name."
+        ) from None
+    except OSError as problem:
+        raise ConfigurationError(f"DATABASE_URL: the folder of the file cannot be made ({problem.strerror}).") from None
+
+
+def _check_keys(engine: Engine, sessions: Sessions, vault: Vault) -> None:
+    """Refuse a key ring that lacks a key; a database of an earlier revision is checked as far as it goes."""
+    try:
+        lacking = _lacking_columns(engine)
+        with sessions() as session:
+            missing = vault.missing_keys(session, lacking=lacking)
+    except SQLAlchemyError as problem:
+        raise ConfigurationError(f"DATABASE_URL: the database does not answer ({type(problem).__name__}).") from None
+    finally:
+        # Workers fork after the start, and a connection must not be shared between processes.
+        engine.dispose()
+    if missing:
+        raise ConfigurationError(
+            f"SECRET_KEYS lacks {', '.join(sorted(missing))}, with which stored secrets are encrypted. "
+            "Put the key back, or run `flask keys rotate` with it before it is dropped."
+        )
+    # The command needs the application, and would tell its operator to do what he is just doing.
+    if lacking and UPGRADE_COMMAND not in sys.argv:
+        log.warning("The database lacks tables or columns: run `flask %s`.", UPGRADE_COMMAND)
+
+
+def _lacking_columns(engine: Engine) -> set[str]:
+    """Columns (`table.column`) of the models that the database does not have, as before it is migrated."""
+    found = inspect(engine).get_multi_columns()
+    there = {f"{table}.{column['name']}" for (_, table), columns in found.items() for column in columns}
+    return {str(column) for table in Base.metadata.tables.values() for column in table.columns} - there

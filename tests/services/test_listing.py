@@ -1,0 +1,60 @@
+"""facts/biconnector 1.1 and 1.6: values as portals write them, read leniently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from errors import PortalUnreachable
+from services.listing import boolean, id_of, integer, item_of, text
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        ("11", 11),
+        (11, 11),
+        ("-3", -3),
+        ("", 0),
+        (None, 0),
+        ("one", 0),
+        ("1.5", 0),
+        ("٣", 0),
+        (True, 0),
+        ([], 0),
+        ("--1", 0),
+        ("9" * 21, 0),
+    ],
+)
+def test_numbers_may_be_texts(value: Any, number: int) -> None:
+    assert integer(value) == number
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"), [(True, True), ("Y", True), ("1", True), (1, True), ("N", False), (False, False), (None, False)]
+)
+def test_flags_may_be_letters(value: Any, flag: bool) -> None:
+    assert boolean(value) is flag
+
+
+def test_null_is_an_empty_text() -> None:
+    assert (text(None), text(5), text("x")) == ("", "5", "x")
+
+
+@pytest.mark.parametrize("result", [{"id": 4}, {"id": "4"}, 4])
+def test_the_id_of_a_new_object_stands_in_result_id(result: Any) -> None:
+    """The seed's table says that `result` itself is the id."""
+    assert id_of(result) == 4
+
+
+@pytest.mark.parametrize("result", [True, {}, {"id": None}, {"id": 0}, [], "x", None])
+def test_an_add_without_an_id_is_a_broken_answer(result: Any) -> None:
+    with pytest.raises(PortalUnreachable):
+        id_of(result)
+
+
+@pytest.mark.parametrize("result", [True, {}, {"item": None}, [], None])
+def test_a_get_without_an_item_is_a_broken_answer(result: Any) -> None:
+    with pytest.raises(PortalUnreachable):
+        item_of(result)
