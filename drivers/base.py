@@ -1,0 +1,278 @@
+"""The manual for drivers: what a driver declares, what it does, what it may raise.
+
+A driver is one file. It starts with declared facts (`name`, `label`, `fields`, capabilities), which make the form, the
+validation, the masking, the documentation and the connector's settings; then come few methods:
+
+    with driver.open(settings, guards) as session:      # TargetRefused, Unreachable, LoginFailed, ...
+        session.check()                                  # what answered there
+        session.tables("deal")                           # tables and views of all visible schemas
+        session.describe(TableName("public", "deals"))   # its columns and their portal types: QueryRefused
+        for chunk in session.rows(query):                # JSON rows: QueryRefused, TooBig, Timeout, Broken
+            send(chunk.data)
+
+To add a driver: write its file, add it to `drivers/catalogue.py`, add one configuration to `tests/suite/`.
+"""
+
+from __future__ import annotations
+
+import functools
+import zoneinfo
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Literal
+
+from drivers.columns import Column
+from drivers.deadline import Deadline
+from drivers.errors import QueryRefused, SettingsWrong, TooBig
+from drivers.network import Policy
+from drivers.query import TableName, TableQuery
+
+FieldKind = Literal["text", "secret", "number", "choice", "long"]
+TableKind = Literal["table", "view"]
+SettingValues = Mapping[str, str]
+
+LONGEST_SETTING = 64 * 1024
+
+
+def N_(text: str) -> str:  # noqa: N802 - the name that the translators' tools look for
+    """The text itself, marked for the translators."""
+    return text
+
+
+@dataclass(frozen=True)
+class Field:
+    """One setting of a connection, as the form shows it and the validation reads it."""
+
+    code: str
+    label: str
+    kind: FieldKind = "text"
+    required: bool = False
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    example: str = ""
+    hint: str = ""
+
+    def clean(self, value: str) -> str:
+        """The value to use, or the default for an empty one. Raises `SettingsWrong` naming this field."""
+        text = value if self.kind in ("secret", "long") else value.strip()
+        text = text or self.default
+        if not text and self.required:
+            raise SettingsWrong(self.code, "required")
+        if len(text) > LONGEST_SETTING or "\0" in text:
+            raise SettingsWrong(self.code, "not_readable")
+        if self.choices and text not in self.choices:
+            raise SettingsWrong(self.code, "no_such_choice")
+        if self.kind == "number" and text and not (text.isascii() and text.isdigit()):
+            raise SettingsWrong(self.code, "not_a_number")
+        return text
+
+
+HOST = Field("host", N_("Server"), required=True, example="db.example.com")
+DATABASE = Field("database", N_("Database"), required=True)
+USERNAME = Field("username", N_("User"), required=True, hint=N_("A user that may only read."))
+PASSWORD = Field("password", N_("Password"), kind="secret")
+TLS = Field(
+    "tls",
+    N_("Encryption"),
+    kind="choice",
+    default="require",
+    choices=("require", "verify-ca", "verify-full", "disable"),
+    hint=N_("Without encryption everybody on the way can read the data."),
+)
+CA = Field("ca", N_("Certificate authority"), kind="long", hint=N_("PEM text; empty means the public authorities."))
+TIMEZONE = Field(
+    "timezone", N_("Time zone"), default="UTC", example="Europe/Berlin", hint=N_("Times are shown in this zone.")
+)
+
+
+def port_field(default: int) -> Field:
+    """The field for a server's port."""
+    return Field("port", N_("Port"), kind="number", default=str(default))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one session may cost (facts/security 6). Over a cap the answer is refused, never cut.
+
+    `connect_seconds` for name, TCP, TLS and login together; `seconds` for the whole session; `bytes` of JSON and
+    `rows` for one answer, `row_bytes` for one row.
+    """
+
+    connect_seconds: float = 10.0
+    seconds: float = 220.0
+    bytes: int = 400_000_000
+    rows: int | None = None
+    row_bytes: int = 16 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Guards:
+    """What the operator allows drivers: the egress policy, the folder of local files (default none), the limits."""
+
+    policy: Policy
+    local_files: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Server:
+    """What answered: product, version, and whether the way there is encrypted."""
+
+    product: str
+    version: str
+    encrypted: bool
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table or view that the user may read; `plain` where its name needs no schema before it."""
+
+    name: TableName
+    kind: TableKind
+    plain: bool = True
+    comment: str = ""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A table's columns in their order."""
+
+    table: TableName
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of exactly this name. Raises `QueryRefused("unknown_column")`."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise QueryRefused("unknown_column", name)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    r"""Some whole rows as JSON arrays, separated by `,\n`, with nothing before the first and after the last."""
+
+    data: bytes
+    rows: int
+
+
+class Session(ABC):
+    """One open connection, for one request: read-only, with a deadline, closed by leaving its `with` block.
+
+    Not for use by two threads at once, but for `cancel`.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.deadline = Deadline(limits.seconds, self._interrupt)
+
+    @abstractmethod
+    def check(self) -> Server:
+        """Ask the server who it is. Raises `Timeout`, `Broken`."""
+
+    @abstractmethod
+    def _tables(self) -> list[Table]:
+        """All tables and views that the user may read."""
+
+    @abstractmethod
+    def _describe(self, table: TableName) -> list[Column]:
+        """The columns of a table or view, in their order; none where there is no such table."""
+
+    @abstractmethod
+    def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        """The rows. Columns are known to exist."""
+
+    @abstractmethod
+    def _interrupt(self) -> None:
+        """Make the running statement end soon, called from another thread; must not raise."""
+
+    @abstractmethod
+    def _close(self) -> None:
+        """Let go of the connection at once, without reading what the server still has to say."""
+
+    def tables(self, search: str = "") -> list[Table]:
+        """Tables and views whose `schema.name` contains `search`, ignoring case, by schema and name."""
+        wanted = search.casefold()
+        found = [table for table in self._tables() if wanted in f"{table.name.schema}.{table.name.name}".casefold()]
+        return sorted(found, key=lambda table: (not table.plain, table.name.schema, table.name.name))
+
+    def describe(self, table: TableName) -> Description:
+        """The columns of a table. Raises `QueryRefused("unknown_table")`."""
+        columns = [] if "\0" in table.schema + table.name else self._describe(table)
+        if not columns:
+            raise QueryRefused("unknown_table", table.name)
+        return Description(table, tuple(columns))
+
+    def rows(self, query: TableQuery, description: Description | None = None) -> Iterator[Chunk]:
+        """The rows of a query as JSON, chunk by chunk, without a header; nothing at all for no rows.
+
+        `description` saves asking the catalogue again. Raises `QueryRefused` for unknown names and values that do not
+        fit, `TooBig` over a cap, `Timeout` and `Broken`; after an error no further chunk comes.
+        """
+        described = description if description and description.table == query.table else self.describe(query.table)
+        for name in query.columns:
+            described.column(name)
+        if not query.columns:
+            raise QueryRefused("unknown_column")
+        sent_bytes = sent_rows = 0
+        for chunk in self._chunks(query, described):
+            sent_bytes += len(chunk.data)
+            sent_rows += chunk.rows
+            if sent_bytes > self.limits.bytes:
+                raise TooBig("bytes", self.limits.bytes)
+            if self.limits.rows is not None and sent_rows > self.limits.rows:
+                raise TooBig("rows", self.limits.rows)
+            yield chunk
+
+    def cancel(self) -> None:
+        """Stop what is running; the other thread gets `Timeout("cancelled")`."""
+        self.deadline.cancel()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.deadline.close()
+        self._close()
+
+
+@functools.cache
+def _time_zones() -> frozenset[str]:
+    """Names of all time zones; finding them out walks through a folder with hundreds of files."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+class Driver(ABC):
+    """One kind of database or file. Instances hold nothing; `drivers/catalogue.py` has one of each."""
+
+    name: ClassVar[str]
+    label: ClassVar[str]
+    fields: ClassVar[tuple[Field, ...]]
+
+    #: Proved against a real server by `tests/suite/`; others are listed as "unproven".
+    proven: ClassVar[bool] = False
+    #: Reads from the operator's folder of local files or from an address, not from a database server.
+    reads_files: ClassVar[bool] = False
+
+    def settings(self, values: SettingValues) -> dict[str, str]:
+        """All settings by code, defaults filled in. Raises `SettingsWrong` with the first field at fault."""
+        known = {declared.code for declared in self.fields}
+        for code in values:
+            if code not in known:
+                raise SettingsWrong(code, "no_such_setting")
+        clean = {declared.code: declared.clean(values.get(declared.code, "")) for declared in self.fields}
+        if "timezone" in clean and clean["timezone"] not in _time_zones():
+            raise SettingsWrong("timezone", "no_such_zone")
+        return clean
+
+    @abstractmethod
+    def open(self, values: SettingValues, guards: Guards) -> Session:
+        """A session that is logged in.
+
+        Raises `SettingsWrong`, `TargetRefused`, `Unreachable`, `LoginFailed`, `Timeout` and `Broken`.
+        """

@@ -1,0 +1,210 @@
+"""One table from database types to the portal's types, and what a value of each looks like (issue 3, item 4).
+
+A database type has a `Form`: what its values are to the portal and in filters. Values of every driver are shown alike:
+
+    BOOLEAN    int       0 or 1
+    INTEGER    int       all digits, also above 2^53
+    EXACT      double    decimals with all digits; NaN and infinities are null
+    FLOAT      double    the shortest text that means the same double; NaN and infinities are null
+    TEXT       string    as it is; bytes that are no valid UTF-8 become U+FFFD
+    RENDERED   string    uuid, json, arrays (as JSON), intervals (ISO 8601), times, networks, enums, geometry (WKT)
+    BINARY     string    lower-case hexadecimal
+    DATE       date      YYYY-MM-DD; outside the years 1 to 9999, zero dates and infinities are null
+    DATETIME   datetime  YYYY-MM-DD HH:MM:SS, fractions cut off; until 1900-01-01 00:00:00 (facts/field 0.9) and after
+                         9999 null
+    INSTANT    datetime  the same, in the connection's time zone
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+PortalType = Literal["int", "string", "double", "date", "datetime"]
+
+
+class Form(StrEnum):
+    """What a column's values are, whichever database they come from."""
+
+    BOOLEAN = "boolean"
+    INTEGER = "integer"
+    EXACT = "exact"
+    FLOAT = "float"
+    TEXT = "text"
+    RENDERED = "rendered"
+    BINARY = "binary"
+    DATE = "date"
+    DATETIME = "datetime"
+    INSTANT = "instant"
+
+
+PORTAL_TYPES: Mapping[Form, PortalType] = {
+    Form.BOOLEAN: "int",
+    Form.INTEGER: "int",
+    Form.EXACT: "double",
+    Form.FLOAT: "double",
+    Form.TEXT: "string",
+    Form.RENDERED: "string",
+    Form.BINARY: "string",
+    Form.DATE: "date",
+    Form.DATETIME: "datetime",
+    Form.INSTANT: "datetime",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as its database names it; `native` is the database's own name of the type.
+
+    `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `charset` is
+    the character set of a text's bytes, where a database has several and its driver wants to know.
+    """
+
+    name: str
+    form: Form
+    native: str
+    nullable: bool = True
+    comment: str = ""
+    expression: str = "{c}"
+    charset: str = ""
+
+    @property
+    def type(self) -> PortalType:
+        """The portal's type of the column."""
+        return PORTAL_TYPES[self.form]
+
+    @property
+    def is_number(self) -> bool:
+        """Whether values stand in JSON without quotes."""
+        return self.type in ("int", "double")
+
+
+TypeRow = tuple[Form, str]
+
+POSTGRESQL: Mapping[str, TypeRow] = {
+    "bool": (Form.BOOLEAN, "{c}::int"),
+    "int2": (Form.INTEGER, "{c}"),
+    "int4": (Form.INTEGER, "{c}"),
+    "int8": (Form.INTEGER, "{c}"),
+    "oid": (Form.INTEGER, "{c}::int8"),
+    "numeric": (Form.EXACT, "{c}"),
+    "money": (Form.EXACT, "{c}::numeric"),
+    "float4": (Form.FLOAT, "{c}::float8"),
+    "float8": (Form.FLOAT, "{c}"),
+    "text": (Form.TEXT, "{c}"),
+    "varchar": (Form.TEXT, "{c}"),
+    "bpchar": (Form.TEXT, "{c}::text"),
+    "name": (Form.TEXT, "{c}::text"),
+    "citext": (Form.TEXT, "{c}::text"),
+    "bytea": (Form.BINARY, "encode({c}, 'hex')"),
+    "date": (Form.DATE, "{c}"),
+    "timestamp": (Form.DATETIME, "{c}"),
+    "timestamptz": (Form.INSTANT, "{c}::timestamp"),
+    "array": (Form.RENDERED, "to_json({c})::text"),
+}
+POSTGRESQL_OTHERS: TypeRow = (Form.RENDERED, "{c}::text")
+
+MYSQL: Mapping[str, TypeRow] = {
+    "bit": (Form.INTEGER, "({c}+0)"),
+    "tinyint": (Form.INTEGER, "{c}"),
+    "smallint": (Form.INTEGER, "{c}"),
+    "mediumint": (Form.INTEGER, "{c}"),
+    "int": (Form.INTEGER, "{c}"),
+    "bigint": (Form.INTEGER, "{c}"),
+    "year": (Form.INTEGER, "({c}+0)"),
+    "decimal": (Form.EXACT, "{c}"),
+    "float": (Form.FLOAT, "({c}+0e0)"),
+    "double": (Form.FLOAT, "{c}"),
+    "char": (Form.TEXT, "{c}"),
+    "varchar": (Form.TEXT, "{c}"),
+    "tinytext": (Form.TEXT, "{c}"),
+    "text": (Form.TEXT, "{c}"),
+    "mediumtext": (Form.TEXT, "{c}"),
+    "longtext": (Form.TEXT, "{c}"),
+    "enum": (Form.TEXT, "{c}"),
+    "set": (Form.TEXT, "{c}"),
+    "binary": (Form.BINARY, "LOWER(HEX({c}))"),
+    "varbinary": (Form.BINARY, "LOWER(HEX({c}))"),
+    "tinyblob": (Form.BINARY, "LOWER(HEX({c}))"),
+    "blob": (Form.BINARY, "LOWER(HEX({c}))"),
+    "mediumblob": (Form.BINARY, "LOWER(HEX({c}))"),
+    "longblob": (Form.BINARY, "LOWER(HEX({c}))"),
+    "date": (Form.DATE, "{c}"),
+    "datetime": (Form.DATETIME, "{c}"),
+    "timestamp": (Form.INSTANT, "CAST({c} AS DATETIME(6))"),
+    "geometry": (Form.RENDERED, "ST_AsText({c})"),
+    "point": (Form.RENDERED, "ST_AsText({c})"),
+    "linestring": (Form.RENDERED, "ST_AsText({c})"),
+    "polygon": (Form.RENDERED, "ST_AsText({c})"),
+    "multipoint": (Form.RENDERED, "ST_AsText({c})"),
+    "multilinestring": (Form.RENDERED, "ST_AsText({c})"),
+    "multipolygon": (Form.RENDERED, "ST_AsText({c})"),
+    "geometrycollection": (Form.RENDERED, "ST_AsText({c})"),
+}
+MYSQL_OTHERS: TypeRow = (Form.RENDERED, "CAST({c} AS CHAR)")
+
+DUCKDB: Mapping[str, TypeRow] = {
+    "BOOLEAN": (Form.BOOLEAN, "{c}::INTEGER"),
+    "TINYINT": (Form.INTEGER, "{c}"),
+    "SMALLINT": (Form.INTEGER, "{c}"),
+    "INTEGER": (Form.INTEGER, "{c}"),
+    "BIGINT": (Form.INTEGER, "{c}"),
+    "HUGEINT": (Form.INTEGER, "{c}"),
+    "UTINYINT": (Form.INTEGER, "{c}"),
+    "USMALLINT": (Form.INTEGER, "{c}"),
+    "UINTEGER": (Form.INTEGER, "{c}"),
+    "UBIGINT": (Form.INTEGER, "{c}"),
+    "UHUGEINT": (Form.INTEGER, "{c}"),
+    "DECIMAL": (Form.EXACT, "{c}"),
+    "FLOAT": (Form.FLOAT, "{c}::DOUBLE"),
+    "DOUBLE": (Form.FLOAT, "{c}"),
+    "VARCHAR": (Form.TEXT, "{c}"),
+    "ENUM": (Form.TEXT, "{c}::VARCHAR"),
+    "BLOB": (Form.BINARY, "lower(hex({c}))"),
+    "DATE": (Form.DATE, "{c}"),
+    "TIMESTAMP": (Form.DATETIME, "{c}"),
+    "TIMESTAMP_S": (Form.DATETIME, "{c}::TIMESTAMP"),
+    "TIMESTAMP_MS": (Form.DATETIME, "{c}::TIMESTAMP"),
+    "TIMESTAMP_NS": (Form.DATETIME, "{c}::TIMESTAMP"),
+    "TIMESTAMP WITH TIME ZONE": (Form.INSTANT, "{c}::TIMESTAMP"),
+}
+DUCKDB_OTHERS: TypeRow = (Form.RENDERED, "{c}::VARCHAR")
+DUCKDB_NESTED: TypeRow = (Form.RENDERED, "to_json({c})::VARCHAR")
+
+
+def mysql_row(data_type: str) -> TypeRow:
+    """Form and expression for `information_schema.columns.data_type`."""
+    return MYSQL.get(data_type.lower(), MYSQL_OTHERS)
+
+
+def duckdb_row(type_name: str) -> TypeRow:
+    """Form and expression for a type as `DESCRIBE` names it."""
+    if type_name.endswith("]") or type_name.startswith(("STRUCT", "MAP", "UNION")):
+        return DUCKDB_NESTED
+    return DUCKDB.get(type_name.partition("(")[0], DUCKDB_OTHERS)
+
+
+_SQLITE_RULES: tuple[tuple[re.Pattern[str], Form], ...] = (
+    (re.compile("BOOL"), Form.BOOLEAN),
+    (re.compile("DATETIME|TIMESTAMP"), Form.DATETIME),
+    (re.compile("DATE"), Form.DATE),
+    (re.compile("POINT|INTERVAL|PRINT"), Form.RENDERED),
+    (re.compile("INT"), Form.INTEGER),
+    (re.compile("CHAR|CLOB|TEXT|ENUM"), Form.TEXT),
+    (re.compile("BLOB|BINARY"), Form.BINARY),
+    (re.compile("REAL|FLOA|DOUB"), Form.FLOAT),
+    (re.compile("DEC|NUM|MONEY"), Form.EXACT),
+)
+
+
+def sqlite_form(declared: str) -> Form | None:
+    """The form for a declared type, by SQLite's own rule of substrings; None for a column without a declared type."""
+    if not declared.strip():
+        return None
+    for pattern, form in _SQLITE_RULES:
+        if pattern.search(declared.upper()):
+            return form
+    return Form.RENDERED

@@ -1,0 +1,82 @@
+"""The drivers' error tree, split by what the caller does next.
+
+    DriverError
+    ├── SettingsWrong     ask the user to mend one field of the connection
+    ├── TargetRefused     the operator's egress policy forbids the target: nothing was connected, no retry will help
+    ├── Unreachable       nobody answers there: retry later, or check address and port
+    ├── LoginFailed       the server answered and said no: ask the user; counts towards the login budget
+    ├── QueryRefused      this query has no answer: an unknown table or column, a value that does not fit its column
+    ├── TooBig            the answer is over a cap: ask for a filter or a limit; nothing was cut
+    ├── Timeout           over a deadline: the query was stopped
+    └── Broken            the connection or the server failed, or the server talks nonsense: retry later
+
+`code` is a word of ours, the key of a sentence for people. `detail` is what the database said: for the diagnostics of
+the connection's owner only, never for the portal and never for logs, hence absent from `str()`.
+"""
+
+from __future__ import annotations
+
+
+class DriverError(Exception):
+    """Everything that a driver raises on purpose."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code, self.detail = code, detail
+
+
+class SettingsWrong(DriverError):
+    """A setting of the connection is missing or wrong; `field` names it as the driver declares it."""
+
+    def __init__(self, field: str, code: str, detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.code}"
+
+
+class TargetRefused(DriverError):
+    """The egress policy forbids this host, port or address (facts/security 5).
+
+    Codes: `host_grammar`, `port_grammar`, `local_name`, `port_closed`, `not_public`, `metadata`, `denied`,
+    `too_many_addresses`, `plain_http`.
+    """
+
+
+class Unreachable(DriverError):
+    """Nobody answers.
+
+    Codes: `name_not_found`, `name_timeout`, `connect_refused`, `connect_timeout`, `connect_failed`.
+    """
+
+
+class LoginFailed(DriverError):
+    """The server refuses this user, password or database. Codes: `password`, `database`, `too_many_connections`."""
+
+
+class QueryRefused(DriverError):
+    """The query cannot be answered as asked; `name` is the table or column at fault, or empty.
+
+    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `no_permission`.
+    """
+
+    def __init__(self, code: str, name: str = "", detail: str = "") -> None:
+        super().__init__(code, detail)
+        self.name = name
+
+
+class TooBig(DriverError):
+    """The answer is over a cap; `limit` is the cap in bytes or rows. Codes: `bytes`, `rows`, `row_bytes`, `columns`."""
+
+    def __init__(self, code: str, limit: int) -> None:
+        super().__init__(code)
+        self.limit = limit
+
+
+class Timeout(DriverError):
+    """The deadline passed and the query was stopped. Codes: `deadline`, `cancelled`."""
+
+
+class Broken(DriverError):
+    """The server or the connection failed half-way. Codes: `connection_lost`, `server_error`, `bad_answer`."""

@@ -1,0 +1,160 @@
+"""What the columns of a CSV file hold: found by looking at every value, changed by the user where that errs.
+
+A column gets a type only if each of its values fits, so that reading never fails half-way and never loses a zero at
+the front of an article number. Dates with slashes have a type only where day and month cannot be mistaken.
+"""
+
+# ruff: noqa: S608 - every name and text in these statements is quoted here
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import duckdb
+
+from drivers.errors import SettingsWrong
+
+SAMPLE_ROWS = 5000
+MOST_EXAMPLES = 5
+EMPTY = "nullif({c}, '')"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A type that a text column may have: a pattern that all values fit, and the SQL that converts them."""
+
+    portal: str
+    pattern: str
+    convert: str
+
+
+def _day(order: str, separator: str) -> str:
+    return f"CAST(try_strptime({{c}}, '{order.replace('-', separator)}') AS DATE)"
+
+
+_TIME = r"[ T]\d{1,2}:\d{2}(:\d{2})?"
+CANDIDATES: tuple[Candidate, ...] = (
+    Candidate("int", r"-?(0|[1-9]\d{0,17})", "TRY_CAST({c} AS BIGINT)"),
+    Candidate("double", r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", "TRY_CAST({c} AS DECIMAL(36, 18))"),
+    Candidate("double", r"-?(0|[1-9]\d{0,17})(,\d{1,18})?", "TRY_CAST(replace({c}, ',', '.') AS DECIMAL(36, 18))"),
+    Candidate("double", r"-?((0|[1-9]\d{0,16})(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", "TRY_CAST({c} AS DOUBLE)"),
+    Candidate("int", "(?i)true|false", "TRY_CAST({c} AS BOOLEAN)"),
+    Candidate("date", r"\d{4}-\d{2}-\d{2}", "TRY_CAST({c} AS DATE)"),
+    Candidate("date", r"\d{1,2}\.\d{1,2}\.\d{4}", _day("%d-%m-%Y", ".")),
+    Candidate("date", r"\d{1,2}/\d{1,2}/\d{4}", _day("%d-%m-%Y", "/")),
+    Candidate("date", r"\d{1,2}/\d{1,2}/\d{4}", _day("%m-%d-%Y", "/")),
+    Candidate(
+        "datetime", r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?", "TRY_CAST({c} AS TIMESTAMP)"
+    ),
+    Candidate(
+        "datetime", r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[-+]\d{2}(:?\d{2})?)",
+        "TRY_CAST({c} AS TIMESTAMPTZ)",
+    ),
+    Candidate(
+        "datetime", rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}}{_TIME}",
+        "coalesce(try_strptime({c}, '%d.%m.%Y %H:%M:%S'), try_strptime({c}, '%d.%m.%Y %H:%M'))",
+    ),
+)  # fmt: skip
+_DAY_FIRST, _MONTH_FIRST = CANDIDATES[7], CANDIDATES[8]
+_TEXT = Candidate("string", ".*", "{c}")
+PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
+
+
+def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
+    """The user's `column: type` lines. Raises `SettingsWrong("types")` for a line that cannot be understood."""
+    chosen = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _, portal = line.rpartition(":")
+        if name.strip() not in columns or portal.strip() not in PORTAL_TYPES:
+            raise SettingsWrong("types", "line_not_understood", line[:200])
+        chosen[name.strip()] = portal.strip()
+    return chosen
+
+
+def conversions(
+    connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], chosen: Mapping[str, str]
+) -> dict[str, str]:
+    """SQL that turns each text column of `source` into its type.
+
+    Raises `SettingsWrong("types")` with the first five rows and values where a chosen type does not fit.
+    """
+    found = {}
+    guesses = _fitting(connection, f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}", columns, None, chosen)
+    proved = _fitting(connection, f"SELECT * FROM {source}", columns, guesses, chosen)
+    for name in columns:
+        if name in chosen and chosen[name] != "string" and not proved[name]:
+            raise SettingsWrong("types", "value_type", _examples(connection, source, name, chosen[name]))
+        candidate = proved[name][0] if proved[name] else _TEXT
+        found[name] = _narrowed(connection, source, name, candidate)
+    return found
+
+
+def quoted(name: str) -> str:
+    """A name in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text in single quotes."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _fitting(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[str],
+    among: Mapping[str, list[Candidate]] | None,
+    chosen: Mapping[str, str],
+) -> dict[str, list[Candidate]]:
+    """The candidates of each column that every value fits; none for a column without any value."""
+    asked: list[tuple[str, Candidate]] = []
+    for name in columns:
+        for candidate in CANDIDATES if among is None else among[name]:
+            if chosen.get(name, candidate.portal) == candidate.portal:
+                asked.append((name, candidate))
+    if not asked:
+        return {name: [] for name in columns}
+    checks = [
+        f"bool_and({_fits(name, candidate)}) AND count({EMPTY.format(c=quoted(name))}) > 0" for name, candidate in asked
+    ]
+    (answers,) = connection.execute(f"SELECT {', '.join(checks)} FROM ({rows})").fetchall()
+    fitting: dict[str, list[Candidate]] = {name: [] for name in columns}
+    for (name, candidate), fits in zip(asked, answers, strict=True):
+        if fits:
+            fitting[name].append(candidate)
+    for name, candidates in fitting.items():
+        if among is not None and _DAY_FIRST in candidates and _MONTH_FIRST in candidates:
+            fitting[name] = []
+    return fitting
+
+
+def _fits(name: str, candidate: Candidate) -> str:
+    value = EMPTY.format(c=quoted(name))
+    converted = candidate.convert.replace("{c}", value)
+    pattern = literal(f"({candidate.pattern})")
+    return f"({value} IS NULL OR (regexp_full_match({value}, {pattern}) AND {converted} IS NOT NULL))"
+
+
+def _narrowed(connection: duckdb.DuckDBPyConnection, source: str, name: str, candidate: Candidate) -> str:
+    """The column's conversion; decimals get as many digits as they use, texts keep the difference of '' and NULL."""
+    if candidate is _TEXT:
+        return quoted(name)
+    value = EMPTY.format(c=quoted(name))
+    if "DECIMAL" not in candidate.convert:
+        return candidate.convert.replace("{c}", value)
+    mark = "," if "replace" in candidate.convert else "."
+    lengths = ", ".join(f"max(length(split_part({value}, '{mark}', {part})))" for part in (1, 2))
+    ((whole, places),) = connection.execute(f"SELECT {lengths} FROM {source}").fetchall()
+    exact = candidate.convert.replace("DECIMAL(36, 18)", f"DECIMAL({max(int(whole) + int(places), 4)}, {int(places)})")
+    return exact.replace("{c}", value)
+
+
+def _examples(connection: duckdb.DuckDBPyConnection, source: str, name: str, portal: str) -> str:
+    fits = " OR ".join(_fits(name, candidate) for candidate in CANDIDATES if candidate.portal == portal)
+    rows = connection.execute(
+        f"SELECT n, v FROM (SELECT row_number() OVER () AS n, {quoted(name)} AS v, {fits} AS fits FROM {source}) "
+        f"WHERE NOT fits ORDER BY n LIMIT {MOST_EXAMPLES}"
+    ).fetchall()
+    lines = [f"row {number}, column {name}: {str(value)[:100]!r} is no {portal}" for number, value in rows]
+    return "\n".join(lines) or f"column {name}: day and month can be mistaken for each other"

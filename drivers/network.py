@@ -1,0 +1,324 @@
+"""The egress guard: who may be connected to, and the only ways to connect (facts/security 5).
+
+A name is resolved once, every answer is checked, and the connection goes to a checked address: a resolver that changes
+its mind between check and connect gains nothing. Database drivers use `Policy.resolve` and `open_socket`; HTTP clients
+use `guarded_session`, whose certificate checks and `Host` keep the name.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from drivers.addresses import Address, Network, is_local_name, kind_of, literal, normal_host, normal_port, unwrapped
+from drivers.errors import TargetRefused, Unreachable
+from errors import ConfigurationError
+
+PolicyName = Literal["external-only", "allow-private", "allow-all"]
+Purpose = Literal["database", "web", "portal"]
+Lookup = Callable[[str, int], Sequence[str]]
+
+RESOLVE_SECONDS = 5.0
+CONNECT_SECONDS = 10.0
+MOST_ADDRESSES = 16
+
+_DATABASE_PORTS = frozenset({3306, 5432})
+_WEB_PORTS = frozenset({443})
+_SERVICE_PORTS = frozenset(
+    {2049, 2375, 2376, 2379, 2380, 4001, 4194, 5601, 5984, 5985, 5986, 6000, 6379, 6443, 6666, 7001, 8500}
+    | {8600, 9042, 9090, 9092, 9100, 9200, 9300, 10250, 10255, 11211, 15672, 16379, 27017, 27018, 50000, 50070}
+)
+_RUNNING_LOOKUPS = threading.BoundedSemaphore(32)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a connection may go: the name for TLS and `Host`, and the addresses that were checked for it."""
+
+    host: str
+    port: int
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Exceptions:
+    """A parsed list of `host:port` and `CIDR:port` entries."""
+
+    names: frozenset[tuple[str, int]]
+    networks: tuple[tuple[Network, int], ...]
+
+    @classmethod
+    def parse(cls, setting: str, entries: Iterable[str]) -> _Exceptions:
+        names: set[tuple[str, int]] = set()
+        networks: list[tuple[Network, int]] = []
+        for entry in entries:
+            host, _, port_text = entry.strip().rpartition(":")
+            host = host.removeprefix("[").removesuffix("]")
+            try:
+                port = normal_port(port_text)
+                if "/" in host or literal(host):
+                    networks.append((ipaddress.ip_network(host, strict=False), port))
+                else:
+                    names.add((normal_host(host), port))
+            except (TargetRefused, ValueError):
+                raise ConfigurationError(f"{setting}: {entry!r} is neither host:port nor CIDR:port.") from None
+        return cls(frozenset(names), tuple(networks))
+
+    def has_name(self, host: str, port: int) -> bool:
+        return (host, port) in self.names
+
+    def has_address(self, address: Address, port: int) -> bool:
+        candidates = {address, unwrapped(address)}
+        return any(
+            port == open_port and candidate.version == network.version and candidate in network
+            for network, open_port in self.networks
+            for candidate in candidates
+        )
+
+    def has_port(self, port: int) -> bool:
+        return any(port == open_port for _, open_port in self.networks)
+
+
+def system_lookup(host: str, port: int) -> Sequence[str]:
+    """Addresses of a name from the machine's resolver, without duplicates. Raises `OSError`."""
+    answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+    return tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
+
+
+class Policy:
+    """Which targets this installation may connect to (facts/security 5.2).
+
+    `policy` is one of Metabase's three words; `allow` and `deny` hold `host:port` and `CIDR:port` (deny wins, and names
+    the app's own database and address); `insecure_hosts` holds `host:port` of portals that may be private and plain
+    HTTP, for the purpose `portal` only. Metadata addresses stay closed whatever is allowed. Raises
+    `ConfigurationError` for entries that cannot be read.
+    """
+
+    def __init__(
+        self,
+        policy: PolicyName = "external-only",
+        allow: Iterable[str] = (),
+        insecure_hosts: Iterable[str] = (),
+        *,
+        deny: Iterable[str] = (),
+        lookup: Lookup = system_lookup,
+    ) -> None:
+        self.name: PolicyName = policy
+        self._allow = _Exceptions.parse("EGRESS_ALLOW", allow)
+        self._insecure = _Exceptions.parse("BITRIX24_INSECURE_HOSTS", insecure_hosts)
+        self._deny = _Exceptions.parse("EGRESS_DENY", deny)
+        self._lookup = lookup
+
+    def resolve(self, host: str, port: int | str, purpose: Purpose = "database") -> Target:
+        """The target with all its addresses, each of them checked; one resolver call at most.
+
+        Raises `TargetRefused` when the host, the port or any single address is not allowed, `Unreachable` when the name
+        has no address or the resolver takes longer than 5 s.
+        """
+        host, port = normal_host(host), normal_port(port)
+        trusted = self._allow.has_name(host, port) or (purpose == "portal" and self.is_insecure(host, port))
+        if self._deny.has_name(host, port):
+            raise TargetRefused("denied")
+        given = literal(host)
+        if given is None and not trusted:
+            self._check_name(host, port)
+        addresses = [given] if given else self._addresses(host, port)
+        for address in addresses:
+            self._check_address(address, host, port, purpose, trusted)
+        return Target(host, port, tuple(str(address) for address in addresses))
+
+    def is_insecure(self, host: str, port: int) -> bool:
+        """Whether the operator declared this portal or authorization server as plain HTTP or private."""
+        address = literal(host)
+        return self._insecure.has_name(host, port) or bool(address and self._insecure.has_address(address, port))
+
+    def _check_name(self, host: str, port: int) -> None:
+        if self.name == "external-only" and is_local_name(host) and not self._allow.has_port(port):
+            raise TargetRefused("local_name")
+
+    def _addresses(self, host: str, port: int) -> list[Address]:
+        try:
+            texts = _within(RESOLVE_SECONDS, self._lookup, host, port)
+            addresses = [ipaddress.ip_address(text) for text in texts]
+        except TimeoutError:
+            raise Unreachable("name_timeout") from None
+        except (OSError, UnicodeError, ValueError):
+            raise Unreachable("name_not_found") from None
+        if not addresses:
+            raise Unreachable("name_not_found")
+        if len(addresses) > MOST_ADDRESSES:
+            raise TargetRefused("too_many_addresses")
+        return addresses
+
+    def _check_address(self, address: Address, host: str, port: int, purpose: Purpose, trusted: bool) -> None:
+        kind = kind_of(address)
+        if kind == "metadata":
+            raise TargetRefused("metadata")
+        if self._deny.has_address(address, port):
+            raise TargetRefused("denied")
+        if trusted or self.name == "allow-all" or self._allow.has_address(address, port):
+            return
+        if literal(host) is None and self.name == "external-only" and is_local_name(host):
+            raise TargetRefused("local_name")
+        if kind == "special" or (kind == "private" and self.name != "allow-private"):
+            raise TargetRefused("not_public")
+        if self.name == "external-only" and not _is_open_port(port, purpose):
+            raise TargetRefused("port_closed")
+
+
+def _is_open_port(port: int, purpose: Purpose) -> bool:
+    known = _DATABASE_PORTS if purpose == "database" else _WEB_PORTS
+    return port in known or (port >= 1024 and port not in _SERVICE_PORTS)
+
+
+def _within(seconds: float, lookup: Lookup, host: str, port: int) -> Sequence[str]:
+    """Run a lookup in a thread of its own, since the system's resolver knows no time limit."""
+    answers: queue.SimpleQueue[Sequence[str] | BaseException] = queue.SimpleQueue()
+
+    def ask() -> None:
+        try:
+            answers.put(lookup(host, port))
+        except BaseException as problem:  # noqa: BLE001 - carried over to the asking thread and raised there
+            answers.put(problem)
+        finally:
+            _RUNNING_LOOKUPS.release()
+
+    if not _RUNNING_LOOKUPS.acquire(timeout=seconds):
+        raise TimeoutError
+    threading.Thread(target=ask, name="lookup", daemon=True).start()
+    try:
+        answer = answers.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
+
+
+def open_socket(target: Target, timeout: float = CONNECT_SECONDS) -> socket.socket:
+    """A TCP socket to one of the target's checked addresses, tried in their order within `timeout` seconds overall.
+
+    The peer's address is compared again after connecting. Raises `Unreachable`.
+    """
+    deadline = time.monotonic() + timeout
+    problem = Unreachable("connect_failed")
+    for left, address in zip(range(len(target.addresses), 0, -1), target.addresses, strict=True):
+        share = (deadline - time.monotonic()) / left
+        if share <= 0:
+            raise Unreachable("connect_timeout")
+        try:
+            return _connected(address, target.port, share)
+        except TimeoutError:
+            problem = Unreachable("connect_timeout")
+        except ConnectionRefusedError:
+            problem = Unreachable("connect_refused")
+        except OSError as failure:
+            problem = Unreachable("connect_failed", str(failure))
+    raise problem
+
+
+def _connected(address: str, port: int, timeout: float) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    connection = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout)
+        connection.connect((address, port))
+        if ipaddress.ip_address(connection.getpeername()[0]) != ipaddress.ip_address(address):
+            raise OSError("connected to another address than the checked one")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+class _Pinned:
+    """How both connection classes below open their socket."""
+
+    policy: Policy
+    purpose: Purpose
+
+    @classmethod
+    def dial(cls, connection: HTTPConnection, secure: bool) -> socket.socket:
+        host, port = connection._dns_host, connection.port
+        if not secure and not (cls.purpose == "portal" and cls.policy.is_insecure(normal_host(host), port)):
+            raise TargetRefused("plain_http")
+        timeout = connection.timeout
+        limit = float(timeout) if isinstance(timeout, int | float) else CONNECT_SECONDS
+        try:
+            return open_socket(cls.policy.resolve(host, port, cls.purpose), min(limit, CONNECT_SECONDS))
+        except Unreachable as problem:
+            if problem.code.endswith("_timeout"):
+                raise ConnectTimeoutError(connection, f"{problem.code} {host}") from problem
+            raise NewConnectionError(connection, f"{problem.code} {host}") from problem
+
+
+class PinnedAdapter(HTTPAdapter):
+    """A transport for `requests` that connects to checked addresses only; names stay in SNI, `Host` and certificates.
+
+    Connections are pooled; proxies, from the environment or given, are ignored, since they would resolve for us. Plain
+    HTTP is for `insecure_hosts` and the purpose `portal`. Raises `TargetRefused` from `send`, as it is.
+    """
+
+    def __init__(self, policy: Policy, purpose: Purpose = "portal", **options: Any) -> None:
+        pinned = type("_Dial", (_Pinned,), {"policy": policy, "purpose": purpose})
+        self._pools = _pool_classes(pinned)
+        super().__init__(**options)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
+        """Build the pool of connections, called by `HTTPAdapter`."""
+        self.poolmanager = urllib3.PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
+        self.poolmanager.pool_classes_by_scheme = self._pools
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: Any = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        """Send a request directly, without any proxy."""
+        return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=None)
+
+
+def _pool_classes(pinned: type[_Pinned]) -> dict[str, type[HTTPConnectionPool]]:
+    class PlainConnection(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return pinned.dial(self, secure=False)
+
+    class SecureConnection(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return pinned.dial(self, secure=True)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = PlainConnection
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = SecureConnection
+
+    return {"http": PlainPool, "https": SecurePool}
+
+
+def guarded_session(policy: Policy, purpose: Purpose = "portal", **options: Any) -> requests.Session:
+    """A `requests` session behind the guard, deaf to the environment (proxies, `.netrc`, certificate bundles)."""
+    session = requests.Session()
+    session.trust_env = False
+    session.adapters.clear()
+    for scheme in ("https://", "http://"):
+        session.mount(scheme, PinnedAdapter(policy, purpose, **options))
+    return session

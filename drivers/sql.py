@@ -1,0 +1,309 @@
+"""SQL from queries: names quoted by the dialect, values always bound, nothing pasted.
+
+Operators are rows of a table; what differs between databases is a `Dialect`. Meanings are those of `drivers/query.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from drivers.base import Description
+from drivers.columns import Column, Form
+from drivers.errors import QueryRefused
+from drivers.query import (
+    Between,
+    Comparison,
+    Condition,
+    Contains,
+    Group,
+    IsNull,
+    Like,
+    OneOf,
+    Operator,
+    TableName,
+    TableQuery,
+    Value,
+)
+
+MARK = "\0"
+DEEPEST_GROUP = 16
+LIKE_ESCAPE = "|"
+
+
+@dataclass(frozen=True)
+class Sql:
+    """A piece of SQL with a `MARK` for each bound value. Names and texts in databases cannot hold that character."""
+
+    text: str
+    values: tuple[Any, ...] = ()
+
+    def placed(self, marker: str) -> str:
+        """The statement as the library wants it: `?`, or `%s` with all other per cent signs doubled."""
+        text = self.text.replace("%", "%%") if marker == "%s" else self.text
+        return text.replace(MARK, marker)
+
+
+def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
+    """The pieces with `separator` between them."""
+    listed = list(pieces)
+    return Sql(separator.join(piece.text for piece in listed), tuple(v for piece in listed for v in piece.values))
+
+
+def filled(template: str, **pieces: Sql) -> Sql:
+    """`template` with each `{name}` replaced; a name may stand there more than once."""
+    text = ""
+    values: list[Any] = []
+    rest = template
+    while rest:
+        before, brace, after = rest.partition("{")
+        text += before
+        if not brace:
+            break
+        name, _, rest = after.partition("}")
+        text += pieces[name].text
+        values.extend(pieces[name].values)
+    return Sql(text, tuple(values))
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How values of one form are shown and compared; `{x}` is the column's expression.
+
+    `present` is true for values that can be shown; the others count as NULL. `operand` is what comparisons look at,
+    `value` wraps the bound value (`{v}`). `narrow`, where given, is a laxer equality that an index can serve.
+    """
+
+    shown: str = "{x}"
+    present: str = ""
+    operand: str = "{x}"
+    value: str = "{v}"
+    narrow: str = ""
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """What differs between databases.
+
+    `text` turns a shown value into text, `folded` makes text blind to case, `like` compares `{x}` with the pattern
+    `{v}` whose escape character is `|`, `bound` is a value as the library takes it; `whole_seconds` where
+    the expressions of datetimes hold no fractions already.
+    """
+
+    quote: Callable[[str], str]
+    shapes: Mapping[Form, Shape]
+    text: str
+    folded: str
+    like: str
+    bound: Callable[[Value, Column], Any] = lambda value, column: value
+    whole_seconds: bool = False
+
+    def name(self, table: TableName) -> str:
+        """The table's quoted name."""
+        return ".".join(self.quote(part) for part in (table.schema, table.name) if part)
+
+    def raw(self, column: Column) -> str:
+        """The SQL for a column's value."""
+        return column.expression.replace("{c}", self.quote(column.name))
+
+    def shown(self, column: Column) -> str:
+        """The SQL for what is shown of a column."""
+        shape = self.shapes[column.form]
+        expression = self.raw(column)
+        shown = shape.shown.replace("{x}", expression)
+        if not shape.present:
+            return shown
+        return f"CASE WHEN {shape.present.replace('{x}', expression)} THEN {shown} END"
+
+    def select(self, query: TableQuery, description: Description, cell: str = "{x}", number: str = "") -> Sql:
+        """The statement for a query; `cell`, or `number` for numbers, wraps every column. Raises `QueryRefused`."""
+        columns = [description.column(name) for name in query.columns]
+        items = (
+            (number if number and column.is_number else cell).replace("{x}", self.shown(column))
+            + f" AS {self.quote(f'c{position}')}"
+            for position, column in enumerate(columns)
+        )
+        return self.tail(Sql(f"SELECT {', '.join(items)}"), query, description)
+
+    def tail(self, select: Sql, query: TableQuery, description: Description) -> Sql:
+        """`select` completed with table, condition and limit."""
+        pieces = [select, Sql(f"FROM {self.name(query.table)}")]
+        if query.where is not None:
+            pieces.append(filled("WHERE {c}", c=self.where(query.where, description)))
+        if query.limit is not None:
+            pieces.append(Sql(f"LIMIT {int(query.limit)}"))
+        return joined(" ", pieces)
+
+    def where(self, condition: Condition, description: Description) -> Sql:
+        """The SQL of a condition tree."""
+        return _Where(self, description).sql(condition, 0)
+
+
+_COMPLEMENT: Mapping[Operator, Operator] = {"=": "!=", "!=": "=", ">": "<=", "<=": ">", "<": ">=", ">=": "<"}
+_SQL_OPERATORS: Mapping[Operator, str] = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+_NOTHING, _EVERYTHING = Sql("(1=0)"), Sql("(1=1)")
+
+
+class _Where:
+    """One walk over a condition tree."""
+
+    def __init__(self, dialect: Dialect, description: Description) -> None:
+        self._dialect, self._description = dialect, description
+
+    def sql(self, condition: Condition, depth: int) -> Sql:
+        if isinstance(condition, Group):
+            return self._group(condition, depth)
+        column = self._description.column(condition.column)
+        match condition:
+            case IsNull():
+                return self._null(column, condition.negated)
+            case Comparison():
+                return self._present(column, self._compare(column, condition.operator, condition.value))
+            case OneOf():
+                return self._one_of(column, condition)
+            case Between():
+                return self._between(column, condition)
+            case Contains():
+                pattern = "%" + _escaped(condition.text) + "%"
+                return self._like(column, pattern, condition.negated)
+            case Like():
+                return self._like(column, _own_pattern(condition.pattern), condition.negated)
+
+    def _group(self, group: Group, depth: int) -> Sql:
+        if depth >= DEEPEST_GROUP:
+            raise QueryRefused("filter_too_deep")
+        if not group.conditions:
+            return _EVERYTHING if group.logic == "AND" else _NOTHING
+        inner = joined(f" {group.logic} ", (self.sql(condition, depth + 1) for condition in group.conditions))
+        return filled("({i})", i=inner)
+
+    def _shape(self, column: Column) -> tuple[Shape, str]:
+        return self._dialect.shapes[column.form], self._dialect.raw(column)
+
+    def _present(self, column: Column, condition: Sql) -> Sql:
+        shape, expression = self._shape(column)
+        if not shape.present:
+            return condition
+        return filled("({p} AND {c})", p=Sql(shape.present.replace("{x}", expression)), c=condition)
+
+    def _null(self, column: Column, negated: bool) -> Sql:
+        shape, expression = self._shape(column)
+        present = f"{expression} IS NOT NULL"
+        if shape.present:
+            present += f" AND {shape.present.replace('{x}', expression)}"
+        if negated:
+            return Sql(f"({present})")
+        missing = f"{expression} IS NULL"
+        return Sql(f"({missing} OR NOT ({shape.present.replace('{x}', expression)}))" if shape.present else missing)
+
+    def _compare(self, column: Column, operator: Operator, value: Value) -> Sql:
+        checked(value, column)
+        if isinstance(value, datetime) and not self._dialect.whole_seconds:
+            return self._compare_seconds(column, operator, value)
+        return self._plain(column, operator, value)
+
+    def _plain(self, column: Column, operator: Operator, value: Value) -> Sql:
+        shape, expression = self._shape(column)
+        bound = Sql(MARK, (self._dialect.bound(value, column),))
+        left = Sql(shape.operand.replace("{x}", expression))
+        compared = filled(f"{{l}} {_SQL_OPERATORS[operator]} {{r}}", l=left, r=filled(shape.value, v=bound))
+        if operator != "=" or not shape.narrow:
+            return compared
+        return filled("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bound, c=compared)
+
+    def _compare_seconds(self, column: Column, operator: Operator, value: datetime) -> Sql:
+        """Stored fractions, of microseconds at most, are cut off before comparing: an index can serve this form."""
+        last = value.replace(microsecond=999_999)
+        match operator:
+            case ">=" | "<":
+                return self._plain(column, operator, value)
+            case ">" | "<=":
+                return self._plain(column, operator, last)
+            case "=":
+                parts = (self._plain(column, ">=", value), self._plain(column, "<=", last))
+                return filled("({a} AND {b})", a=parts[0], b=parts[1])
+            case "!=":
+                parts = (self._plain(column, "<", value), self._plain(column, ">", last))
+                return filled("({a} OR {b})", a=parts[0], b=parts[1])
+
+    def _one_of(self, column: Column, condition: OneOf) -> Sql:
+        if not condition.values:
+            return self._null(column, negated=True) if condition.negated else _NOTHING
+        operator: Operator = "!=" if condition.negated else "="
+        for value in condition.values:
+            checked(value, column)
+        bounds = [self._dialect.bound(value, column) for value in condition.values]
+        if column.type == "datetime" or len({type(bound) for bound in bounds}) > 1:
+            # In a list of several types the database would compare all of them as the widest one.
+            parts = [self._compare(column, operator, value) for value in condition.values]
+            return self._present(column, filled("({i})", i=joined(" AND " if condition.negated else " OR ", parts)))
+        shape, expression = self._shape(column)
+        marks = [Sql(MARK, (bound,)) for bound in bounds]
+        left = Sql(shape.operand.replace("{x}", expression))
+        word = "NOT IN" if condition.negated else "IN"
+        wrapped = joined(", ", (filled(shape.value, v=mark) for mark in marks))
+        found = filled(f"{{l}} {word} ({{m}})", l=left, m=wrapped)
+        if shape.narrow and not condition.negated:
+            narrow = Sql(shape.narrow.replace("{x}", expression))
+            found = filled("({n} IN ({m}) AND {f})", n=narrow, m=joined(", ", marks), f=found)
+        return self._present(column, found)
+
+    def _between(self, column: Column, condition: Between) -> Sql:
+        first: Operator = ">="
+        last: Operator = "<="
+        word = "AND"
+        if condition.negated:
+            first, last, word = _COMPLEMENT[first], _COMPLEMENT[last], "OR"
+        low, high = self._compare(column, first, condition.low), self._compare(column, last, condition.high)
+        return self._present(column, filled(f"({{a}} {word} {{b}})", a=low, b=high))
+
+    def _like(self, column: Column, pattern: str, negated: bool) -> Sql:
+        if "\0" in pattern:
+            raise QueryRefused("value_type", column.name)
+        dialect = self._dialect
+        text = (
+            dialect.text.replace("{x}", dialect.shown(column)) if column.form is not Form.TEXT else dialect.raw(column)
+        )
+        folded = Sql(dialect.folded.replace("{x}", text))
+        bound = filled(dialect.folded.replace("{x}", "{v}"), v=Sql(MARK, (pattern,)))
+        found = filled(dialect.like, x=folded, v=bound)
+        return filled("NOT ({f})", f=found) if negated else found
+
+
+def checked(value: Value, column: Column) -> None:
+    """Raise `QueryRefused("value_type")` unless the value's type fits the column's (`drivers/query.py`)."""
+    fits: bool
+    match column.type:
+        case "int" | "double":
+            fits = isinstance(value, int | Decimal) and not isinstance(value, bool)
+            fits = fits and (isinstance(value, int) or (isinstance(value, Decimal) and value.is_finite()))
+        case "string":
+            fits = isinstance(value, str) and "\0" not in value
+        case "date":
+            fits = isinstance(value, date) and not isinstance(value, datetime)
+        case "datetime":
+            fits = isinstance(value, datetime) and value.tzinfo is None and not value.microsecond
+    if not fits:
+        raise QueryRefused("value_type", column.name)
+
+
+def _escaped(text: str) -> str:
+    for special in (LIKE_ESCAPE, "%", "_"):
+        text = text.replace(special, LIKE_ESCAPE + special)
+    return text
+
+
+def _own_pattern(pattern: str) -> str:
+    """A pattern with the backslash as escape, in our own spelling."""
+    result, characters = "", iter(pattern)
+    for character in characters:
+        if character == "\\":
+            result += _escaped(next(characters, "\\"))
+        elif character == LIKE_ESCAPE:
+            result += LIKE_ESCAPE * 2
+        else:
+            result += character
+    return result

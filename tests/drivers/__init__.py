@@ -1,0 +1,1 @@
+"""Drivers: spellings, egress, SQL, values, and each database on a real server."""

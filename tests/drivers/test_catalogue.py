@@ -1,0 +1,38 @@
+"""What the list of drivers declares, and that the page for users says the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from drivers.base import Driver
+from drivers.catalogue import DRIVERS
+
+PAGE = (Path(__file__).parents[2] / "docs" / "user" / "drivers.md").read_text()
+SERVERS = {"postgresql", "mysql", "clickhouse", "mssql", "trino"}
+
+
+def test_the_names_are_those_that_stay() -> None:
+    """issue 3, "Interfaces that stay"."""
+    assert set(DRIVERS) == SERVERS | {"sqlite", "file"}
+    assert all(name == driver.name for name, driver in DRIVERS.items())
+
+
+@pytest.mark.parametrize("driver", DRIVERS.values(), ids=list(DRIVERS))
+def test_the_page_says_whether_a_driver_is_proven_and_names_its_settings(driver: Driver) -> None:
+    rows = [line.strip("| ").split(" | ") for line in PAGE.splitlines() if line.startswith("| ")]
+    ((_, _, _, proven, _),) = (row for row in rows if len(row) == 5 and row[1] == f"`{driver.name}`")
+    assert proven == ("yes" if driver.proven else "unproven")
+    for field in driver.fields:
+        assert f"`{field.code}`" in PAGE, field.code
+
+
+@pytest.mark.parametrize("name", sorted(SERVERS))
+def test_servers_have_the_settings_that_stay_and_ask_for_encryption(name: str) -> None:
+    fields = {field.code: field for field in DRIVERS[name].fields}
+    assert list(fields) == ["host", "port", "database", "username", "password", "tls", "ca", "timezone"]
+    assert fields["tls"].default == "require"
+    assert fields["timezone"].default == "UTC"
+    assert fields["password"].kind == "secret"
+    assert f" {fields['port'].default}" in PAGE

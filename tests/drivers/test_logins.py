@@ -1,0 +1,415 @@
+"""Failed logins and hostile servers: what each failure means; no secret leaves (facts/security 1 rows 10, 11)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pymysql
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from drivers.base import Description, Guards, Limits
+from drivers.catalogue import DRIVERS
+from drivers.columns import Column, Form
+from drivers.errors import Broken, DriverError, LoginFailed, SettingsWrong, TargetRefused, TooBig, Unreachable
+from drivers.network import Policy
+from drivers.query import TableName, TableQuery
+from tests.drivers.servers import certificates
+from tests.suite.databases import POLICY
+
+PASSWORD = "s3cret-canary-password"
+FAST = Limits(connect_seconds=2, seconds=3)
+DESCRIBED = Description(TableName("a", "t"), (Column("c", Form.TEXT, "text"),))
+
+
+def settings(driver: str, port: int, **more: str) -> dict[str, str]:
+    return {
+        "host": "127.0.0.1",
+        "port": str(port),
+        "database": "test",
+        "username": "reader",
+        "password": PASSWORD,
+        "tls": "disable",
+        **more,
+    }
+
+
+def failure(driver: str, port: int, **more: str) -> DriverError:
+    guards = Guards(Policy(allow=[f"127.0.0.1:{port}"]), limits=FAST)
+    with pytest.raises(DriverError) as problem, DRIVERS[driver].open(settings(driver, port, **more), guards) as session:
+        session.check()
+    assert PASSWORD not in str(problem.value) + problem.value.detail
+    return problem.value
+
+
+class Rogue:
+    """A server that plays a script with each caller and keeps what it was told."""
+
+    def __init__(self, script: Callable[[socket.socket], None]) -> None:
+        self.heard = b""
+        self._script = script
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                caller, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._play, args=(caller,), daemon=True).start()
+
+    def _play(self, caller: socket.socket) -> None:
+        with caller, contextlib.suppress(OSError):
+            caller.settimeout(10)
+            self._script(caller)
+
+    def listen(self, caller: socket.socket, seconds: float = 0.5) -> bytes:
+        caller.settimeout(seconds)
+        try:
+            said = caller.recv(65536)
+        except TimeoutError:
+            said = b""
+        self.heard += said
+        return said
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+@pytest.fixture
+def rogue() -> Iterator[Callable[[Callable[[Rogue, socket.socket], None]], Rogue]]:
+    opened: list[Rogue] = []
+
+    def start(script: Callable[[Rogue, socket.socket], None]) -> Rogue:
+        server = Rogue(lambda caller: script(server, caller))
+        opened.append(server)
+        return server
+
+    yield start
+    for server in opened:
+        server.close()
+
+
+Start = Callable[[Callable[[Rogue, socket.socket], None]], Rogue]
+
+
+def packet(payload: bytes, number: int = 0) -> bytes:
+    return struct.pack("<I", len(payload))[:3] + bytes([number]) + payload
+
+
+def greeting(plugin: bytes = b"mysql_native_password", tls: bool = False) -> bytes:
+    capabilities = 0x00FFFFFF if tls else 0x00FFF7FF
+    low, high = capabilities & 0xFFFF, capabilities >> 16 | 0x0008
+    return packet(
+        b"\x0a8.0.99\0" + struct.pack("<I", 7) + b"a" * 8 + b"\0" + struct.pack("<H", low) + b"\x2d"
+        + struct.pack("<HH", 2, high) + b"\x15" + b"\0" * 10 + b"b" * 12 + b"\0" + plugin + b"\0"
+    )  # fmt: skip
+
+
+# --- what an honest server's refusal means
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_nobody_listening_is_unreachable(driver: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert (problem := failure(driver, port)).code == "connect_refused"
+    assert isinstance(problem, Unreachable)
+
+
+def silent(self: Rogue, caller: socket.socket) -> None:
+    while self.listen(caller, 5):
+        pass
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_server_that_never_speaks_is_given_up_in_time(driver: str, rogue: Start) -> None:
+    server = rogue(silent)
+    started = time.monotonic()
+    problem = failure(driver, server.port)
+    assert isinstance(problem, Unreachable)
+    assert problem.code == "connect_timeout"
+    assert time.monotonic() - started < FAST.connect_seconds + 2
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_server_that_speaks_something_else_is_a_failure_of_ours_not_a_crash(driver: str, rogue: Start) -> None:
+    for noise in (b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0" * 64, b"\xff" * 64, os.urandom(256), b""):
+
+        def play(self: Rogue, caller: socket.socket, noise: bytes = noise) -> None:
+            caller.sendall(noise)
+            self.listen(caller)
+
+        assert isinstance(failure(driver, rogue(play).port), Unreachable | Broken | LoginFailed)
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_handshake_without_end_is_given_up_in_time(driver: str, rogue: Start) -> None:
+    def drip(self: Rogue, caller: socket.socket) -> None:
+        for byte in greeting() + b"x" * 1000:
+            caller.sendall(bytes([byte]))
+            time.sleep(0.2)
+
+    started = time.monotonic()
+    assert isinstance(failure(driver, rogue(drip).port), Unreachable | Broken)
+    assert time.monotonic() - started < FAST.connect_seconds + 2
+
+
+def test_postgresql_tells_a_missing_database_from_a_missing_user() -> None:
+    known = {"username": "postgres", "password": ""}
+    assert failure("postgresql", 5432, database="no such database", **known).code == "database"
+    assert failure("postgresql", 5432, username="nobody here").code in ("refused", "password")
+    assert isinstance(failure("postgresql", 5432, username="nobody here"), LoginFailed)
+
+
+def test_text_that_looks_like_connection_options_is_only_a_name() -> None:
+    """facts/security 1 row 10: host and database never become a second host or a URL."""
+    for name in ("host=10.0.0.1", "postgresql://10.0.0.1/test", "test host=10.0.0.1", "test' user='postgres"):
+        assert failure("postgresql", 5432, database=name, username="postgres").code == "database"
+    for host in ("127.0.0.1,10.0.0.1", "/var/run/postgresql", "127.0.0.1\0x"):
+        with pytest.raises((TargetRefused, SettingsWrong)):
+            DRIVERS["postgresql"].open(settings("postgresql", 5432, host=host), Guards(POLICY))
+
+
+@pytest.fixture
+def mariadb_user() -> Iterator[str]:
+    name = f"reader_{os.getpid()}"
+    with pymysql.connect(host="127.0.0.1", user="root", autocommit=True) as admin, admin.cursor() as cursor:
+        cursor.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{PASSWORD}'")
+        cursor.execute(f"GRANT SELECT ON test.* TO '{name}'@'%'")
+        yield name
+        cursor.execute(f"DROP USER '{name}'@'%'")
+
+
+def test_mariadb_tells_a_wrong_password_from_a_missing_database(mariadb_user: str) -> None:
+    """facts/field 0.5: a wrong password has to fail the check."""
+    assert failure("mysql", 3306, username=mariadb_user, password="wrong").code == "password"
+    assert failure("mysql", 3306, username=mariadb_user, database="mysql").code == "database"
+    with DRIVERS["mysql"].open(settings("mysql", 3306, username=mariadb_user), Guards(POLICY)) as session:
+        server = session.check()
+    assert (server.product, server.encrypted) == ("MariaDB", False)
+
+
+# --- the environment of the process does not matter
+
+
+def test_libpq_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "PGHOST": "10.0.0.1", "PGHOSTADDR": "10.0.0.1", "PGOPTIONS": "-c default_transaction_read_only=off",
+        "PGSSLMODE": "verify-full", "PGPASSWORD": "from environment", "PGREQUIREAUTH": "scram-sha-256",
+        "PGCONNECT_TIMEOUT": "1", "PGAPPNAME": "x", "PGTARGETSESSIONATTRS": "standby", "PGSSLNEGOTIATION": "direct",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    guards = Guards(POLICY)
+    given = settings("postgresql", 5432, username="postgres", password="")
+    with DRIVERS["postgresql"].open(given, guards) as session:
+        assert session.check().product == "PostgreSQL"
+
+
+# --- a server that wants the password
+
+
+def test_mysql_gives_no_clear_password_without_encryption(rogue: Start) -> None:
+    """facts/security 1 row 11: PyMySQL alone gives it away."""
+    for plugin in (b"mysql_clear_password", b"dialog", b"sha256_password", b"caching_sha2_password"):
+
+        def ask(self: Rogue, caller: socket.socket, plugin: bytes = plugin) -> None:
+            caller.sendall(greeting())
+            self.listen(caller)
+            caller.sendall(packet(b"\xfe" + plugin + b"\0" + b"c" * 20 + b"\0", 2))
+            self.listen(caller)
+            caller.sendall(packet(b"\x01\x04", 4))
+            self.listen(caller)
+            caller.sendall(packet(b"\x01" + public_key(), 6))
+            self.listen(caller)
+
+        server = rogue(ask)
+        problem = failure("mysql", server.port)
+        assert isinstance(problem, LoginFailed | Broken | Unreachable)
+        assert PASSWORD.encode() not in server.heard
+        assert len(server.heard) < 512  # no RSA block of 256 bytes beside the login packet
+
+
+def public_key() -> bytes:
+    key = rsa.generate_private_key(65537, 2048).public_key()
+    return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_mysql_sends_no_login_to_a_server_without_encryption_when_it_is_required(rogue: Start) -> None:
+    def play(self: Rogue, caller: socket.socket) -> None:
+        caller.sendall(greeting(b"mysql_clear_password"))
+        self.listen(caller)
+
+    for mode in ("require", "verify-ca", "verify-full"):
+        server = rogue(play)
+        problem = failure("mysql", server.port, tls=mode)
+        assert (problem.code, getattr(problem, "field", "")) == ("not_offered", "tls")
+        assert b"reader" not in server.heard
+
+
+def test_postgresql_sends_no_login_to_a_server_without_encryption_when_it_is_required(rogue: Start) -> None:
+    def play(self: Rogue, caller: socket.socket) -> None:
+        self.listen(caller)
+        caller.sendall(b"N")
+        self.listen(caller)
+
+    for mode in ("require", "verify-ca", "verify-full"):
+        server = rogue(play)
+        problem = failure("postgresql", server.port, tls=mode)
+        assert (problem.code, getattr(problem, "field", "")) == ("not_offered", "tls")
+        assert b"reader" not in server.heard
+
+
+def test_postgresql_gives_no_clear_password_without_encryption(rogue: Start) -> None:
+    def ask(self: Rogue, caller: socket.socket) -> None:
+        self.listen(caller)
+        caller.sendall(b"R" + struct.pack(">II", 8, 3))
+        self.listen(caller)
+
+    server = rogue(ask)
+    assert failure("postgresql", server.port).code == "unsafe_method"
+    assert PASSWORD.encode() not in server.heard
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_a_certificate_of_another_name_or_authority_is_refused(driver: str, rogue: Start, tmp_path: Path) -> None:
+    files = certificates(tmp_path, "other.example.com")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert_file, files.key_file)
+
+    def play(self: Rogue, caller: socket.socket) -> None:
+        if driver == "mysql":
+            caller.sendall(greeting(tls=True))
+            caller.recv(36)
+        else:
+            caller.recv(8)
+            caller.sendall(b"S")
+        with context.wrap_socket(caller, server_side=True) as secure:
+            self.listen(secure)
+
+    authority = Path(files.ca_file).read_text()
+    for more in ({"tls": "verify-full", "ca": authority}, {"tls": "verify-ca"}, {"tls": "verify-full"}):
+        server = rogue(play)
+        problem = failure(driver, server.port, **more)
+        assert (problem.code, getattr(problem, "field", "")) == ("certificate_refused", "tls"), problem.detail
+        assert b"reader" not in server.heard
+    server = rogue(play)
+    failure(driver, server.port, tls="verify-ca", ca=authority)
+    assert b"reader" in server.heard
+
+
+@pytest.mark.parametrize("driver", ["postgresql", "mysql"])
+def test_an_authority_that_is_none_is_the_settings_fault(driver: str, rogue: Start) -> None:
+    def play(self: Rogue, caller: socket.socket) -> None:
+        if driver == "mysql":
+            caller.sendall(greeting(tls=True))
+        self.listen(caller)
+        caller.sendall(b"S")
+        self.listen(caller)
+
+    problem = failure(driver, rogue(play).port, tls="verify-full", ca="-----BEGIN NONSENSE-----")
+    assert (problem.code, getattr(problem, "field", "")) == ("not_readable", "ca")
+
+
+# --- a server that wants our files or our memory
+
+
+def mysql_login(self: Rogue, caller: socket.socket) -> None:
+    """Let the caller in, and answer its first statements with OK and its `SELECT` with what follows."""
+    caller.sendall(greeting())
+    self.listen(caller, 5)
+    caller.sendall(packet(b"\0\0\0\2\0\0\0", 2))
+
+
+def column(number: int) -> bytes:
+    fields = b"".join(bytes([len(part)]) + part for part in (b"def", b"s", b"t", b"t", b"c", b"c"))
+    return packet(fields + b"\x0c" + struct.pack("<HIBHB", 45, 1000, 253, 0, 0) + b"\0\0", number)
+
+
+def test_mysql_reads_no_local_file_for_a_server(rogue: Start) -> None:
+    def play(self: Rogue, caller: socket.socket) -> None:
+        mysql_login(self, caller)
+        for _ in range(8):
+            if not self.listen(caller, 2):
+                return
+            caller.sendall(packet(b"\xfb/etc/passwd", 1))
+
+    server = rogue(play)
+    failure("mysql", server.port)
+    assert b"root:" not in server.heard
+
+
+@pytest.mark.parametrize("shape", ["endless rows", "one endless row", "100,000 columns", "huge answer to SET"])
+def test_a_mysql_server_that_sends_without_end_costs_little_memory_and_time(rogue: Start, shape: str) -> None:
+    def play(self: Rogue, caller: socket.socket) -> None:
+        mysql_login(self, caller)
+        while said := self.listen(caller, 5):
+            if b"SELECT CONCAT" not in said and shape != "huge answer to SET":
+                caller.sendall(packet(b"\0\0\0\2\0\0\0", 1))
+                continue
+            flood(caller)
+
+    def flood(caller: socket.socket) -> None:
+        full = b"\xff\xff\xff"
+        if shape == "100,000 columns":
+            caller.sendall(packet(b"\xfd" + struct.pack("<I", 100_000)[:3], 1))
+            for number in range(100_000):
+                caller.sendall(column((number + 2) % 256))
+            return
+        caller.sendall(packet(b"\1", 1) + column(2) + packet(b"\xfe\0\0\2\0", 3))
+        number = 4
+        while True:
+            if shape == "endless rows":
+                row = b"\xfc\xf0\x00" + b'["' + b"x" * 236 + b'"]'
+                caller.sendall(b"".join(packet(row, (number + offset) % 256) for offset in range(1000)))
+            else:
+                caller.sendall(full + bytes([number % 256]) + b"\xfe" + b"x" * 0xFFFFFE)
+            number += 1000 if shape == "endless rows" else 1
+
+    server = rogue(play)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    limits = Limits(connect_seconds=5, seconds=4, bytes=20_000_000)
+    guards = Guards(Policy(allow=[f"127.0.0.1:{server.port}"]), limits=limits)
+    started = time.monotonic()
+    with (
+        pytest.raises((TooBig, Broken, DriverError)),
+        DRIVERS["mysql"].open(settings("mysql", server.port), guards) as session,
+    ):
+        for _ in session.rows(TableQuery(TableName("a", "t"), ("c",)), DESCRIBED):
+            pass
+    assert time.monotonic() - started < 4 + 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 128 * 1024
+
+
+def test_a_backend_that_dies_half_way_is_broken_not_finished() -> None:
+    """facts/security 6: a cut answer must never look whole."""
+    given = settings("postgresql", 5432, username="postgres", password="")
+    with (
+        psycopg.connect("host=127.0.0.1 dbname=test user=postgres", autocommit=True) as admin,
+        DRIVERS["postgresql"].open(given, Guards(POLICY)) as session,
+    ):
+        name = f"dying_{os.getpid()}"
+        admin.execute(f"CREATE TABLE {name} AS SELECT i AS n, repeat('x', 1000) AS t FROM generate_series(1, 100000) i")
+        try:
+            chunks = session.rows(TableQuery(TableName("public", name), ("n", "t")))
+            next(chunks)
+            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY%%'")
+            with pytest.raises(Broken) as problem:
+                for _ in chunks:
+                    pass
+            assert problem.value.code == "connection_lost"
+        finally:
+            admin.execute(f"DROP TABLE {name}")

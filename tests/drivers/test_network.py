@@ -1,0 +1,333 @@
+"""The egress guard at work: policies, exceptions, rebinding, sockets and the HTTP transport (facts/security 5)."""
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+
+import pytest
+import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from drivers import network
+from drivers.errors import TargetRefused, Unreachable
+from drivers.network import Policy, PolicyName, Purpose, Target, guarded_session, open_socket
+from errors import ConfigurationError
+from tests.drivers.servers import Canary, WebServer, web_server
+
+PUBLIC, PRIVATE, LOOPBACK, METADATA = "93.184.216.34", "10.1.2.3", "127.0.0.1", "169.254.169.254"
+
+
+def answering(*addresses: str) -> network.Lookup:
+    return lambda host, port: addresses
+
+
+def refusal(policy: Policy, host: str, port: int | str = 5432, purpose: Purpose = "database") -> str:
+    with pytest.raises(TargetRefused) as problem:
+        policy.resolve(host, port, purpose)
+    return problem.value.code
+
+
+@pytest.mark.parametrize(
+    ("name", "address", "code"),
+    [
+        ("external-only", PUBLIC, None),
+        ("external-only", PRIVATE, "not_public"),
+        ("external-only", LOOPBACK, "not_public"),
+        ("external-only", METADATA, "metadata"),
+        ("allow-private", PUBLIC, None),
+        ("allow-private", PRIVATE, None),
+        ("allow-private", "fd12::1", None),
+        ("allow-private", "100.64.1.1", None),
+        ("allow-private", LOOPBACK, "not_public"),
+        ("allow-private", "::1", "not_public"),
+        ("allow-private", "224.0.0.1", "not_public"),
+        ("allow-private", METADATA, "metadata"),
+        ("allow-private", "100.100.100.200", "metadata"),
+        ("allow-all", LOOPBACK, None),
+        ("allow-all", "::1", None),
+        ("allow-all", METADATA, "metadata"),
+    ],
+)
+def test_a_policy_opens_what_its_column_says(name: PolicyName, address: str, code: str | None) -> None:
+    by_name, by_address = Policy(name, lookup=answering(address)), Policy(name, lookup=answering())
+    if code is None:
+        assert by_name.resolve("db.example.com", 5432).addresses == (address,)
+        assert by_address.resolve(address, 5432).addresses == (address,)
+    else:
+        assert refusal(by_name, "db.example.com") == code
+        assert refusal(by_address, address) == code
+
+
+def test_one_bad_answer_among_good_ones_refuses_the_name() -> None:
+    assert refusal(Policy(lookup=answering(PUBLIC, "1.1.1.1", PRIVATE)), "db.example.com") == "not_public"
+
+
+def test_more_than_sixteen_answers_are_refused() -> None:
+    many = [f"93.184.216.{number}" for number in range(1, 18)]
+    assert refusal(Policy(lookup=answering(*many)), "db.example.com") == "too_many_addresses"
+    assert len(Policy(lookup=answering(*many[:16])).resolve("db.example.com", 5432).addresses) == 16
+
+
+@pytest.mark.parametrize(
+    ("port", "purpose", "is_open"),
+    [
+        (5432, "database", True),
+        (3306, "database", True),
+        (15432, "database", True),
+        (8443, "database", True),
+        (22, "database", False),
+        (25, "database", False),
+        (443, "database", False),
+        (6379, "database", False),
+        (2375, "database", False),
+        (9200, "database", False),
+        (11211, "database", False),
+        (27017, "database", False),
+        (443, "web", True),
+        (443, "portal", True),
+        (80, "web", False),
+        (8443, "web", True),
+        (6379, "web", False),
+    ],
+)
+def test_external_only_opens_database_ports_and_high_ports_but_no_known_services(
+    port: int, purpose: Purpose, is_open: bool
+) -> None:
+    policy = Policy(lookup=answering(PUBLIC))
+    if is_open:
+        assert policy.resolve("db.example.com", port, purpose).port == port
+    else:
+        assert refusal(policy, "db.example.com", port, purpose) == "port_closed"
+    assert Policy("allow-private", lookup=answering(PUBLIC)).resolve("db.example.com", port, purpose)
+
+
+@pytest.mark.parametrize("host", ["db", "localhost", "db.local", "db.internal", "a.svc.cluster.local"])
+def test_local_names_are_refused_without_asking_the_resolver(host: str) -> None:
+    asked: list[str] = []
+
+    def lookup(name: str, port: int) -> Sequence[str]:
+        asked.append(name)
+        return [PUBLIC]
+
+    assert refusal(Policy(lookup=lookup), host) == "local_name"
+    assert asked == []
+    assert Policy("allow-private", lookup=lookup).resolve(host, 5432)
+
+
+def test_an_exception_opens_exactly_its_address_and_port() -> None:
+    policy = Policy(allow=["127.0.0.1:5432", "10.0.0.0/8:3306", "[::1]:5432", "fd00::/8:5432"], lookup=answering())
+    for host, port in [("127.0.0.1", 5432), ("10.9.9.9", 3306), ("::1", 5432), ("fd00::7", 5432)]:
+        assert policy.resolve(host, port).addresses == (host,)
+    for host, port in [("127.0.0.1", 3306), ("127.0.0.2", 5432), ("10.9.9.9", 5432), ("::1", 3306)]:
+        assert refusal(policy, host, port) == "not_public"
+    assert policy.resolve("::ffff:127.0.0.1", 5432)
+
+
+def test_an_exception_for_a_name_opens_its_private_address() -> None:
+    policy = Policy(allow=["db.internal:5432"], lookup=answering(PRIVATE))
+    assert policy.resolve("DB.internal", 5432) == Target("db.internal", 5432, (PRIVATE,))
+    assert refusal(policy, "db.internal", 5433) == "local_name"
+    assert refusal(policy, "other.internal", 5432) == "local_name"
+
+
+def test_a_local_name_passes_when_every_address_of_it_is_an_exception() -> None:
+    allowed = Policy(allow=["127.0.0.1:5432", "[::1]:5432"], lookup=answering("127.0.0.1", "::1"))
+    assert allowed.resolve("localhost", 5432).addresses == ("127.0.0.1", "::1")
+    assert refusal(Policy(allow=["127.0.0.1:5432"], lookup=answering(PUBLIC)), "localhost") == "local_name"
+
+
+@pytest.mark.parametrize("entry", ["169.254.0.0/16:5432", "0.0.0.0/0:5432", "trusted.example.com:5432"])
+@pytest.mark.parametrize("name", ["external-only", "allow-private", "allow-all"])
+def test_no_exception_opens_metadata(name: PolicyName, entry: str) -> None:
+    policy = Policy(name, allow=[entry], insecure_hosts=["trusted.example.com:5432"], lookup=answering(METADATA))
+    assert refusal(policy, METADATA) == "metadata"
+    assert refusal(policy, "trusted.example.com", 5432, "portal") == "metadata"
+
+
+def test_deny_wins_over_allow() -> None:
+    policy = Policy(
+        "allow-all", allow=["127.0.0.1:5432"], deny=["127.0.0.1:5432", "own.example.com:443"], lookup=answering(PUBLIC)
+    )
+    assert refusal(policy, "127.0.0.1") == "denied"
+    assert refusal(policy, "::ffff:127.0.0.1") == "denied"
+    assert refusal(policy, "own.example.com", 443) == "denied"
+
+
+def test_insecure_hosts_are_open_for_portals_only() -> None:
+    policy = Policy(insecure_hosts=["127.0.0.1:8001", "portal.test:8001"], lookup=answering("127.0.0.1"))
+    assert policy.resolve("127.0.0.1", 8001, "portal")
+    assert policy.resolve("portal.test", 8001, "portal")
+    assert refusal(policy, "127.0.0.1", 8001, "database") == "not_public"
+    assert refusal(policy, "127.0.0.1", 8001, "web") == "not_public"
+    assert refusal(policy, "127.0.0.1", 8002, "portal") == "not_public"
+
+
+@pytest.mark.parametrize("entry", ["", "db", "db:", ":5432", "db:http", "::1:5432x", "10.0.0.0/33:5432", "a,b:1"])
+def test_an_exception_that_cannot_be_read_stops_the_start(entry: str) -> None:
+    with pytest.raises(ConfigurationError, match="EGRESS_ALLOW"):
+        Policy(allow=[entry])
+
+
+def test_a_name_without_address_is_unreachable_not_refused() -> None:
+    def lookup(host: str, port: int) -> Sequence[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    for resolver in (lookup, answering()):
+        with pytest.raises(Unreachable) as problem:
+            Policy(lookup=resolver).resolve("nowhere.example.com", 5432)
+        assert problem.value.code == "name_not_found"
+
+
+def test_a_resolver_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    never = threading.Event()
+
+    def lookup(host: str, port: int) -> Sequence[str]:
+        never.wait(30)
+        return [PUBLIC]
+
+    monkeypatch.setattr(network, "RESOLVE_SECONDS", 0.1)
+    started = time.monotonic()
+    with pytest.raises(Unreachable) as problem:
+        Policy(lookup=lookup).resolve("slow.example.com", 5432)
+    never.set()
+    assert problem.value.code == "name_timeout"
+    assert time.monotonic() - started < 5
+
+
+def test_a_rebinding_resolver_gains_nothing_in_a_thousand_tries(canary: Canary) -> None:
+    """facts/security 1 row 9: the resolver flips between public and private; the checked address is what is dialled."""
+    flips = itertools.cycle(["192.0.2.1", "127.0.0.1"])
+    policy = Policy(allow=[f"192.0.2.1:{canary.port}"], lookup=lambda host, port: [next(flips)])
+    dialled: set[str] = set()
+    for _ in range(1000):
+        try:
+            dialled.update(policy.resolve("flip.example.com", canary.port).addresses)
+        except TargetRefused:
+            continue
+    assert dialled == {"192.0.2.1"}
+    assert canary.connections == 0
+
+
+def test_the_resolver_is_asked_once_per_connection() -> None:
+    asked: list[str] = []
+
+    def lookup(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return [PUBLIC]
+
+    Policy(lookup=lookup).resolve("db.example.com", 5432)
+    assert asked == ["db.example.com"]
+
+
+@settings(max_examples=1000, deadline=None)
+@given(st.text(max_size=40), st.one_of(st.integers(-5, 70000), st.text(max_size=6)), st.ip_addresses())
+def test_random_hosts_end_in_a_public_target_or_the_guards_own_error(
+    host: str, port: int | str, answer: object
+) -> None:
+    try:
+        target = Policy(lookup=answering(str(answer))).resolve(host, port)
+    except (TargetRefused, Unreachable):
+        return
+    assert Policy(lookup=answering()).resolve(target.addresses[0], target.port)
+
+
+@pytest.fixture
+def canary() -> Iterator[Canary]:
+    with Canary(["127.0.0.1", "127.0.0.2", "::1"]) as listeners:
+        yield listeners
+
+
+def test_canary_listeners_on_loopback_hear_nothing(canary: Canary) -> None:
+    spellings = ["127.0.0.1", "127.0.0.2", "::1", "localhost", "2130706433", "0x7f.1", "::ffff:127.0.0.1", "127.1"]
+    for name in ("external-only", "allow-private"):
+        for host in spellings:
+            with pytest.raises((TargetRefused, Unreachable)):
+                open_socket(Policy(name).resolve(host, canary.port), 1)
+            session = guarded_session(Policy(name))
+            address = f"[{host}]" if ":" in host else host
+            for scheme in ("http", "https"):
+                with pytest.raises((TargetRefused, requests.RequestException)):
+                    session.get(f"{scheme}://{address}:{canary.port}/", timeout=1)
+    assert canary.connections == 0
+
+
+def test_a_socket_goes_to_the_checked_address_and_tries_the_next_one(canary: Canary) -> None:
+    with open_socket(Target("any.example.com", canary.port, ("127.0.0.3", "127.0.0.2")), 2) as connection:
+        assert connection.getpeername()[0] == "127.0.0.2"
+    with pytest.raises(Unreachable) as problem:
+        open_socket(Target("any.example.com", canary.port, ("127.0.0.3",)), 2)
+    assert problem.value.code == "connect_refused"
+
+
+@pytest.fixture(scope="module")
+def portal() -> Iterator[WebServer]:
+    with web_server("portal.example.com") as server:
+        yield server
+
+
+def test_https_connects_to_the_checked_address_and_keeps_the_name(portal: WebServer) -> None:
+    policy = Policy(allow=[f"127.0.0.1:{portal.https_port}"], lookup=answering("127.0.0.1"))
+    session = guarded_session(policy)
+    answer = session.get(f"https://portal.example.com:{portal.https_port}/x", verify=portal.ca_file, timeout=5)
+    assert answer.status_code == 200
+    assert answer.json()["host"] == f"portal.example.com:{portal.https_port}"
+    with pytest.raises(requests.exceptions.SSLError):
+        session.get(f"https://other.example.com:{portal.https_port}/x", verify=portal.ca_file, timeout=5)
+    with pytest.raises(requests.exceptions.SSLError):
+        guarded_session(policy).get(f"https://portal.example.com:{portal.https_port}/x", timeout=5)
+
+
+def test_connections_are_pooled(portal: WebServer) -> None:
+    asked: list[str] = []
+
+    def lookup(host: str, port: int) -> Sequence[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    session = guarded_session(Policy(allow=[f"127.0.0.1:{portal.https_port}"], lookup=lookup))
+    for _ in range(3):
+        session.get(f"https://portal.example.com:{portal.https_port}/", verify=portal.ca_file, timeout=5)
+    assert asked == ["portal.example.com"]
+
+
+def test_plain_http_is_for_insecure_portals_only(portal: WebServer) -> None:
+    address = f"http://127.0.0.1:{portal.http_port}/"
+    declared = Policy(insecure_hosts=[f"127.0.0.1:{portal.http_port}"])
+    assert guarded_session(declared).get(address, timeout=5).status_code == 200
+    for session in (
+        guarded_session(Policy("allow-all")),
+        guarded_session(Policy(allow=[f"127.0.0.1:{portal.http_port}"])),
+        guarded_session(declared, "web"),
+    ):
+        with pytest.raises(TargetRefused) as problem:
+            session.get(address, timeout=5)
+        assert problem.value.code == "plain_http"
+
+
+def test_proxies_of_the_environment_and_of_the_call_are_ignored(
+    portal: WebServer, canary: Canary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proxy = f"http://127.0.0.1:{canary.port}"
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, proxy)
+    session = guarded_session(Policy(insecure_hosts=[f"127.0.0.1:{portal.http_port}"]))
+    address = f"http://127.0.0.1:{portal.http_port}/"
+    assert session.get(address, timeout=5, proxies={"http": proxy}).status_code == 200
+    assert canary.connections == 0
+
+
+def test_redirects_are_checked_like_first_requests(portal: WebServer, canary: Canary) -> None:
+    session = guarded_session(Policy(insecure_hosts=[f"127.0.0.1:{portal.http_port}"]))
+    with pytest.raises(TargetRefused):
+        session.get(f"http://127.0.0.1:{portal.http_port}/to/http://127.0.0.2:{canary.port}/", timeout=5)
+    assert canary.connections == 0
+
+
+def test_an_unknown_name_is_a_connection_error_for_http_callers() -> None:
+    with pytest.raises(requests.ConnectionError):
+        guarded_session(Policy(lookup=answering())).get("https://nowhere.example.com/", timeout=5)

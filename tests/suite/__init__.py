@@ -1,0 +1,1 @@
+"""Behaviour that every driver shows, on real servers and files."""

@@ -1,0 +1,100 @@
+"""Deadlines, cancelling and read-only sessions (facts/security 1 rows 12 and 15)."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from drivers.base import Description, Limits, Session
+from drivers.columns import Form
+from drivers.errors import DriverError, SettingsWrong, Timeout
+from drivers.query import TableName, TableQuery
+from tests.suite.databases import Database, read
+
+#: No cap for what a fast machine reads of an endless file before it is stopped.
+ENDLESS_BYTES = 10**12
+
+
+def exhaust(session: Session, table: TableName, description: Description | None) -> None:
+    """Read all rows of the endless view and keep none."""
+    for _ in session.rows(TableQuery(table, ("id", "note")), description):
+        pass
+
+
+@pytest.fixture(scope="module")
+def endless(database: Database) -> TableName:
+    return database.view("endless", database.endless)
+
+
+def test_an_endless_query_ends_at_the_deadline(database: Database, endless: TableName) -> None:
+    with database.open() as session:
+        description = session.describe(endless) if database.driver != "sqlite" else None
+    started = time.monotonic()
+    with database.open(limits=Limits(seconds=1, bytes=ENDLESS_BYTES)) as session, pytest.raises(Timeout):
+        exhaust(session, endless, description)
+    assert time.monotonic() - started < 1 + 2
+    database.assert_quiet("endless")
+
+
+def test_a_session_can_be_cancelled_from_another_thread(database: Database, endless: TableName) -> None:
+    with database.open() as session:
+        description = session.describe(endless) if database.driver != "sqlite" else None
+    started = time.monotonic()
+    with database.open(limits=Limits(bytes=ENDLESS_BYTES)) as session:
+        threading.Timer(0.5, session.cancel).start()
+        with pytest.raises(Timeout):
+            exhaust(session, endless, description)
+    assert time.monotonic() - started < 0.5 + 2
+    database.assert_quiet("endless")
+
+
+def test_after_its_deadline_a_session_refuses_everything(database: Database) -> None:
+    table = database.create("late", {"n": database.types[Form.INTEGER]}, [[1]])
+    with database.open() as session:
+        session.cancel()
+        for action in (session.check, session.tables, lambda: session.describe(table)):
+            with pytest.raises(Timeout) as stopped:
+                action()
+            assert stopped.value.code == "cancelled"
+
+
+def test_a_session_cannot_write(database: Database) -> None:
+    table = database.create("kept", {"n": database.types[Form.INTEGER]}, [[1]])
+    with database.open() as session:
+        for statement in database.writing(table):
+            with pytest.raises(DriverError):
+                session._fetched(statement)  # type: ignore[attr-defined]
+        assert read(session, table, ["n"]) == [[1]]
+
+
+def test_a_zone_that_nobody_knows_is_the_settings_fault(database: Database) -> None:
+    with pytest.raises(SettingsWrong) as wrong, database.open(timezone="Europe/Atlantis"):
+        pass
+    assert (wrong.value.field, wrong.value.code) == ("timezone", "no_such_zone")
+
+
+def test_a_setting_that_the_driver_does_not_declare_is_refused(database: Database) -> None:
+    with pytest.raises(SettingsWrong) as wrong, database.open(hots="127.0.0.1"):
+        pass
+    assert (wrong.value.field, wrong.value.code) == ("hots", "no_such_setting")
+
+
+def test_many_open_sessions_end_with_no_thread_left(database: Database) -> None:
+    before = threading.active_count()
+    for _ in range(20):
+        with database.open() as session:
+            session.check()
+    deadline = time.monotonic() + 5
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert threading.active_count() <= before
+
+
+def test_a_query_is_refused_once_the_session_is_closed(database: Database) -> None:
+    table = database.create("closed", {"n": database.types[Form.INTEGER]}, [[1]])
+    with database.open() as session:
+        chunks = session.rows(TableQuery(table, ("n",)))
+    with pytest.raises(DriverError):
+        next(chunks)
