@@ -1,0 +1,30 @@
+"""The activity page: what the portal asked of hosted connections, and how that ended."""
+
+from __future__ import annotations
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from admin import blueprint
+from admin.analysts import analysts_only
+from admin.diagnoses import diagnosis
+from admin.listing import listed, number_in, shown
+from admin.session import services, visit
+
+
+@blueprint.route("/activity/", methods=["GET", "POST"])
+@analysts_only
+def activity() -> ResponseReturnValue:
+    """Calls, newest first; of one connection or all, answered or failed, or the one with a reference."""
+    portal_id = visit().portal_id
+    part = shown("admin.activity", ("at",), ("status", "connection"), descending=True)
+    titles = services().hosted.titles(portal_id)
+    page = services().activity.page(
+        portal_id,
+        connection_id=number_in(part.filters["connection"]),
+        status=part.filters["status"],
+        search=part.search,
+        number=part.page,
+    )
+    html = render_template("activity/list.html", shown=part, page=page, titles=titles, diagnosis=diagnosis)
+    return listed(html, part)

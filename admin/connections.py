@@ -1,0 +1,340 @@
+"""Pages of hosted connections: list, gallery and form, view, change, delete, and what keeps the portal in step."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from admin import blueprint
+from admin.analysts import analysts_only
+from admin.connection_forms import (
+    PASTED,
+    Draft,
+    draft,
+    driver_named,
+    failed_trial,
+    filled,
+    groups,
+    in_words,
+    is_offered,
+    kept_upload,
+    pasted_text,
+    wrong_settings,
+)
+from admin.diagnoses import diagnosis
+from admin.listing import listed, shown
+from admin.rendering import acted, page_at, stays
+from admin.saving import NOTHING_WRONG, Failure, failure, problems_of, saved
+from admin.sentences import sentence
+from admin.session import capabilities, form_once, portal_client, services, submitted, visit
+from drivers import catalogue
+from errors import ApplicationError, AskUser, InUse, InvalidInput, PortalRefused, TryLater
+from services import sources
+from services.connections import CallRecord, secret_settings
+from services.hosted_rows import Held
+from services.hosting import KEY, Label
+from services.sources import Source
+from services.trials import Trial
+from services.uploads import shown_name
+
+RECENT = 5
+CHECK_FAILED = frozenset({"SOURCE_CREATE_CONNECTION_ERROR", "SOURCE_UPDATE_CONNECTION_ERROR"})
+
+
+@dataclass
+class TrialFailed(Exception):
+    """The settings were not saved, since they do not work."""
+
+    trial: Trial
+
+
+@blueprint.route("/connections/", methods=["GET", "POST"])
+@analysts_only
+def connections() -> ResponseReturnValue:
+    """A page of the portal's connections."""
+    part = shown("admin.connections", ("title",))
+    page = services().hosted.page(visit().portal_id, part.search, part.page)
+    known = _sources()
+    html = render_template(
+        "connections/list.html", shown=part, page=page, sources=known, drivers=catalogue.DRIVERS, diagnosis=diagnosis
+    )
+    return listed(html, part)
+
+
+@blueprint.route("/connections/new", methods=["GET", "POST"])
+@analysts_only
+def new_connection() -> ResponseReturnValue:
+    """The gallery of drivers; with a driver chosen, the form of a connection to be made."""
+    driver = driver_named(request.values.get("driver", ""))
+    if driver is None or not is_offered(driver):
+        search = request.values.get("search", "").strip()
+        page = render_template("connections/gallery.html", groups=groups(search), search=search, is_offered=is_offered)
+        return stays(page) if submitted() else page
+    blank = draft(driver, request.form.get("title", "").strip(), {})
+    if not submitted():
+        return _form_page(blank)
+    return _sent(blank, None, _made)
+
+
+@blueprint.route("/connections/<int:connection_id>", methods=["GET", "POST"])
+@analysts_only
+def connection(connection_id: int) -> ResponseReturnValue:
+    """One connection: how it is, what the portal has of it, what was asked of it lately."""
+    held = services().hosted.get(visit().portal_id, connection_id)
+    inspection = services().hosting.inspect(portal_client(), capabilities(), held)
+    recent = services().activity.page(visit().portal_id, connection_id=held.id, size=RECENT)
+    driver = catalogue.DRIVERS[held.driver]
+    page = render_template(
+        "connections/view.html",
+        connection=held,
+        driver=driver,
+        settings=_shown(held),
+        inspection=inspection,
+        calls=recent,
+        trial=g.get("trial"),
+        afterword=g.get("afterword", ""),
+        diagnosis=diagnosis,
+    )
+    return page if acted() or not submitted() else stays(page)
+
+
+@blueprint.route("/connections/<int:connection_id>/edit", methods=["GET", "POST"])
+@analysts_only
+def edit_connection(connection_id: int) -> ResponseReturnValue:
+    """The form of a connection that exists; blank secrets stay as they are."""
+    held = services().hosted.get(visit().portal_id, connection_id)
+    typed = request.form.get("title", "").strip() if submitted() else held.title
+    form = draft(catalogue.DRIVERS[held.driver], typed, held.settings)
+    if not submitted():
+        return _form_page(form, held=held)
+    return _sent(form, held, lambda sent, settings: _changed(held, sent.title, settings))
+
+
+@blueprint.route("/connections/<int:connection_id>/delete", methods=["GET", "POST"])
+@analysts_only
+def delete_connection(connection_id: int) -> ResponseReturnValue:
+    """Ask before a connection is deleted; tell which datasets keep it from being deleted."""
+    held, problem = services().hosted.get(visit().portal_id, connection_id), NOTHING_WRONG
+    if submitted():
+        try:
+            return saved(lambda: _deleted(held), _("The connection was deleted."))
+        except (InUse, TryLater) as error:
+            problem = failure(error, ())
+    inspection = services().hosting.inspect(portal_client(), capabilities(), held)
+    page = render_template("connections/delete.html", connection=held, inspection=inspection, problem=problem)
+    return stays(page, problem.status)
+
+
+@blueprint.route("/connections/<int:connection_id>/<action>", methods=["POST"])
+@analysts_only
+def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
+    """One of the buttons on a connection's page: `check`, `restore`, `adopt`, `forget`, `rotate`, `addresses`."""
+    held = services().hosted.get(visit().portal_id, connection_id)
+    path = url_for("admin.connection", connection_id=connection_id)
+    actions = _actions()
+    if action not in actions or not submitted():
+        return page_at(path)
+    act, notice = actions[action]
+    with form_once() as use:
+        if use.outcome is None:
+            if not _tried(lambda: act(held), held):
+                notice = ""
+            use.done(path)
+    return page_at(path, notice)
+
+
+def _actions() -> Mapping[str, tuple[Callable[[Held], Any], str]]:
+    hosting = services().hosting
+    return {
+        "check": (_checked, ""),
+        "restore": (
+            lambda held: hosting.restore(portal_client(), capabilities(), held, label()),
+            _("The portal has the connection as it is here."),
+        ),
+        "adopt": (lambda held: hosting.adopt(portal_client(), held), _("The portal's title was taken over.")),
+        "forget": (hosting.forget, _("The source in the portal has nothing to do with this connection any more.")),
+        "rotate": (
+            lambda held: hosting.rotate(portal_client(), capabilities(), held),
+            _("The source has a new key. The former one opens for another day."),
+        ),
+        "addresses": (
+            lambda held: hosting.rotate_addresses(portal_client(), capabilities(), held.portal_id),
+            _("The connector has new addresses. The former ones open for another day."),
+        ),
+    }
+
+
+def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]], str]) -> ResponseReturnValue:
+    """What the button that was pressed asks for: fill the form, test it, or save it."""
+    if "_fill" in request.form:
+        ready = filled(form, pasted_text())
+        if ready is None:
+            return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), held=held)
+        return _form_page(ready, held=held)
+    is_test = "_test" in request.form
+    try:
+        form = kept_upload(form)
+        settings = services().connections.checked(
+            form.driver.name, form.title or ("-" if is_test else ""), form.settings
+        )
+        if is_test:
+            trial = services().trials.run(visit().portal_id, form.driver.name, settings)
+            return _form_page(form, failed_trial(trial, form.names), held=held, trial=trial)
+        return _saved(lambda: act(form, settings))
+    except TrialFailed as failed:
+        return _form_page(form, failed_trial(failed.trial, form.names), held=held, trial=failed.trial)
+    except InvalidInput as error:
+        return _form_page(form, wrong_settings(error, form.names), held=held)
+
+
+def _saved(act: Callable[[], str]) -> ResponseReturnValue:
+    with form_once() as use:
+        if use.outcome is None:
+            use.done(act())
+    return page_at(
+        use.outcome or use.path or "/", "" if g.get("afterword") else _("The connection works and was saved.")
+    )
+
+
+def _made(form: Draft, settings: dict[str, str]) -> str:
+    """Try the settings, keep them, and make the source; a portal that refuses is told on the connection's page."""
+    _try(form.driver.name, settings)
+    who = visit()
+    issued = services().connections.add(who.member_id, form.driver.name, form.title, settings)
+    services().connections.prove(issued.id)
+    held = services().hosted.get(who.portal_id, issued.id)
+    _tried(lambda: services().hosting.connect(portal_client(), capabilities(), held, label()), held)
+    return url_for("admin.connection", connection_id=issued.id)
+
+
+def _changed(held: Held, title: str, settings: dict[str, str]) -> str:
+    _try(held.driver, settings)
+    services().hosted.change(held.portal_id, held.id, title, settings)
+    services().connections.prove(held.id)
+    _discard(held, settings.get("path", ""))
+    if title != held.title:
+        fresh = services().hosted.get(held.portal_id, held.id)
+        _tried(lambda: services().hosting.rename(portal_client(), capabilities(), fresh), fresh)
+    return url_for("admin.connection", connection_id=held.id)
+
+
+def _deleted(held: Held) -> str:
+    services().hosting.remove(portal_client(), held)
+    _discard(held)
+    return url_for("admin.connections")
+
+
+def _discard(held: Held, still: str = "") -> None:
+    """Delete the uploaded file that a connection read until now, unless it or another one still does."""
+    path = held.settings.get("path", "")
+    if path != still and path not in services().hosted.uploads_in_use(held.portal_id):
+        services().uploads.discard(held.portal_id, path)
+
+
+def _checked(held: Held) -> None:
+    """Try a stored connection and keep the outcome as its health."""
+    trial = services().trials.run(held.portal_id, held.driver, held.settings)
+    if trial.passed:
+        services().connections.prove(held.id)
+    g.trial = trial
+    services().activity.keep(
+        CallRecord(
+            ref=secrets.token_hex(8),
+            portal_id=held.portal_id,
+            connection_id=held.id,
+            endpoint="test",
+            asked={},
+            status=200 if trial.passed else 502,
+            code="" if trial.passed else trial.code,
+            reason="" if trial.passed else _without_secrets(trial.detail, held),
+            milliseconds=trial.milliseconds,
+        )
+    )
+
+
+def _without_secrets(text: str, held: Held) -> str:
+    for code in secret_settings(held.driver):
+        secret = held.settings.get(code, "")
+        if len(secret) > 2:
+            text = text.replace(secret, "[hidden]")
+    return text
+
+
+def _try(driver: str, settings: dict[str, str]) -> None:
+    trial = services().trials.run(visit().portal_id, driver, settings)
+    if not trial.passed:
+        raise TrialFailed(trial)
+
+
+def _tried(act: Callable[[], Any], held: Held) -> bool:
+    """Do something with the portal; what it refuses is told on the page that follows."""
+    try:
+        act()
+    except (AskUser, TryLater) as error:
+        g.afterword = _told(error, held)
+        return False
+    return True
+
+
+def _told(error: ApplicationError, held: Held) -> str:
+    """A refusal in words; where our own `urlCheck` said no, what it said (facts/field 0.5)."""
+    if isinstance(error, PortalRefused) and error.code.upper() in CHECK_FAILED:
+        trial = services().trials.run(held.portal_id, held.driver, held.settings)
+        if trial.passed:
+            return str(_("It works from here, but Bitrix24 cannot reach this application, so nothing changed there."))
+        return f"{_('The portal asked for the connection, and it did not work.')} {diagnosis(trial.code)}"
+    return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
+
+
+def label() -> Label:
+    """What analysts read about our connector in the portal."""
+    return Label(
+        _("Databases and files"),
+        _("Databases and files that are connected in the application."),
+        {KEY: _("Connection key")},
+    )
+
+
+def _sources() -> Mapping[int, Source]:
+    """The sources of our connector by number; none where the portal has no such connector."""
+    registered = services().hosted.connector(visit().portal_id).registered_id
+    if registered is None:
+        return {}
+    return {row.id: row for row in sources.of_connector(portal_client(), registered)}
+
+
+def _shown(held: Held) -> list[tuple[str, str, bool]]:
+    """Settings for people: label, value in words, and whether it is a stored secret."""
+    declared = [field for field in catalogue.DRIVERS[held.driver].fields if held.settings.get(field.code)]
+    return [
+        (field.label, "" if field.kind == "secret" else _in_words(held.settings[field.code]), field.kind == "secret")
+        for field in declared
+        if field.kind != "long"
+    ]
+
+
+def _in_words(value: str) -> str:
+    return shown_name(value) or in_words(value)
+
+
+def _form_page(
+    form: Draft, problem: Failure = NOTHING_WRONG, *, held: Held | None = None, trial: Trial | None = None
+) -> ResponseReturnValue:
+    page = render_template(
+        "connections/form.html",
+        form=form,
+        problem=problem,
+        connection=held,
+        trial=trial,
+        advanced_open=form.opens_advanced(problem),
+        pasted_name=PASTED,
+        most_megabytes=services().settings.upload_megabytes,
+        diagnosis=diagnosis,
+    )
+    return stays(page, problem.status)

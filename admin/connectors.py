@@ -1,0 +1,105 @@
+"""Pages of connectors: list, view, create, change, delete."""
+
+from __future__ import annotations
+
+from flask import render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from admin import blueprint, logos
+from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
+from admin.listing import listed, shown
+from admin.rendering import stays
+from admin.saving import NOTHING_WRONG, Failure, failure, saved
+from admin.session import capabilities, portal_client, submitted
+from errors import ApplicationError, InUse, TryLater
+from services import connectors as service
+from services.connectors import Connector
+
+SORTS = ("sort", "title", "dateCreate", "id")
+
+
+@blueprint.route("/connectors/", methods=["GET", "POST"])
+def connectors() -> ResponseReturnValue:
+    """A page of the portal's connectors."""
+    part = shown("admin.connectors", SORTS)
+    page = service.page(portal_client(), part.wanted({}))
+    return listed(render_template("connectors/list.html", shown=part, page=page), part)
+
+
+@blueprint.route("/connectors/<int:connector_id>", methods=["GET", "POST"])
+def connector(connector_id: int) -> ResponseReturnValue:
+    """One connector and its sources."""
+    found = service.get(portal_client(), connector_id)
+    sources = service.below(portal_client(), connector_id)
+    return render_template("connectors/view.html", connector=found, sources=sources, caps=capabilities())
+
+
+@blueprint.route("/connectors/new", methods=["GET", "POST"])
+def new_connector() -> ResponseReturnValue:
+    """The form of a connector to be made."""
+    form = ConnectorForm(request.form if submitted() else None)
+    if rows_changed(form, blank="settings") or not submitted():
+        return _form_page(form)
+    keep_filled(form.settings, ("code", "name"))
+    try:
+        return saved(lambda: _made(form), _("The connector was created."))
+    except ApplicationError as error:
+        return _form_page(form, failure(error, names_of(form)))
+
+
+@blueprint.route("/connectors/<int:connector_id>/edit", methods=["GET", "POST"])
+def edit_connector(connector_id: int) -> ResponseReturnValue:
+    """The form of a connector that exists."""
+    found = service.get(portal_client(), connector_id)
+    form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
+    if rows_changed(form, blank="settings") or not submitted():
+        return _form_page(form, connector=found)
+    keep_filled(form.settings, ("code", "name"))
+    try:
+        return saved(lambda: _changed(connector_id, form), _("The connector was changed."))
+    except ApplicationError as error:
+        return _form_page(form, failure(error, names_of(form)), connector=found)
+
+
+@blueprint.route("/connectors/<int:connector_id>/delete", methods=["GET", "POST"])
+def delete_connector(connector_id: int) -> ResponseReturnValue:
+    """Ask before a connector is deleted; tell what hangs below it and keeps it from being deleted."""
+    problem = NOTHING_WRONG
+    if submitted():
+        try:
+            return saved(lambda: _deleted(connector_id), _("The connector was deleted."))
+        except (InUse, TryLater) as error:
+            problem = failure(error, ())
+    found = service.get(portal_client(), connector_id)
+    sources = service.below(portal_client(), connector_id)
+    page = render_template("connectors/delete.html", connector=found, sources=sources, problem=problem)
+    return stays(page, problem.status)
+
+
+def _form_page(
+    form: ConnectorForm, problem: Failure = NOTHING_WRONG, *, connector: Connector | None = None
+) -> ResponseReturnValue:
+    if not form.settings.entries:
+        form.settings.append_entry()
+    page = render_template("connectors/form.html", form=form, problem=problem, connector=connector, caps=capabilities())
+    return stays(page, problem.status)
+
+
+def _made(form: ConnectorForm) -> str:
+    caps = capabilities()
+    form.logo.data = logos.chosen() or form.logo.data
+    made = service.add(portal_client(), caps, form.fields(caps))
+    return url_for("admin.connector", connector_id=made)
+
+
+def _changed(connector_id: int, form: ConnectorForm) -> str:
+    caps = capabilities()
+    form.logo.data = logos.chosen() or form.logo.data
+    service.update(portal_client(), caps, connector_id, form.fields(caps))
+    return url_for("admin.connector", connector_id=connector_id)
+
+
+def _deleted(connector_id: int) -> str:
+    service.delete(portal_client(), connector_id)
+    return url_for("admin.connectors")

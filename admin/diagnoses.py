@@ -1,0 +1,181 @@
+"""Why a connection does not work, in words: cause and cure for every code of drivers, trials and endpoints.
+
+The codes are those of `drivers.errors`, `services.trials` and `gateway.problems`; the database's own words are shown
+folded below, to the portal's own people only (facts/field 3 items 1 and 4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is wrong and what helps; sentences."""
+
+    cause: str
+    cure: str
+
+    def __str__(self) -> str:
+        return f"{self.cause} {self.cure}"
+
+
+_FULL = _l("The database has no free place for another connection.")
+_NOT_PUBLIC = _l("The server is not reachable from the internet, and this application may not enter private networks.")
+_LONG_FILTER = _l("The chart's filter is too long.")
+_NO_SENSE = _l("The portal's request could not be understood.")
+_TELL_SUPPORT = _l("Tell the support of the application, with the reference.")
+_ASK_OPERATOR = _l("Ask whoever runs the application.")
+_SYNCHRONIZE = _l("Synchronize the table in BI Builder, or publish it again.")
+_NARROW = _l("Filter the chart, or set a limit.")
+_AGAIN = _l("Try again in a minute.")
+
+DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
+    # Settings
+    "required": (_l("This is needed to connect."), _l("Fill it in.")),
+    "not_readable": (_l("This cannot be read."), _l("Copy it once more, in whole.")),
+    "no_such_choice": (_l("This is none of the choices."), _l("Choose one from the list.")),
+    "no_such_setting": (_l("This kind of connection has no such setting."), _l("Open the form again.")),
+    "not_a_number": (_l("This is no whole number."), _l("Enter digits only, for example 5432.")),
+    "no_such_zone": (_l("There is no such time zone."), _l("Write it like Europe/Berlin or Asia/Almaty.")),
+    "zone_unknown_to_server": (_l("The database does not know this time zone."), _l("Choose UTC or another one.")),
+    "too_long": (_l("The settings are too long together."), _l("Shorten the longest one.")),
+    "title_length": (_l("A title has 1 to 255 characters."), _l("Give the connection a name.")),
+    "string_unknown": (
+        _l("This is no connection string that is known here."),
+        _l("It looks like postgresql://user:password@host:5432/database."),
+    ),
+    # Files
+    "local_files_off": (_l("No folder of files is open to the application."), _ASK_OPERATOR),
+    "outside_folder": (_l("The file is outside the folder that is open to the application."), _ASK_OPERATOR),
+    "not_found": (_l("There is no such file."), _l("Check the path, capital letters included.")),
+    "not_a_database": (_l("The file is no SQLite database."), _l("Choose a file that SQLite can open.")),
+    "not_a_workbook": (_l("The file is no Excel workbook."), _l("Save it as .xlsx, or choose another kind of file.")),
+    "empty_folder": (_l("The folder holds no files that are known here."), _l("Choose another one.")),
+    "empty_file": (_l("The file is empty."), _l("Choose another one.")),
+    "too_big": (_l("The file is too large."), _l("Split it, or bring it into a database.")),
+    "file_structure": (
+        _l("A row does not fit the others."),
+        _l("Correct the row that is named below, or choose delimiter and header yourself."),
+    ),
+    "path_or_url": (_l("Either a file or an address is needed, and not both."), _l("Fill in one of them.")),
+    "https_only": (
+        _l("Files are fetched from encrypted addresses only."),
+        _l("Use an address that starts with https://."),
+    ),
+    "no_file_there": (_l("The address does not give a file."), _l("Open it in a browser window without any login.")),
+    "no_such_encoding": (_l("There is no such encoding."), _l("Write it like utf-8 or cp1251, or leave it blank.")),
+    "does_not_fit": (_l("The file is not written in this encoding."), _l("Leave it blank, or try cp1251.")),
+    "no_such_sheet": (_l("The workbook has no such sheet."), _l("Check its name, or leave it blank for all sheets.")),
+    "value_type": (_l("A value does not fit the type of its column."), _l("Choose string for that column.")),
+    "line_not_understood": (
+        _l("A line cannot be understood."),
+        _l("Write one column a line, for example: article: string"),
+    ),
+    # Encryption
+    "certificate_refused": (
+        _l("The server's certificate is not trusted."),
+        _l("Paste its certificate authority under the advanced settings, or choose “Encrypted, not verified”."),
+    ),
+    "not_offered": (
+        _l("The server offers no encryption."),
+        _l("Switch TLS on at the server. Only in a closed network choose “Not encrypted”."),
+    ),
+    "required_by_server": (_l("The server insists on encryption."), _l("Choose an encrypted connection.")),
+    "unsafe_method": (
+        _l("The server wants the password in clear text, over a connection that is not encrypted."),
+        _l("Choose an encrypted connection."),
+    ),
+    # The way there
+    "host_grammar": (
+        _l("This is no name of a server."),
+        _l("Enter the name alone, without https:// and without a path."),
+    ),
+    "port_grammar": (_l("This is no port."), _l("Enter a number from 1 to 65535.")),
+    "local_name": (_NOT_PUBLIC, _l("Give it a public name, or ask whoever runs the application to allow it.")),
+    "not_public": (_NOT_PUBLIC, _l("Give it a public address, or ask whoever runs the application to allow it.")),
+    "metadata": (_l("This address is never connected to."), _l("Enter the address of your database.")),
+    "denied": (_l("Whoever runs the application has closed this address."), _ASK_OPERATOR),
+    "port_closed": (_l("This port is not open to connections from here."), _ASK_OPERATOR),
+    "plain_http": (_l("The address is not encrypted."), _l("Use an address that starts with https://.")),
+    "too_many_addresses": (_l("The name stands for too many addresses."), _l("Enter the address of one server.")),
+    "name_not_found": (_l("No server has this name."), _l("Check the spelling.")),
+    "name_timeout": (_l("The name could not be looked up in time."), _AGAIN),
+    "connect_refused": (_l("Nothing listens at this port."), _l("Check the port, and that the database is running.")),
+    "connect_timeout": (
+        _l("The server does not answer."),
+        _l("Check the address, and that its firewall lets this application in."),
+    ),
+    "connect_failed": (_l("The server cannot be reached."), _l("Check address and port.")),
+    "starting": (_l("The database is just starting or stopping."), _AGAIN),
+    # Login
+    "password": (
+        _l("The server refuses user or password."),
+        _l("Type the password anew and check the user's spelling."),
+    ),
+    "refused": (_l("The server does not let this user in."), _l("Check its rights and from where it may log in.")),
+    "database": (_l("There is no such database, or the user may not open it."), _l("Check its name and the rights.")),
+    "too_many_connections": (_FULL, _AGAIN),
+    "readonly_profile": (_l("The user may not change settings of its session."), _l("Ask for a user that may read.")),
+    "failed_logins": (
+        _l("This user failed to log in there too often, so nobody asks for a while."),
+        _l("Check the password and try again in a quarter of an hour."),
+    ),
+    "failed_connects": (
+        _l("Too many connections failed within an hour, so nobody asks for a while."),
+        _l("Check the address and try again later."),
+    ),
+    "new_targets": (
+        _l("Too many new servers were asked for within an hour."),
+        _l("Try again later, or connect it on the page of connections."),
+    ),
+    # Queries
+    "no_permission": (_l("The user may not read this table."), _l("Grant it SELECT on the table.")),
+    "unknown_table": (_l("The database has no such table any more."), _SYNCHRONIZE),
+    "unknown_column": (_l("The table has no such column any more."), _SYNCHRONIZE),
+    "ambiguous_name": (_l("Several tables or columns have this name."), _SYNCHRONIZE),
+    "filter_too_deep": (_LONG_FILTER, _l("Simplify it.")),
+    "filter_too_long": (_LONG_FILTER, _l("Simplify it.")),
+    "bytes": (_l("The answer is too large, so nothing was sent."), _NARROW),
+    "rows": (_l("The answer has too many rows, so nothing was sent."), _NARROW),
+    "row_bytes": (_l("A single row is too large."), _l("Leave out its longest column.")),
+    "columns": (_l("The table has too many columns."), _l("Choose fewer of them.")),
+    "disk": (_l("The application had no room for the answer."), _ASK_OPERATOR),
+    "deadline": (_l("The database took too long, so it was stopped."), _l("Filter the chart, or add an index.")),
+    "cancelled": (_l("The query was stopped."), _AGAIN),
+    "connection_lost": (_l("The connection broke off."), _AGAIN),
+    "server_error": (_l("The database reported an error."), _l("Its own words are below.")),
+    "bad_answer": (_l("What answers there is no such database."), _l("Check the kind of database and the port.")),
+    # Calls of the portal
+    "filter": (_l("The chart's filter could not be understood."), _l("Set the filter anew.")),
+    "operator": (_l("The chart's filter has an operator that is unknown here."), _l("Set the filter anew.")),
+    "value": (_l("A value of the filter does not fit its column."), _l("Set the filter anew.")),
+    "date": (_l("A date of the filter could not be read."), _l("Set the filter anew.")),
+    "date_order": (
+        _l("A date of the filter can be read in two ways."),
+        _l("Write day and month so that they cannot be mixed up."),
+    ),
+    "empty_group": (_l("The chart's filter has an empty group."), _l("Set the filter anew.")),
+    "busy": (_l("Too many queries were waiting."), _AGAIN),
+    "own_database": (_l("The application's own database did not answer."), _AGAIN),
+    "key": (_l("The source has a key that opens nothing."), _l("Open the connection and restore its source.")),
+    **dict.fromkeys(
+        (
+            *("body_too_big", "body_too_deep", "too_many_keys", "content_type", "encoding", "form", "json"),
+            *("duplicate_key", "parameter", "missing_table"),
+        ),
+        (_NO_SENSE, _TELL_SUPPORT),
+    ),
+}
+OTHER = (_l("The connection does not work."), _l("What was reported is below."))
+INTERNAL = (_l("Something broke in the application."), _TELL_SUPPORT)
+
+
+def diagnosis(code: str) -> Diagnosis:
+    """Cause and cure for a code, in the language of the page; never empty."""
+    cause, cure = INTERNAL if code == "internal" else DIAGNOSES.get(code.lower(), OTHER)
+    return Diagnosis(str(cause), str(cure))

@@ -1,0 +1,82 @@
+"""The entry: a portal's page posts an opening, and gets a session and the first page for it (facts/security 2.2).
+
+`POST /` answers with the page itself, 200: a redirect could not carry the session's token. `POST /session/renew` gives
+a page that stays open another token.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from flask import Blueprint, abort, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+
+from admin.session import begin, carried_token, services, session_required, show_in_frame
+from admin.start import start_page
+from errors import Forged, SessionEnded
+from services.openings import Opening
+from services.origins import is_framed, origin_of
+
+security_log = logging.getLogger("security")
+
+blueprint = Blueprint("entry", __name__)
+
+
+@blueprint.get("/")
+def front() -> ResponseReturnValue:
+    """A page for those who come without a portal; also what the vendor's check of the address gets.
+
+    In a session it is the first page: the browser's way back to the opening asks for this address with the token.
+    """
+    try:
+        session_required()
+    except SessionEnded:
+        return render_template("install/front.html")
+    return start_page()
+
+
+@blueprint.post("/")
+def open_app() -> ResponseReturnValue:
+    """Open a session for the user of a portal's frame and show the first page."""
+    house = services()
+    framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
+    if not framed and not house.settings.allow_open_outside_frame:
+        security_log.warning("an opening outside a frame was refused")
+        abort(403, "The app opens in a frame of Bitrix24 only.")
+    opening = Opening.parse(request.args, request.form)
+    # Whatever goes wrong from here on is told inside the frame of a portal that was verified before.
+    show_in_frame(house.installations.known_origin(opening.member_id), opening.language)
+    proof = house.installations.prove(opening)
+    show_in_frame(origin_of(proof.endpoint), opening.language)
+    arrival = house.installations.open(proof, opening)
+    token, visit = house.visits.open(
+        arrival.portal_id,
+        arrival.user_id,
+        is_admin=arrival.is_admin,
+        admin_known=arrival.admin_known,
+        language=arrival.language,
+    )
+    begin(token, visit)
+    return start_page()
+
+
+@blueprint.post("/session/renew")
+def renew() -> ResponseReturnValue:
+    """A new token for a page that stays open: `{"session": token}`.
+
+    The page sends the old token like any request, and in the body what BX24.refreshAuth gave it: `AUTH_ID`,
+    `member_id`, and `REFRESH_ID` if it has one (facts/security 2.4). Both limits of the session start anew.
+    """
+    house, old = services(), carried_token()
+    opening = Opening.parse({}, request.form)
+    proof = house.installations.prove(opening)
+    try:
+        token, visit = house.visits.renew(old, proof.member_id, proof.user_id)
+    except Forged:
+        security_log.warning("user %s of portal %s tried to renew a foreign session", proof.user_id, proof.member_id)
+        raise
+    house.grants.opened(
+        visit.portal_id, visit.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
+    )
+    begin(token, visit)
+    return jsonify(session=token)

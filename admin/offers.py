@@ -1,0 +1,137 @@
+"""The panel "Tables of the source" on the form of a dataset: asked for by a button, fills the form by another.
+
+Every button submits the whole form, so what was typed stays, with and without script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from admin.forms import MOST_ROWS, DatasetForm
+from admin.listing import number_in
+from admin.saving import problems_of
+from admin.sentences import sentence
+from admin.session import capabilities, portal_client, services
+from errors import AccessDenied, AskUser, NotFound, TryLater
+from services import connectors, datasets, sources
+from services.connectors import Connector
+from services.listing import Listing
+from services.names import dataset_code
+from services.offers import NoOffer, OfferedColumn, OfferedTable
+from services.sources import Source
+
+MOST_SHOWN = 50
+ASK, USE, SEARCH, SEARCHED = "_ask", "_use", "_search", "_searched"
+SENTENCES = {
+    "no_source": _l("Choose the source first, then ask it."),
+    "foreign": _l("The app did not make the connector of this source, so it cannot ask it."),
+    "refused": _l("The application may not call the address that the connector names."),
+    "unreachable": _l("The connector's address does not answer."),
+    "tls": _l("The certificate of the connector's address is not valid."),
+    "timeout": _l("The connector's address does not answer in time."),
+    "status": _l("The connector's address refuses, or answers with nothing."),
+    "too_big": _l("The answer of the connector's address is larger than 2 MB. Search for a part of the name."),
+    "bad_answer": _l("The connector's address answers with something that is no list of tables or columns."),
+    "gone": _l("The source does not offer this table any more. Ask it again."),
+    "too_many_columns": _l("The table has more columns than this form can hold."),
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What the panel shows: `tables` is None if the source was not asked, `hidden` counts those that are left out;
+    `problem` and `done` are sentences.
+    """
+
+    search: str = ""
+    tables: Sequence[OfferedTable] | None = None
+    hidden: int = 0
+    problem: str = ""
+    done: str = ""
+
+
+def searched() -> str:
+    """What was typed into the panel's search."""
+    return request.form.get(SEARCH, "").strip()
+
+
+def is_asked() -> bool:
+    """Whether the source shall be asked; Enter in the search presses no button of ours, so another word says so too."""
+    return ASK in request.form or USE in request.form or searched() != request.form.get(SEARCHED, "").strip()
+
+
+def asked(form: DatasetForm) -> Panel:
+    """Ask the source that the form names; where a table was chosen, fill the form from it."""
+    wanted = request.form.get(USE)
+    # A table was chosen from the list that the page shows, whatever has been typed into the search since.
+    search = searched() if wanted is None else request.form.get(SEARCHED, "").strip()
+    try:
+        source = _source(form)
+        connector = _connector(source)
+        tables = services().offers.tables(source, connector, search)
+        if wanted is None:
+            return Panel(search, tables[:MOST_SHOWN], len(tables[MOST_SHOWN:]))
+        table = next((row for row in tables if row.external_code == wanted), None)
+        if table is None:
+            raise NoOffer("gone")
+        columns = services().offers.columns(source, connector, wanted, capabilities().column_types)
+        if len(columns) > MOST_ROWS:
+            raise NoOffer("too_many_columns")
+        _fill(form, table, columns)
+    except NoOffer as problem:
+        return Panel(search, problem=_by_hand(str(SENTENCES[problem.code])))
+    except AccessDenied:
+        raise
+    except (AskUser, TryLater) as error:
+        told = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
+        return Panel(search, problem=_by_hand(told))
+    count = len(columns)
+    done = ngettext(
+        "“%(title)s” was filled in with %(num)s column. Check the names: they stay for good.",
+        "“%(title)s” was filled in with %(num)s columns. Check the names, and remove columns that nobody needs.",
+        count,
+        title=table.title,
+    )
+    return Panel(search, done=done)
+
+
+def _source(form: DatasetForm) -> Source:
+    source_id = number_in(form.sourceId.data or "")
+    if not source_id:
+        raise NoOffer("no_source")
+    return sources.get(portal_client(), source_id)
+
+
+def _connector(source: Source) -> Connector:
+    if not source.connector_id:
+        raise NoOffer("foreign")
+    try:
+        return connectors.get(portal_client(), source.connector_id)
+    except NotFound:
+        raise NoOffer("foreign") from None
+
+
+def _fill(form: DatasetForm, table: OfferedTable, columns: Sequence[OfferedColumn]) -> None:
+    form.externalCode.data, form.externalName.data = table.external_code, table.title
+    form.name.data = _free_name(table.code)
+    form.fields.entries, form.fields.last_index = [], -1
+    for column in columns:
+        form.fields.append_entry({"name": column.name, "externalCode": column.code, "type": column.type})
+
+
+def _free_name(code: str) -> str:
+    """A name for the dataset that none of those which the portal tells about has."""
+    name = dataset_code(code)
+    alike = datasets.page(portal_client(), capabilities(), Listing(search=name))
+    return dataset_code(code, [row.name for row in alike.items])
+
+
+def _by_hand(told: str) -> str:
+    by_hand = _("You can type the table and its columns by hand.")
+    return f"{told} {by_hand}"

@@ -1,0 +1,255 @@
+"""Errors become pages here, and only here: this table is the contract of the analysts' door.
+
+    SessionEnded, GrantDead     401  open the app again; what was typed is shown as text
+    AccessDenied                403  the permission doctor: which right is missing
+    NotFound, unknown address   404  it is gone, or another application made it
+    InvalidInput, PortalRefused 422  the sentence of the code (forms show it beside the field instead)
+    PortalBusy                  503  too many requests; a retry sends again what was sent
+    PortalUnreachable           503  the portal is down; a retry sends again what was sent
+    OutcomeUnknown              503  it may have been done; look first
+    PortalGone, PaymentRequired 403  the app is not installed, or not paid for, any more
+    Forged                      403  nothing about why
+    HTTP errors of Flask        their own status
+
+The session script renews the session on 401 and repeats the request once (static/script/session.js).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from flask import Flask, g, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.exceptions import HTTPException
+
+from admin import kept, rights
+from admin.listing import number_in
+from admin.rendering import acted
+from admin.saving import problems_of
+from admin.sentences import refusal, sentence
+from admin.session import NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, session_required
+from errors import (
+    AccessDenied,
+    ApplicationError,
+    AskUser,
+    Forged,
+    GiveUp,
+    NotFound,
+    OutcomeUnknown,
+    PaymentRequired,
+    PortalBusy,
+    PortalUnreachable,
+    Reopen,
+    TryLater,
+)
+
+OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD})
+SHORT_WAIT = 60
+SOURCE_FORMS = frozenset({"admin.new_source", "admin.edit_source", "admin.new_connection", "admin.edit_connection"})
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a problem page says."""
+
+    status: int
+    heading: str
+    text: str
+    symbol: str
+
+
+def register(app: Flask) -> None:
+    """Let `app` answer with these pages wherever a door has no answer of its own."""
+    handlers: Iterable[tuple[type[Exception], Callable[..., ResponseReturnValue]]] = (
+        (Reopen, reopen),
+        (AccessDenied, access_denied),
+        (AskUser, refused),
+        (TryLater, try_later),
+        (GiveUp, give_up),
+        (HTTPException, http_error),
+        (ApplicationError, unexpected),
+    )
+    for kind, handler in handlers:
+        app.register_error_handler(kind, handler)
+
+
+def reopen(_error: Reopen) -> ResponseReturnValue:
+    """The session or the user's tokens are over; only the portal can open them again."""
+    g.pop("app_session", None)
+    problem = Problem(
+        401,
+        _("The session has ended"),
+        _("For your safety the application closes after a while. Open it again from the portal's menu."),
+        "log-in",
+    )
+    return _page(problem, typed=_typed())
+
+
+def access_denied(error: AccessDenied) -> ResponseReturnValue:
+    """Which right is missing, in words."""
+    problem = Problem(
+        403,
+        _("You may not work with BI data yet"),
+        _("The portal refused the request. This is what it takes:"),
+        "shield-alert",
+    )
+    return _page(problem, causes=rights.causes(error), resend=_sent_again())
+
+
+def refused(error: AskUser) -> ResponseReturnValue:
+    """A refusal outside a form: the object is gone, or the address asks for what the portal does not know."""
+    if isinstance(error, NotFound):
+        return _page(Problem(404, _("Nothing is here"), refusal(error), "compass"))
+    text = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
+    return _page(Problem(422, _("The portal refused"), text, "alert"), resend=_sent_again())
+
+
+def try_later(error: TryLater) -> ResponseReturnValue:
+    """The portal is busy or down, or it is unknown what it did."""
+    if isinstance(error, OutcomeUnknown):
+        problem = Problem(503, _("It is unknown whether this was done"), sentence(problems_of(error)[0]), "hourglass")
+        return _page(problem, list_url=_list_url())
+    if isinstance(error, PortalBusy):
+        return _page(Problem(503, _("The portal is busy"), _wait(error), "hourglass"), resend=_sent_again())
+    return _page(Problem(503, _("The portal does not answer"), _down(error), "no-network"), resend=_sent_again())
+
+
+def give_up(error: GiveUp) -> ResponseReturnValue:
+    """No retry helps."""
+    if isinstance(error, PaymentRequired):
+        text = _("Its trial or subscription is over. An administrator can renew it in Bitrix24 Market.")
+        return _page(Problem(403, _("The application is not paid for"), text, "lock"))
+    if isinstance(error, Forged):
+        text = _(
+            "Bitrix24 does not confirm where this request comes from. Open the application from the portal's menu."
+        )
+        return _page(Problem(403, _("The request was refused"), text, "lock"))
+    text = _("It was removed from the portal, or the portal is closed. An administrator can install it again.")
+    return _page(Problem(403, _("The application is not installed"), text, "box"))
+
+
+def http_error(error: HTTPException) -> ResponseReturnValue:
+    """An address that does not exist, a body that is too large, and other errors of HTTP itself."""
+    if error.code is None or error.code < 400:
+        return error.get_response()
+    if request.blueprint is None:
+        # No route, so nobody has looked for the session yet; with it the page keeps its menu and its frame.
+        with suppress(ApplicationError, HTTPException):
+            session_required()
+    if error.code == 404:
+        text = _("The address leads nowhere. Go back to the start.")
+        return _page(Problem(404, _("Nothing is here"), text, "compass"))
+    if error.code == 413:
+        text = _("The form is too large to be sent. Shorten it, for example by using a smaller logo.")
+        return _page(Problem(413, _("Too much at once"), text, "alert"))
+    if error.code >= 500:
+        return _page(Problem(error.code, _("Something broke"), _broke(), "alert"))
+    text = _("The request could not be understood. Open the application from the portal's menu again.")
+    return _page(Problem(error.code, _("The request was refused"), text, "alert"))
+
+
+def unexpected(_error: ApplicationError) -> ResponseReturnValue:
+    """An error of our own that no page expects."""
+    return _page(Problem(500, _("Something broke"), _broke(), "alert"))
+
+
+def _page(problem: Problem, **values: object) -> ResponseReturnValue:
+    known = {"typed": (), "causes": (), "resend": None, "list_url": ""}
+    page = render_template("problems/problem.html", problem=problem, **{**known, **values})
+    return page, problem.status, {"HX-Push-Url": "false"} if request.method == "POST" else {}
+
+
+def _broke() -> str:
+    return str(
+        _("This is our fault, and it has been noted. Try again; if it happens again, tell the support what you did.")
+    )
+
+
+def _wait(error: PortalBusy) -> str:
+    if error.retry_after is None:
+        return sentence(problems_of(error)[0])
+    if error.retry_after <= SHORT_WAIT:
+        return str(_("It gets too many requests at the moment. Try again in a minute."))
+    minutes = math.ceil(error.retry_after / 60)
+    return str(
+        ngettext(
+            "It asks to wait %(num)s minute before the next try.",
+            "It asks to wait %(num)s minutes before the next try.",
+            minutes,
+        )
+    )
+
+
+def _down(error: TryLater) -> str:
+    reason = error.reason if isinstance(error, PortalUnreachable) else ""
+    told = {
+        "timeout": _("It took too long to answer. Nothing was changed."),
+        "tls": _("Its certificate is not in order, so the connection was not trusted. Nothing was changed."),
+        "refused": _("Its address may not be called from here. Ask whoever runs the application."),
+    }
+    return str(told.get(reason, _("It is down or cannot be reached at the moment. Nothing was changed.")))
+
+
+@dataclass(frozen=True)
+class Again:
+    """The request as a form that sends it once more; typed secrets travel sealed."""
+
+    url: str
+    fields: tuple[tuple[str, str], ...]
+    is_view: bool
+
+
+def _sent_again() -> Again | None:
+    """The same request again, if there is a session to send it in."""
+    if not g.get("app_session") or acted():
+        return None
+    if request.blueprint != "admin":
+        # The opening of the app carries the user's tokens, which must not stand in a page.
+        return Again(url_for("admin.start"), (), True)
+    is_view = request.method != "POST" or VIEW_FIELD in request.form
+    return Again(request.full_path.removesuffix("?"), tuple(_fields()), is_view)
+
+
+def _fields() -> Iterable[tuple[str, str]]:
+    for name, value in request.form.items(multi=True):
+        if name in OWN_FIELDS:
+            continue
+        code = name.removeprefix("settings-")
+        if request.endpoint in SOURCE_FORMS and name != code and kept.is_secret(code, value):
+            if sealed := kept.seal(code, value):
+                yield kept.PREFIX + code, sealed
+        else:
+            yield name, value
+
+
+def _typed() -> list[tuple[str, str]]:
+    """What was typed, for somebody to copy; settings of sources are left out where they may be secrets."""
+    if request.method != "POST" or VIEW_FIELD in request.form or request.blueprint != "admin":
+        return []
+    return [
+        (name, value)
+        for name, value in request.form.items(multi=True)
+        if value
+        and not name.startswith("_")
+        and not (request.endpoint in SOURCE_FORMS and _may_be_secret(name, value))
+        and not _is_list_of_ids(name, value)
+    ]
+
+
+def _may_be_secret(name: str, value: str) -> bool:
+    return name.startswith("settings-") and kept.is_secret(name.removeprefix("settings-"), value)
+
+
+def _is_list_of_ids(name: str, value: str) -> bool:
+    return name in ("known", "visible", "delete") and number_in(value) is not None
+
+
+def _list_url() -> str:
+    """The list in which the outcome of an unanswered change can be seen."""
+    kind = (request.endpoint or "").rpartition("_")[2]
+    return url_for(f"admin.{kind}s") if kind in ("connector", "source", "dataset") else url_for("admin.start")

@@ -1,0 +1,80 @@
+"""What every form does when it is sent: act once, or come back with what was typed and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+
+from flask import Response
+
+from admin.rendering import page_at
+from admin.sentences import sentence, sentences
+from admin.session import form_once
+from errors import (
+    AccessDenied,
+    ApplicationError,
+    AskUser,
+    FieldProblem,
+    InvalidInput,
+    NotFound,
+    OutcomeUnknown,
+    PortalBusy,
+    PortalRefused,
+    PortalUnreachable,
+    TryLater,
+)
+from services.refusals import problem_for
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a form comes back: sentences by field, those about the form as a whole, and the status of the answer."""
+
+    told: dict[str, str] = field(default_factory=dict)
+    general: tuple[str, ...] = ()
+    status: int = 200
+
+
+NOTHING_WRONG = Failure()
+
+
+def saved(act: Callable[[], str], notice: str) -> Response:
+    """Act once and answer with the page that `act` leads to; a repetition shows that page without acting.
+
+    Raises what `act` raises; the form can be sent again then.
+    """
+    with form_once() as use:
+        if use.outcome is None:
+            use.done(act())
+    return page_at(use.outcome or use.path or "/", notice)
+
+
+def failure(error: ApplicationError, names: Collection[str]) -> Failure:
+    """What to tell on the form; `names` are its fields. Raises `error` again if it is no matter of this form.
+
+    Missing rights, an object that is gone and a session that is over have pages of their own (`admin.problems`).
+    """
+    if isinstance(error, AccessDenied) or not isinstance(error, AskUser | TryLater):
+        raise error
+    problems = problems_of(error)
+    if isinstance(error, NotFound) and not problems[0].field:
+        raise error
+    told = sentences([problem for problem in problems if problem.field in names])
+    general = tuple(dict.fromkeys(sentence(problem) for problem in problems if problem.field not in names))
+    return Failure(told, general, 503 if isinstance(error, TryLater) else 422)
+
+
+def problems_of(error: ApplicationError) -> Sequence[FieldProblem]:
+    """An error as problems of a form."""
+    match error:
+        case InvalidInput():
+            return error.problems
+        case PortalRefused():
+            return [problem_for(error)]
+        case PortalBusy():
+            return [FieldProblem("", error.code)]
+        case PortalUnreachable():
+            return [FieldProblem("", "PORTAL_UNREACHABLE")]
+        case OutcomeUnknown():
+            return [FieldProblem("", "OUTCOME_UNKNOWN")]
+    raise error

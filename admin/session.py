@@ -1,0 +1,165 @@
+"""The session behind a page: who looks at it, and with whose rights the portal is called.
+
+The token travels in the header `X-App-Session` or the form field `_s`, never in an address or a cookie
+(facts/security 2.3).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+from flask import abort, current_app, g, request
+
+from errors import SessionEnded
+from models import now
+from services.languages import spoken
+from services.portal_api.capabilities import Capabilities
+from services.portal_api.client import PortalClient
+from services.visits import ADMIN_GOOD_FOR, Visit
+from services.wiring import Services
+
+HEADER = "X-App-Session"
+TOKEN_FIELD = "_s"  # noqa: S105 - a field's name
+NONCE_FIELD = "_n"
+VIEW_FIELD = "_view"
+
+
+def services() -> Services:
+    """What `services.wiring.build` made for this application."""
+    return cast(Services, current_app.extensions["services"])
+
+
+def session_required() -> None:
+    """Find the visit of this request before any view runs; raises `SessionEnded`."""
+    token, visits = carried_token(), services().visits
+    try:
+        begin(token, visits.find(token))
+    except SessionEnded:
+        over = visits.ended(token)
+        if over is not None:
+            show_in_frame(over.origin, over.language)
+        raise
+
+
+def begin(token: str, visit: Visit) -> None:
+    """Let this request's pages be those of `visit`: its language, its frame, its token."""
+    g.app_session, g.visit = token, visit
+    show_in_frame(visit.origin, visit.language)
+
+
+def show_in_frame(origin: str, language: str) -> None:
+    """Let the page of this request be framed by a verified portal's origin, in its user's language."""
+    g.portal_origin, g.language = origin, spoken(language)
+
+
+def carried_token() -> str:
+    """The token that the request carries in its header or body.
+
+    Raises `SessionEnded` without one; two different ones are a 400.
+    """
+    given = [*request.headers.getlist(HEADER), *request.form.getlist(TOKEN_FIELD)]
+    tokens = {token for token in given if token}
+    if len(tokens) > 1:
+        abort(400, "The request carries two different session tokens.")
+    if not tokens:
+        raise SessionEnded("no session token")
+    return tokens.pop()
+
+
+def visit() -> Visit:
+    """Who looks at this page; raises `SessionEnded` outside a session."""
+    found = g.get("visit")
+    if found is None:
+        raise SessionEnded("no session")
+    return cast(Visit, found)
+
+
+def portal_client() -> PortalClient:
+    """The portal's REST with the token of the user who opened this page."""
+    if "portal_client" not in g:
+        who, house = visit(), services()
+        tokens = house.grants.tokens(who.portal_id, who.user_id)
+        g.portal_client = PortalClient(house.transport, tokens)
+    return cast(PortalClient, g.portal_client)
+
+
+def capabilities() -> Capabilities:
+    """What this portal's generation knows; probed once per portal, then remembered."""
+    if "capabilities" not in g:
+        g.capabilities = services().installations.capabilities(visit().portal_id, portal_client())
+    return cast(Capabilities, g.capabilities)
+
+
+def is_administrator(*, fresh: bool = False) -> bool:
+    """Whether the user administers the portal; asks the portal again after 15 minutes, or now if `fresh`.
+
+    Ask with `fresh` before anything that only administrators may destroy (facts/security 2.2).
+    """
+    who = visit()
+    if not fresh and now() - who.admin_checked_at < ADMIN_GOOD_FOR:
+        return who.is_admin
+    is_admin = portal_client().call("user.admin") is True
+    services().visits.record_admin(who.session_id, is_admin)
+    return is_admin
+
+
+def submitted() -> bool:
+    """Whether this POST sends a form, rather than following a link without JavaScript (`_view`)."""
+    return request.method == "POST" and VIEW_FIELD not in request.form
+
+
+class FormUse:
+    """One use of a form: `outcome` is the path that its first use led to, or None if it shall act now."""
+
+    def __init__(self, outcome: str | None) -> None:
+        self.outcome = outcome
+        self.path: str | None = None
+
+    def done(self, path: str) -> None:
+        """The form acted; a repetition shows the page at `path`."""
+        self.path = path
+
+
+@contextmanager
+def form_once(nonce: str = "") -> Iterator[FormUse]:
+    """Let the form of this request's path act once; `nonce` defaults to its field `_n`, without one every use acts.
+
+        with form_once() as use:
+            if use.outcome is None:
+                use.done(f"/connectors/{add(...)}")
+        path = use.outcome or use.path
+
+    Leaving the block by an error, or without `done`, lets the same form be sent again. Raises `PortalBusy` while the
+    first use still runs.
+    """
+    nonce = nonce or request.form.get(NONCE_FIELD, "")
+    if not nonce:
+        yield FormUse(None)
+        return
+    who, submissions = visit(), services().submissions
+    use = FormUse(submissions.claim(who.session_id, request.path, nonce))
+    try:
+        yield use
+    finally:
+        if use.path is not None:
+            submissions.finish(who.session_id, request.path, nonce, use.path)
+        elif use.outcome is None:
+            submissions.release(who.session_id, request.path, nonce)
+
+
+def new_nonce() -> str:
+    """A value for a form's field `_n`."""
+    return secrets.token_urlsafe(16)
+
+
+def page_values() -> dict[str, Any]:
+    """What every template may use: `visit`, `app_session`, `bx24_js_url` and `nonce()`."""
+    return {
+        "visit": g.get("visit"),
+        "app_session": g.get("app_session", ""),
+        "bx24_js_url": services().settings.bitrix24_js_url,
+        "nonce": new_nonce,
+    }

@@ -1,0 +1,55 @@
+"""The start page: how far the way from permissions to a chart has been gone, and the next step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import render_template
+from flask.typing import ResponseReturnValue
+
+from admin import blueprint, rights
+from admin.session import capabilities, portal_client
+from errors import AccessDenied
+from services import connectors, datasets, sources
+from services.listing import Listing, Page
+
+NEWEST = Listing(order="id", direction="DESC")
+BI_BUILDER = "/bi/table/"
+"""The portal's page of tables, where their BI Builder datasets and charts are made."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the portal has; `more` marks a count that is only the first page's."""
+
+    connectors: Page[connectors.Connector]
+    sources: Page[sources.Source]
+    datasets: Page[datasets.Dataset]
+
+    @property
+    def in_builder(self) -> bool:
+        """Whether BI Builder has a dataset on top of one of ours (facts/biconnector 4.2)."""
+        return any(row.external_id for row in self.datasets.items)
+
+    @property
+    def steps_done(self) -> tuple[bool, ...]:
+        """For each of the five steps whether it is done; the first is done when the portal answers at all."""
+        return True, bool(self.connectors.items), bool(self.sources.items), bool(self.datasets.items), self.in_builder
+
+
+@blueprint.route("/start", methods=["GET", "POST"])
+def start() -> ResponseReturnValue:
+    """The first page."""
+    return start_page()
+
+
+def start_page() -> ResponseReturnValue:
+    """The first page of the visit that has begun; missing rights are told on it and are no error here."""
+    try:
+        client, caps = portal_client(), capabilities()
+        progress = Progress(
+            connectors.page(client, NEWEST), sources.page(client, NEWEST), datasets.page(client, caps, NEWEST)
+        )
+    except AccessDenied as error:
+        return render_template("start.html", progress=None, causes=rights.causes(error), bi_builder=BI_BUILDER), 403
+    return render_template("start.html", progress=progress, causes=(), bi_builder=BI_BUILDER)

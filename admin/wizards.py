@@ -1,0 +1,100 @@
+"""The second kind of hosted connector: analysts type server and password in the portal's own wizard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from admin import blueprint
+from admin.analysts import analysts_only
+from admin.rendering import acted, page_at, stays
+from admin.saving import NOTHING_WRONG, Failure, failure
+from admin.session import capabilities, form_once, portal_client, services, submitted, visit
+from drivers import catalogue
+from drivers.base import Driver
+from errors import AskUser, TryLater
+from services import connectors
+from services.hosting import Label
+from services.typed_settings import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
+
+
+@dataclass(frozen=True)
+class Wizard:
+    """A driver, its connector in the portal (None if there is none), and how many servers are known."""
+
+    driver: Driver
+    connector_id: int | None
+    targets: int
+
+
+@blueprint.route("/connections/wizards", methods=["GET", "POST"])
+@analysts_only
+def wizards() -> ResponseReturnValue:
+    """The drivers whose credentials can be typed in the portal, and which of them it offers."""
+    return _page()
+
+
+@blueprint.route("/connections/wizards/<driver>/<action>", methods=["POST"])
+@analysts_only
+def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
+    """One of the buttons: `register`, `remove`, `addresses`, or `more` to let new servers in."""
+    found = catalogue.DRIVERS.get(driver)
+    path = url_for("admin.wizards")
+    notices = {
+        "register": _("Bitrix24 offers the connector now."),
+        "remove": _("The connector was removed."),
+        "more": _("New servers are let in."),
+        "addresses": _("The connector has new addresses. The former ones open for another day."),
+    }
+    if found is None or not can_be_typed(found) or action not in notices or not submitted():
+        return page_at(path)
+    try:
+        with form_once() as use:
+            if use.outcome is None:
+                _act(found, action)
+                use.done(path)
+    except (AskUser, TryLater) as error:
+        return _page(failure(error, ()))
+    return page_at(path, notices[action])
+
+
+def _act(driver: Driver, action: str) -> None:
+    house, portal_id = services(), visit().portal_id
+    if action == "register":
+        house.hosting.register(portal_client(), capabilities(), portal_id, _label(driver), driver.name)
+    elif action == "remove":
+        house.hosting.unregister(portal_client(), portal_id, driver.name)
+    elif action == "addresses":
+        house.hosting.rotate_addresses(portal_client(), capabilities(), portal_id, driver.name)
+    elif (known := house.hosted.typed_connectors(portal_id).get(driver.name)) is not None:
+        house.targets.forget(known.id)
+
+
+def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+    house = services()
+    known = house.hosted.typed_connectors(visit().portal_id)
+    there = {row.id for row in connectors.everything(portal_client())} if known else set()
+    shown = [
+        Wizard(
+            driver,
+            hosted.registered_id if hosted and hosted.registered_id in there else None,
+            house.targets.count(hosted.id) if hosted else 0,
+        )
+        for driver in catalogue.DRIVERS.values()
+        if can_be_typed(driver)
+        for hosted in [known.get(driver.name)]
+    ]
+    page = render_template("connections/wizards.html", wizards=shown, problem=problem, most=MOST_TARGETS)
+    return page if acted() else stays(page, problem.status)
+
+
+def _label(driver: Driver) -> Label:
+    names = {field.code: _(field.label) for field in driver.fields} | {OPTIONS: _("Options")}
+    return Label(
+        driver.label,
+        _("Server and password are typed here. Options: tls=verify-full; timezone=Europe/Berlin"),
+        {code: names[code] for code in setting_codes(driver)},
+    )

@@ -1,0 +1,147 @@
+"""The installer's address: one URL, told apart by what is posted (facts/platform 1.3).
+
+| what comes | what it is | answer |
+|---|---|---|
+| `GET`, `HEAD` | the vendor's check of the address | 200 |
+| `event=...` | a lifecycle event | 200, 403 if not proved, 503 if it could not be proved now |
+| `AUTH_ID=...` | an administrator's browser in the installer's frame | the page that ends the installation |
+| `_s=...` | the same browser, trying again after binding failed | the same |
+
+Errors become pages here and nowhere else: `Forged` 403, `AccessDenied` 403, `Reopen` 401, `TryLater` 503 with a way to
+try again, `GiveUp` 409.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import cast
+
+from flask import Blueprint, abort, current_app, g, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from errors import AccessDenied, ApplicationError, AskUser, Forged, GiveUp, PaymentRequired, PortalRefused, Reopen
+from services.languages import spoken
+from services.lifecycle import Event
+from services.openings import Opening
+from services.origins import is_framed, is_own_request, origin_of
+from services.visits import Visit
+from services.wiring import INSTALL_PATH, Services
+
+log = logging.getLogger(__name__)
+
+blueprint = Blueprint("install", __name__, url_prefix=INSTALL_PATH.rstrip("/"), static_folder="static")
+
+TOKEN_FIELD = "_s"  # noqa: S105 - a field's name
+
+
+@blueprint.get("/")
+def check() -> ResponseReturnValue:
+    """The vendor's console asks whether the address answers (facts/platform 9 T1)."""
+    return render_template("install/front.html")
+
+
+@blueprint.post("/")
+def arrive() -> ResponseReturnValue:
+    """An event, the installer's opening, or another try of it."""
+    if "event" in request.form:
+        return take_event()
+    if "AUTH_ID" not in request.form and TOKEN_FIELD in request.form:
+        return try_again()
+    return install()
+
+
+def take_event() -> ResponseReturnValue:
+    """Apply a lifecycle event; the answer says nothing but its status."""
+    try:
+        _house().lifecycle.accept(Event.parse(request.form))
+    except Forged:
+        return _plain(403)
+    except ApplicationError as problem:
+        log.warning("an event could not be applied: %s", problem)
+        return _plain(409 if isinstance(problem, GiveUp) else 503)
+    return _plain(200)
+
+
+def install() -> ResponseReturnValue:
+    """Record the portal, bind its events, and send the page that tells Bitrix24 that the installation is complete."""
+    house = _house()
+    framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
+    if not framed and not house.settings.allow_open_outside_frame:
+        abort(403, "The installer opens in a frame of Bitrix24 only.")
+    try:
+        opening = Opening.parse(request.args, request.form)
+        g.language = spoken(opening.language)
+        g.portal_origin = house.installations.known_origin(opening.member_id)
+        proof = house.installations.prove(opening, remembered=False)
+        g.portal_origin = origin_of(proof.endpoint)
+        arrival = house.installations.install(proof, opening)
+    except ApplicationError as problem:
+        return _problem(problem)
+    token, visit = house.visits.open(
+        arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
+    )
+    return _bind(token, visit)
+
+
+def try_again() -> ResponseReturnValue:
+    """Bind again, for the administrator whose first try failed; only our own page asks for this."""
+    house = _house()
+    own = {origin_of(request.host_url), origin_of(house.settings.base_url)}
+    if not is_own_request(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), own):
+        abort(403, "The request comes from another site.")
+    token = request.form[TOKEN_FIELD]
+    try:
+        visit = house.visits.find(token)
+    except ApplicationError as problem:
+        return _problem(problem)
+    g.language, g.portal_origin = spoken(visit.language), visit.origin
+    if not visit.is_admin:
+        return _problem(AccessDenied("user.admin", "ADMINISTRATOR_NEEDED"))
+    return _bind(token, visit)
+
+
+def _bind(token: str, visit: Visit) -> ResponseReturnValue:
+    g.portal_origin = visit.origin
+    try:
+        _house().installations.bind(visit.portal_id, visit.user_id)
+    except ApplicationError as problem:
+        return _problem(problem, retry_token=token)
+    return render_template("install/finish.html")
+
+
+def _problem(problem: ApplicationError, *, retry_token: str = "") -> ResponseReturnValue:
+    status, sentence = _explained(problem)
+    log.warning("installing failed: %s", problem)
+    retry = "" if isinstance(problem, Reopen | GiveUp) else retry_token
+    return render_template("install/problem.html", sentence=sentence, retry_token=retry), status
+
+
+def _explained(problem: ApplicationError) -> tuple[int, str]:
+    if isinstance(problem, Forged):
+        return 403, _("Bitrix24 does not confirm who opened this page. Open the installation in Bitrix24 again.")
+    if isinstance(problem, AccessDenied) and problem.code == "ADMINISTRATOR_NEEDED":
+        return 403, _("Only an administrator of this Bitrix24 can install the app. Ask one of them to open it.")
+    if isinstance(problem, PortalRefused) and problem.code == "METHOD_MISSING":
+        return 409, _("This Bitrix24 has no BI connectors yet. Update it, then open the installation again.")
+    if isinstance(problem, AskUser):
+        return 403, _(
+            "Bitrix24 refused to set up the app. Check that the subscription allows applications, then try again."
+        )
+    if isinstance(problem, Reopen):
+        return 401, _("This page was open for too long. Open the installation in Bitrix24 again.")
+    if isinstance(problem, PaymentRequired):
+        return 409, _(
+            "The app's trial or subscription in Bitrix24 is over. Renew it, then open the installation again."
+        )
+    if isinstance(problem, GiveUp):
+        return 409, _("Bitrix24 says that the app was removed. Install it again from the market.")
+    return 503, _("Bitrix24 does not answer at the moment, so nothing was finished. Try again in a minute.")
+
+
+def _plain(status: int) -> ResponseReturnValue:
+    return "", status, {"Content-Type": "text/plain; charset=utf-8"}
+
+
+def _house() -> Services:
+    return cast(Services, current_app.extensions["services"])

@@ -1,0 +1,148 @@
+"""Files that people upload for their connections: kept for their portal only, and gone with the connection."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pages import OWN, Page, PageClient, opened
+from tests.services.hosted import HostedStage, hosted_stage
+
+CSV = "Город;Сумма\nКёльн;10,5\nОмск;7\n".encode()
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[HostedStage]:
+    with hosted_stage(tmp_path, uploads=tmp_path / "uploads", upload_megabytes=1) as stage:
+        yield stage
+
+
+@pytest.fixture
+def client(hosted: HostedStage) -> PageClient:
+    answer = hosted.stage.enter("analyst")
+    hosted.stage.app.testing = True
+    return opened(hosted.stage.app, answer, hosted.stage.portal.url)[0]
+
+
+def upload(client: PageClient, content: bytes = CSV, name: str = "продажи.csv", path: str = "new", **more: str) -> Page:
+    fields = {"driver": "file", "title": "Sales", "upload": (io.BytesIO(content), name), **more}
+    return client.post(f"/connections/{path}", fields)
+
+
+def files(hosted: HostedStage) -> list[str]:
+    folder = hosted.folder / "uploads"
+    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+
+
+def test_an_uploaded_file_becomes_data(hosted: HostedStage, client: PageClient) -> None:
+    page = upload(client)
+    assert (page.status, page.place) == (200, "/connections/1"), page.alerts
+    assert "продажи.csv" in page.text
+    assert "upload:" not in page.text
+    assert client.get("/connections/1/tables").rows()[0][0] == "продажи"
+    key = hosted.registered_key(1)
+    url = hosted.registered_urls(1)[3].removeprefix(hosted.stage.url)
+    answer = hosted.stage.app.test_client().post(url, data={"connection[key]": key, "table": "продажи"})
+    assert answer.get_json()[0] == ["GOROD", "SUMMA"]
+    assert len(answer.get_json()) == 3
+
+
+def test_a_file_is_outside_the_web_root_and_deleted_with_its_connection(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    upload(client)
+    assert files(hosted) == ["продажи.csv"]
+    page = client.submit(client.get("/connections/1/delete"), "Delete")
+    assert page.heading == "Connections"
+    assert files(hosted) == []
+
+
+def test_a_new_file_takes_the_place_of_the_old_one(hosted: HostedStage, client: PageClient) -> None:
+    upload(client)
+    page = upload(client, b"a,b\n1,2\n", "fresh.csv", "1/edit")
+    assert page.place == "/connections/1"
+    assert files(hosted) == ["fresh.csv"]
+    assert client.get("/connections/1/tables").rows()[0][0] == "fresh"
+
+
+def test_a_form_that_comes_back_keeps_the_file(hosted: HostedStage, client: PageClient) -> None:
+    page = upload(client, title=" ")
+    assert (page.status, list(page.sentences())) == (422, ["title"])
+    assert "Uploaded: продажи.csv." in page.text
+    page = client.submit(page, "Save and connect", {"title": "Sales"})
+    assert page.place == "/connections/1"
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "The file is empty."),
+        (b"x" * 1001, "The file is too large."),
+    ],
+)
+def test_a_file_that_is_empty_or_too_large_is_not_kept(
+    hosted: HostedStage, client: PageClient, content: bytes, sentence: str
+) -> None:
+    hosted.house.uploads.most_bytes = 1000
+    page = upload(client, content)
+    assert page.status == 422
+    assert page.sentence("upload").startswith(sentence)
+    assert files(hosted) == []
+
+
+def test_a_body_over_the_limit_is_refused_before_it_is_read(hosted: HostedStage, client: PageClient) -> None:
+    part = b'--b\r\nContent-Disposition: form-data; name="upload"; filename="large.csv"\r\n\r\n'
+    body = part + b"x" * (2 * 1024 * 1024) + b"\r\n--b--\r\n"
+    headers = {**OWN, "X-App-Session": client.token, "Content-Type": "multipart/form-data; boundary=b"}
+    assert hosted.stage.app.test_client().post("/connections/new", data=body, headers=headers).status_code == 413
+    assert files(hosted) == []
+
+
+def test_without_file_and_address_it_is_told_beside_the_file(client: PageClient) -> None:
+    page = client.post("/connections/new", {"driver": "file", "title": "Sales"})
+    assert page.status == 422
+    assert "Either a file or an address is needed, and not both." in page.text
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../etc/passwd", "..\\..\\boot.csv", "/etc/passwd", ".htaccess", "a\x00b.csv", "*"]
+)
+def test_no_name_leads_out_of_the_folder(hosted: HostedStage, client: PageClient, name: str) -> None:
+    uploads = hosted.house.uploads
+    path = uploads.keep(hosted.portal_id, name, io.BytesIO(CSV))
+    settings, guards = uploads.place(hosted.portal_id, {"path": path}, hosted.house.guards)
+    assert guards.local_files is not None
+    kept = (guards.local_files / settings["path"]).resolve()
+    assert kept.is_relative_to((hosted.folder / "uploads" / str(hosted.portal_id)).resolve())
+    assert kept.read_bytes() == CSV
+
+
+def test_another_portals_file_is_not_found_whatever_is_typed(hosted: HostedStage, client: PageClient) -> None:
+    foreign = hosted.house.uploads.keep(hosted.portal_id + 1, "secret.csv", io.BytesIO(CSV))
+    for typed in (foreign, foreign.replace("upload:", f"upload:../{hosted.portal_id + 1}/")):
+        page = client.post("/connections/new", {"driver": "file", "title": "Thief", "settings-path": typed})
+        assert page.status == 422
+        page = client.post("/connections/new", {"driver": "file", "title": "Thief", "_uploaded": typed})
+        assert page.status == 422
+
+
+def test_what_forms_left_behind_and_portals_that_are_gone_are_purged(
+    hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload(client)
+    hosted.house.uploads.keep(hosted.portal_id, "left.csv", io.BytesIO(CSV))
+    hosted.house.uploads.keep(999, "gone.csv", io.BytesIO(CSV))
+    monkeypatch.setattr("services.uploads.ABANDONED_SECONDS", -1)
+    upload(client, name="next.csv")
+    assert files(hosted) == ["next.csv", "продажи.csv"]
+
+
+@pytest.mark.parametrize("clean", [True, False])
+def test_files_are_gone_when_the_portal_leaves(hosted: HostedStage, client: PageClient, clean: bool) -> None:
+    upload(client)
+    hosted.stage.control("uninstall", clean=clean)
+    hosted.stage.portal.emulator.deliveries.wait()
+    assert files(hosted) == []

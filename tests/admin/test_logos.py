@@ -1,0 +1,66 @@
+"""Logos chosen as files."""
+
+from __future__ import annotations
+
+import base64
+import io
+
+import pytest
+
+from admin.logos import MOST_BYTES, kind_of
+from tests.admin.conftest import Enter
+from tests.pages import PageClient
+
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
+SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (PNG, "png"),
+        (b"\xff\xd8\xff\xe0", "jpeg"),
+        (b"GIF89a....", "gif"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "webp"),
+        (SVG, "svg+xml"),
+        (b"\xef\xbb\xbf \n" + SVG, "svg+xml"),
+        (b'<?xml version="1.0"?><!-- made by hand -->' + SVG, "svg+xml"),
+        (b"<html><svg></svg></html>", ""),
+        (b"%PDF-1.7", ""),
+        (b"MZ", ""),
+        (b"", ""),
+    ],
+)
+def test_the_content_and_not_the_name_tells_what_a_file_is(content: bytes, kind: str) -> None:
+    assert kind_of(content) == kind
+
+
+def test_a_chosen_file_becomes_the_logo(client: PageClient, connector: dict[str, str]) -> None:
+    page = client.post("/connectors/new", {**connector, "logo": "", "logoFile": (io.BytesIO(SVG), "logo.svg")})
+    assert page.heading == "Online shop"
+    data = f"data:image/svg+xml;base64,{base64.b64encode(SVG).decode()}"
+    assert client.get("/connectors/1/edit").value("logo") == data
+    assert page.all(".head img")[0]["src"] == data
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"hello", "The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file."),
+        (PNG + b"\0" * MOST_BYTES, "The file has more than 64 KB. Choose a smaller image."),
+    ],
+)
+def test_a_file_that_does_not_fit_is_told_beside_the_logo(
+    client: PageClient, connector: dict[str, str], content: bytes, sentence: str
+) -> None:
+    page = client.post("/connectors/new", {**connector, "logoFile": (io.BytesIO(content), "logo.png")})
+    assert page.status == 422
+    assert page.sentences() == {"logo": sentence}
+    assert page.value("title") == "Online shop"
+
+
+def test_without_a_file_the_old_logo_stays(client: PageClient, connector: dict[str, str], enter: Enter) -> None:
+    client.post("/connectors/new", connector)
+    page = client.submit(client.get("/connectors/1/edit"), "Save", {"title": "Renamed"})
+    assert page.heading == "Renamed"
+    assert client.get("/connectors/1/edit").value("logo") == connector["logo"]

@@ -1,0 +1,225 @@
+"""What the analyst sees when something is wrong that no form field is to blame for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from admin import problems
+from errors import Forged, PortalBusy, PortalUnreachable
+from tests.admin.conftest import Control, Enter
+from tests.doors import Stage
+from tests.pages import Page, PageClient, opened
+
+CANARY = "canary-51c8"
+SOURCE = {"title": "Shop, live", "connectorId": "1", "settings-login": "demo", "settings-password": "demo"}
+
+
+def down(control: Control, target: str = "rest") -> None:
+    """Let the portal answer as a gateway whose server is gone, longer than any retry."""
+    control("fail", target=target, times=50, shape="text", status=502)
+
+
+def up(control: Control, installed: Stage) -> None:
+    """Let the portal answer again."""
+    installed.portal.emulator.portal.journal.faults.clear()
+
+
+def test_a_portal_that_is_down_gets_a_page_that_says_so_with_a_retry(
+    client: PageClient, control: Control, installed: Stage
+) -> None:
+    down(control)
+    page = client.get("/connectors/?search=x")
+    assert (page.status, page.heading) == (503, "The portal does not answer")
+    up(control, installed)
+    page = client.submit(page, "Try again")
+    assert (page.status, page.heading, page.path) == (200, "Connectors", "/connectors/?search=x")
+
+
+def test_the_retry_sends_what_was_typed_and_secrets_travel_sealed(
+    client: PageClient, control: Control, installed: Stage, connector: dict[str, str]
+) -> None:
+    client.post("/connectors/new", connector)
+    client.secrets = [CANARY]
+    down(control)
+    page = client.post("/sources/new", {**SOURCE, "settings-password": CANARY, "description": "as typed"})
+    assert (page.status, page.heading) == (503, "The portal does not answer")
+    assert "What you typed is kept and will be sent again." in page.text
+    up(control, installed)
+    page = client.submit(page, "Try again")
+    assert page.status == 422
+    assert [page.value(name) for name in ("title", "description")] == ["Shop, live", "as typed"]
+
+    down(control)
+    page = client.post("/sources/new", SOURCE)
+    up(control, installed)
+    assert client.submit(page, "Try again").heading == "Shop, live"
+
+
+def test_an_outage_changes_nothing(
+    client: PageClient, control: Control, installed: Stage, connector: dict[str, str]
+) -> None:
+    down(control)
+    page = client.post("/connectors/new", connector)
+    assert page.status == 503
+    up(control, installed)
+    assert "No connectors yet" in client.get("/connectors/").text
+
+
+def test_a_change_whose_answer_is_lost_is_not_repeated_blindly(
+    client: PageClient, control: Control, connector: dict[str, str]
+) -> None:
+    control("fail", target="biconnector.connector.add", shape="drop")
+    page = client.post("/connectors/new", connector)
+    assert page.status == 503
+    assert "Look at the list before you try again." in page.alerts[0]
+    assert page.value("title") == "Online shop"
+
+
+def test_a_busy_portal_gets_a_page_with_a_retry(client: PageClient, control: Control) -> None:
+    control("fail", target="biconnector.connector.get", times=20, shape="root", status=429, code="OPERATION_TIME_LIMIT")
+    page = client.get("/connectors/1")
+    assert (page.status, page.heading) == (503, "The portal is busy")
+    assert page.all("main form button")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "Try again in ten minutes."),
+        (5.0, "Try again in a minute."),
+        (60.5, "It asks to wait 2 minutes before the next try."),
+        (540.0, "It asks to wait 9 minutes before the next try."),
+    ],
+)
+def test_a_busy_portal_tells_how_long_to_wait(installed: Stage, seconds: float | None, told: str) -> None:
+    """facts/platform 5.4: `operating_reset_at`."""
+    with installed.app.test_request_context("/connectors/"):
+        answer = installed.app.make_response(problems.try_later(PortalBusy("OPERATION_TIME_LIMIT", seconds)))
+    assert told in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("login", ["viewer", "half"])
+def test_whoever_lacks_a_permission_reads_which_ones_it_takes(enter: Enter, login: str) -> None:
+    """facts/biconnector 1.8: two permissions, and the portal does not tell which one is missing."""
+    client, page = enter(login, status=403)
+    assert page.heading == "From your data to a chart"
+    assert "Your permission “Access to BI Builder”" in page.text
+    assert "Your permission “Access to Analytics Hub”" in page.text
+    assert "The application is installed and has its access" in page.text
+    page = client.get("/connectors/")
+    assert (page.status, page.heading) == (403, "You may not work with BI data yet")
+
+
+def test_rights_that_were_given_are_noticed_at_the_next_look(enter: Enter, control: Control) -> None:
+    client, page = enter("viewer", status=403)
+    control("rights", user="viewer", bi_builder=True, analytics_hub=True)
+    page = client.follow(page, "Check again")
+    assert page.status == 200
+    assert "1 of 5 done" in page.text
+
+
+def test_a_plan_without_applications_is_told_as_such(client: PageClient, control: Control) -> None:
+    control("plan", rest=False)
+    assert "The portal's plan lacks applications" in client.get("/connectors/").words
+
+
+def test_a_missing_scope_is_told_as_such(client: PageClient, control: Control) -> None:
+    control("fail", target="biconnector.connector.list", shape="root", status=403, code="insufficient_scope")
+    page = client.get("/connectors/")
+    assert page.status == 403
+    assert "Ask an administrator to install it again." in page.text
+
+
+@pytest.mark.parametrize("path", ["/connectors/99", "/sources/99", "/datasets/99", "/nowhere", "/connectors/x"])
+def test_what_does_not_exist_is_404_and_leads_back(client: PageClient, path: str) -> None:
+    page = client.get(path)
+    assert (page.status, page.heading) == (404, "Nothing is here")
+    assert client.follow(page, "To the start").status == 200
+
+
+def test_an_unpaid_application_and_a_removed_one_say_so(client: PageClient, control: Control) -> None:
+    control("fail", target="biconnector.connector.list", shape="root", status=401, code="PAYMENT_REQUIRED")
+    assert client.get("/connectors/").heading == "The application is not paid for"
+    control("fail", target="biconnector.connector.list", shape="root", status=401, code="APPLICATION_NOT_FOUND")
+    assert client.get("/connectors/").heading == "The application is not installed"
+
+
+def test_an_ended_session_shows_what_was_typed_as_text_but_no_secrets(
+    installed: Stage, client: PageClient, connector: dict[str, str]
+) -> None:
+    client.post("/connectors/new", connector)
+    installed.services.visits.end_all(1)
+    fields = {**SOURCE, "description": "a long <b>description</b>", "settings-password": CANARY}
+    answer = installed.app.test_client(use_cookies=False).post("/sources/new", data={**fields, "_s": client.token})
+    assert answer.status_code == 401
+    assert CANARY not in answer.text
+    assert client.token not in answer.text
+    assert "a long &lt;b&gt;description&lt;/b&gt;" in answer.text
+    assert "The session has ended" in answer.text
+
+
+def test_following_a_link_after_the_session_has_ended_shows_no_field_names(
+    installed: Stage, client: PageClient
+) -> None:
+    installed.services.visits.end_all(1)
+    answer = installed.app.test_client(use_cookies=False).post("/start", data={"_s": client.token, "_view": "1"})
+    assert answer.status_code == 401
+    assert "What you typed" not in answer.text
+
+
+def test_tokens_of_an_opening_never_stand_in_a_page(installed: Stage, control: Control) -> None:
+    down(control, "biconnector.connector.list")
+    opening = installed.opening("analyst")
+    answer = installed.post("/", opening)
+    assert answer.status_code == 503
+    assert opening.fields["AUTH_ID"] not in answer.text
+    assert opening.fields["REFRESH_ID"] not in answer.text
+    page = opened(installed.app, answer, installed.portal.url)[1]
+    assert page.one("main form")["action"] == "/start"
+
+
+def test_a_body_beyond_the_limit_is_refused_in_words(client: PageClient, connector: dict[str, str]) -> None:
+    answer = client.app.test_client(use_cookies=False).post(
+        "/connectors/new", data={**connector, "logo": "x" * 300_000, "_s": client.token}
+    )
+    assert answer.status_code == 413
+    assert "The form is too large to be sent." in answer.text
+
+
+@pytest.mark.parametrize("reason", ["timeout", "tls", "refused", "connection", "status", "not-json", "redirect"])
+def test_every_reason_of_an_outage_is_a_sentence(installed: Stage, reason: str) -> None:
+    with installed.app.test_request_context("/connectors/"):
+        answer = installed.app.make_response(problems.try_later(PortalUnreachable(reason)))
+    assert answer.status_code == 503
+    assert "The portal does not answer" in answer.get_data(as_text=True)
+
+
+def test_nothing_is_told_about_why_a_post_is_held_for_forged(installed: Stage) -> None:
+    with installed.app.test_request_context("/"):
+        answer = installed.app.make_response(problems.give_up(Forged(CANARY)))
+    assert answer.status_code == 403
+    assert CANARY not in answer.get_data(as_text=True)
+
+
+def test_the_start_page_ticks_itself(
+    client: PageClient, demo: Mapping[str, Any], enter: Enter, control: Control
+) -> None:
+    def done(page: Page) -> list[bool]:
+        return ["done" in step.get("class").split() for step in page.all(".step")]
+
+    assert done(client.get("/start")) == [True] * 5
+    control("reset")
+
+
+def test_the_start_page_offers_the_next_step_only(client: PageClient, connector: dict[str, str]) -> None:
+    page = client.get("/start")
+    assert [named.text for named in page.all(".button.filled")] == ["Add a connector"]
+    client.post("/connectors/new", connector)
+    page = client.get("/start")
+    assert [named.text for named in page.all(".button.filled")] == ["Add a source"]
+    assert page.all("[aria-current=step] h3")[0].text == "First source"
+    client.post("/sources/new", SOURCE)
+    assert [named.text for named in client.get("/start").all(".button.filled")] == ["Add a dataset"]

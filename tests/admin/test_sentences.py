@@ -1,0 +1,125 @@
+"""Every documented error code is a sentence with a cure, beside the field that caused it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from admin import sentences
+from admin.saving import failure
+from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalRefused
+from services import refusals, rules
+from tests.admin.conftest import Control, Enter
+from tests.pages import PageClient
+from tests.services.seed_errors import ROWS
+
+SYSTEM_CODES = [
+    *("INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT", "ACCESS_DENIED"),
+    *("OPERATION_TIME_LIMIT", "ERROR_BATCH_METHOD_NOT_ALLOWED", "ERROR_BATCH_LENGTH_EXCEEDED", "INVALID_REQUEST"),
+    *("NO_AUTH_FOUND", "expired_token", "INVALID_CREDENTIALS", "insufficient_scope", "user_access_error"),
+    *("ERROR_MANIFEST_IS_NOT_AVAILABLE", "PORTAL_DELETED", "ERROR_METHOD_NOT_FOUND"),
+]
+NEWER_CODES = ["NAME_EXISTS", "DUPLICATE_FIELDS", "FIELDS_EMPTY", "VALIDATION_SOURCE_ID_REQUIRED"]
+
+
+@pytest.mark.parametrize("code", sorted({*(row.code for row in ROWS), *SYSTEM_CODES, *NEWER_CODES, *rules.OUR_CODES}))
+def test_every_code_of_the_documentation_has_a_sentence_of_its_own(code: str) -> None:
+    assert code.upper() in sentences.SENTENCES
+
+
+def test_every_code_that_has_a_field_has_a_sentence() -> None:
+    placed = {*refusals.FIELD_OF, *refusals.COLUMN_CODES, *refusals.NAMES_A_FIELD}
+    assert placed <= sentences.SENTENCES.keys()
+
+
+@pytest.mark.parametrize("code", sentences.SENTENCES)
+def test_a_sentence_says_what_is_wrong_and_what_to_do_without_jargon(installed: Any, code: str) -> None:
+    with installed.app.test_request_context():
+        text = str(sentences.SENTENCES[code])
+    assert len(re.findall(r"[.:](?:\s|$)", text)) >= 1
+    assert text.endswith(".")
+    assert not re.search(r"VALIDATION|_ERROR|null|None|exception", text)
+    assert len(text) <= 170
+
+
+@pytest.fixture
+def app(installed: Any) -> Flask:
+    """The application, for sentences outside a page."""
+    found: Flask = installed.app
+    return found
+
+
+def test_an_unknown_code_is_named_so_that_the_support_can_help(app: Flask) -> None:
+    with app.test_request_context():
+        assert "STRANGE_CODE" in sentences.sentence(FieldProblem("", "STRANGE_CODE"))
+        assert "100%s_STRANGE" in sentences.sentence(FieldProblem("title", "100%s_STRANGE"))
+
+
+def test_the_first_of_several_problems_of_a_field_is_told(app: Flask) -> None:
+    problems = [FieldProblem("title", "VALIDATION_REQUIRED_FIELD_MISSING"), FieldProblem("title", "BX_ERROR")]
+    with app.test_request_context():
+        assert sentences.sentences(problems) == {"title": "Fill in this field."}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        AccessDenied("biconnector.connector.add", "ACCESS_DENIED"),
+        NotFound("biconnector.connector.update", "CONNECTOR_NOT_FOUND"),
+    ],
+)
+def test_missing_rights_and_missing_objects_are_pages_and_not_matters_of_a_form(
+    app: Flask, error: PortalRefused
+) -> None:
+    with app.test_request_context(), pytest.raises(type(error)):
+        failure(error, {"title"})
+
+
+def test_a_problem_of_a_field_that_the_form_lacks_is_told_on_top(app: Flask) -> None:
+    with app.test_request_context():
+        found = failure(InUse("biconnector.source.delete", "BX_ERROR"), {"title"})
+    assert (found.told, found.status) == ({}, 422)
+    assert found.general[0].startswith("The source still has datasets")
+
+
+CONNECTOR_REFUSALS: Mapping[str, str] = {
+    "VALIDATION_SETTINGS_MISSING_REQUIRED_FIELDS": "A parameter needs a code, a name and a type.",
+    "VALIDATION_SETTINGS_INVALID_TYPE": "This portal does not know the parameter's type.",
+    "VALIDATION_UNKNOWN_PARAMETERS": "This portal does not know one of the fields.",
+    "VALIDATION_FIELDS_NOT_PROVIDED": "Nothing was sent.",
+    "SOMETHING_NEW": "The portal refused with the code SOMETHING_NEW.",
+}
+
+
+@pytest.mark.parametrize("shape", ["result", "root"])
+@pytest.mark.parametrize("code", CONNECTOR_REFUSALS)
+def test_what_the_portal_refuses_although_our_rules_passed_is_told_and_nothing_typed_is_lost(
+    enter: Enter, control: Control, connector: dict[str, str], code: str, shape: str
+) -> None:
+    """facts/biconnector 1.3: both shapes of errors."""
+    client = enter()[0]
+    control("fail", target="biconnector.connector.add", code=code, shape=shape, status=200)
+    page = client.post("/connectors/new", connector)
+    assert page.status == 422
+    assert any(CONNECTOR_REFUSALS[code] in alert for alert in page.alerts), page.alerts
+    assert page.value("title") == "Online shop"
+    assert client.post("/connectors/new", connector).heading == "Online shop"
+
+
+def test_a_field_that_the_portal_names_gets_the_sentence(
+    client: PageClient, control: Control, connector: dict[str, str]
+) -> None:
+    control(
+        "fail",
+        target="biconnector.connector.add",
+        code="VALIDATION_INVALID_FIELD_TYPE",
+        message='Field "sort" must be of type integer.',
+        shape="result",
+        status=200,
+    )
+    page = client.post("/connectors/new", connector)
+    assert page.sentences() == {"sort": "This value is of the wrong kind. Check for letters in a number."}

@@ -1,0 +1,194 @@
+"""Pages of sources: settings of the connector, secrets that are never shown, checks by the portal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from admin import kept
+from tests.admin.conftest import Control, Enter
+from tests.pages import PageClient
+
+CANARY = "canary-8f2e-Passwort"
+
+
+@pytest.fixture
+def with_connector(client: PageClient, connector: dict[str, str]) -> PageClient:
+    """A client whose portal has one connector."""
+    assert client.post("/connectors/new", connector).status == 200
+    return client
+
+
+def filled(**changes: str) -> dict[str, str]:
+    """The fields of a source of the first connector."""
+    return {
+        "title": "Shop, live",
+        "connectorId": "1",
+        "settings-login": "demo",
+        "settings-password": "demo",
+        **changes,
+    }
+
+
+def test_a_source_is_made_changed_and_deleted(with_connector: PageClient) -> None:
+    client = with_connector
+    page = client.follow(client.get("/connectors/1"), "Add a source")
+    assert page.path == "/sources/new?connectorId=1"
+    page = client.submit(page, "Check and create", {k: v for k, v in filled().items() if k != "connectorId"})
+    assert (page.heading, page.alerts, page.place) == ("Shop, live", ["The source was created."], "/sources/1")
+
+    page = client.follow(page, "Edit")
+    page = client.submit(page, "Save and check", {"title": "Shop", "description": "All orders"})
+    assert (page.heading, page.alerts) == ("Shop", ["The source was changed."])
+
+    page = client.submit(client.follow(page, "Delete"), "Delete")
+    assert (page.heading, page.place) == ("Sources", "/sources/")
+    assert client.get("/sources/1").status == 404
+
+
+def test_the_connector_decides_which_settings_are_asked_for(client: PageClient, connector: dict[str, str]) -> None:
+    client.post("/connectors/new", connector)
+    other = {k: v for k, v in connector.items() if not k.startswith("settings-1")}
+    client.post("/connectors/new", {**other, "title": "Other", "settings-0-code": "host"})
+    page = client.get("/sources/new")
+    assert not page.has_control("settings-login")
+    assert "They appear when a connector is chosen." in page.text
+    page = client.submit(page, "Show parameters", {"connectorId": "2", "title": "Typed before"})
+    assert page.has_control("settings-host")
+    assert page.value("title") == "Typed before"
+    assert not client.submit(page, "Show parameters", {"connectorId": "1"}).has_control("settings-host")
+
+
+@pytest.mark.parametrize("code", ["a b", "päss/wört", 'q"uote', "[x][y]", "-", "__index__", "0", "<b>", "a.20.b"])
+def test_codes_of_settings_may_hold_any_character(client: PageClient, connector: dict[str, str], code: str) -> None:
+    client.post(
+        "/connectors/new", {**connector, "settings-2-code": code, "settings-2-name": "Odd", "settings-2-type": "STRING"}
+    )
+    page = client.get("/sources/new?connectorId=1")
+    assert page.has_control(f"settings-{code}")
+    page = client.submit(
+        page,
+        "Check and create",
+        {"title": "Odd", "settings-login": "demo", "settings-password": "demo", f"settings-{code}": "value"},
+    )
+    assert page.heading == "Odd"
+
+
+def test_a_failed_check_keeps_everything_typed_and_no_secret_in_the_page(with_connector: PageClient) -> None:
+    client = with_connector
+    client.secrets = [CANARY]
+    page = client.submit(
+        client.get("/sources/new"),
+        "Check and create",
+        {"title": "Kept", "description": "as well", "settings-login": "demo", "settings-password": CANARY},
+    )
+    assert page.status == 422
+    assert page.alerts[0].startswith("The portal could not connect, so nothing was saved.")
+    assert [page.value(name) for name in ("title", "description", "settings-login")] == ["Kept", "as well", "demo"]
+    assert page.value("settings-password") == ""
+    assert "Typed just now and kept. Leave blank to use it." in page.text
+
+
+def test_a_secret_that_was_typed_before_the_failure_is_still_used(with_connector: PageClient) -> None:
+    client = with_connector
+    page = client.submit(
+        client.get("/sources/new"),
+        "Check and create",
+        {"title": "", "settings-login": "demo", "settings-password": "demo"},
+    )
+    assert page.sentences() == {"title": "Fill in this field."}
+    assert client.submit(page, "Check and create", {"title": "Now it fits"}).heading == "Now it fits"
+
+
+def test_a_sealed_secret_opens_in_its_own_session_and_field_only(with_connector: PageClient, enter: Enter) -> None:
+    client = with_connector
+    page = client.post("/sources/new", filled(title="", **{"settings-password": "demo"}))
+    sealed = page.one("input[name=_kept-password]")["value"]
+    stranger = enter("admin")[0]
+    assert (
+        stranger.post("/sources/new", {**filled(**{"settings-password": ""}), "_kept-password": sealed}).status == 422
+    )
+    moved = {**filled(**{"settings-password": ""}), "_kept-login": sealed, "_kept-password": sealed[:-4]}
+    assert client.post("/sources/new", moved).status == 422
+
+
+def test_stored_secrets_are_never_shown_and_a_blank_one_is_kept(with_connector: PageClient) -> None:
+    client = with_connector
+    client.post("/sources/new", filled())
+    page = client.get("/sources/1")
+    assert "••••••••" in page.text
+    page = client.get("/sources/1/edit")
+    assert page.value("settings-login") == "demo"
+    assert page.value("settings-password") == ""
+    assert page.control("settings-password")["type"] == "password"
+    assert client.submit(page, "Save and check", {"title": "Other title"}).heading == "Other title"
+    page = client.get("/sources/1/edit")
+    assert client.submit(page, "Save and check", {"settings-password": "wrong"}).status == 422
+    assert client.submit(client.get("/sources/1/edit"), "Save and check").status == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "value", "secret"),
+    [
+        ("password", "x", True),
+        ("api_key", "x", True),
+        ("dsn", "x", True),
+        ("пароль", "x", True),
+        ("anything", "x", True),
+        ("", "x", True),
+        ("host", "db.example.com", False),
+        ("dbHost", "db.example.com", False),
+        ("host2", "db.example.com", False),
+        ("host", "user:pass@db.example.com", True),
+        ("userPassword", "x", True),
+    ],
+)
+def test_a_setting_is_a_secret_unless_its_code_is_known_to_be_harmless(code: str, value: str, secret: bool) -> None:
+    assert kept.is_secret(code, value) is secret
+
+
+def test_wrong_input_is_told_beside_its_field(with_connector: PageClient) -> None:
+    client = with_connector
+    assert client.post("/sources/new", filled(title="")).sentences() == {"title": "Fill in this field."}
+    page = client.post("/sources/new", filled(connectorId="99", title="Kept"))
+    assert page.sentences() == {
+        "connectorId": "There is no such connector, or another application made it. Choose one from the list."
+    }
+    assert (page.value("title"), page.value("settings-login")) == ("Kept", "demo")
+    assert client.post("/sources/new", filled(connectorId="")).sentences() == {"connectorId": "Fill in this field."}
+
+
+def test_a_source_without_the_question_is_active_and_an_unticked_one_is_not(with_connector: PageClient) -> None:
+    client = with_connector
+    assert "Active" in client.post("/sources/new", filled()).text
+    page = client.submit(
+        client.get("/sources/new"),
+        "Check and create",
+        {"title": "Off", "active": ["0"], "settings-login": "demo", "settings-password": "demo"},
+    )
+    assert [badge.text for badge in page.all(".head .badge")] == ["Off"]
+
+
+def test_a_source_with_datasets_tells_what_hangs_below_and_stays(client: PageClient, demo: Mapping[str, Any]) -> None:
+    page = client.get("/sources/1/delete")
+    assert page.alerts == ["The source cannot be deleted: it has 1 dataset. Delete the dataset first."]
+    assert page.links()["sales_orders"] == "/datasets/1"
+    page = client.post("/sources/1/delete")
+    assert (page.status, client.get("/sources/1").status) == (422, 200)
+    assert "The source still has datasets, perhaps made in the portal itself. Delete them first." in page.alerts[0]
+
+
+def test_a_portal_without_connectors_says_what_comes_first(client: PageClient) -> None:
+    page = client.get("/sources/new")
+    assert page.links()["Add a connector"] == "/connectors/new"
+    assert not page.has_control("title")
+
+
+def test_an_outage_while_saving_keeps_the_form(with_connector: PageClient, control: Control) -> None:
+    client = with_connector
+    control("fail", target="biconnector.source.add", times=20, shape="text", status=502)
+    page = client.post("/sources/new", filled(title="Kept"))
+    assert page.status == 503
+    assert page.value("title") == "Kept"

@@ -1,0 +1,96 @@
+"""Catalogues are in step with the code and complete; a sentence in one language only fails here."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog, Message
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).resolve().parents[2]
+RUSSIAN = ROOT / "translations" / "ru" / "LC_MESSAGES" / "messages.po"
+PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%s|%d")
+SAME_IN_BOTH: frozenset[str] = frozenset()
+
+
+def catalogue(path: Path) -> Catalog:
+    """A catalogue from its file."""
+    return read_po(io.BytesIO(path.read_bytes()), locale="ru")
+
+
+def extracted(folder: Path) -> Catalog:
+    """The sentences that stand in code and templates now, collected as `make translations` does."""
+    target = folder / "messages.pot"
+    extract = [*("--mapping", "babel.cfg"), *("--keyword", "_l"), "--no-location", "--omit-header"]
+    command = [
+        sys.executable,
+        "-m",
+        "babel.messages.frontend",
+        "--quiet",
+        "extract",
+        *extract,
+        "--output",
+        str(target),
+        ".",
+    ]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=120)
+    return catalogue(target)
+
+
+def sentences(found: Catalog) -> dict[str, Message]:
+    """Messages by their English text."""
+    return {message.id if isinstance(message.id, str) else message.id[0]: message for message in found if message.id}
+
+
+def parts(text: str | list[str] | tuple[str, ...] | None) -> list[str]:
+    """The forms of a sentence: one, or one per plural."""
+    return [text] if isinstance(text, str) else list(text or [""])
+
+
+def test_catalogues_are_in_step_with_code_and_templates(tmp_path: Path) -> None:
+    now = sentences(extracted(tmp_path)).keys()
+    assert sentences(catalogue(ROOT / "translations" / "messages.pot")).keys() == now, "run `make translations`"
+    assert sentences(catalogue(RUSSIAN)).keys() == now, "run `make translations`"
+
+
+def test_every_sentence_is_translated_with_all_its_plural_forms() -> None:
+    for text, message in sentences(catalogue(RUSSIAN)).items():
+        assert all(parts(message.string)), text
+        assert not message.fuzzy, text
+        if message.pluralizable:
+            assert len(parts(message.string)) == 3, text
+
+
+def test_translations_keep_the_placeholders_and_the_full_stop() -> None:
+    for text, message in sentences(catalogue(RUSSIAN)).items():
+        for form in parts(message.string):
+            assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(text)), text
+            assert form.endswith(".") == text.endswith("."), text
+
+
+def test_translations_are_russian_and_typed_as_russian() -> None:
+    for text, message in sentences(catalogue(RUSSIAN)).items():
+        for form in parts(message.string):
+            assert re.search("[а-я]", form) or form in SAME_IN_BOTH, text
+            assert not re.search('[“”"]|\\s-\\s|—', form), f"{text}: quotes are « », dashes are –"
+
+
+def test_the_catalogue_is_compiled_since_its_header_is_not_fuzzy() -> None:
+    assert not catalogue(RUSSIAN).fuzzy
+    assert catalogue(RUSSIAN).num_plurals == 3
+
+
+@pytest.mark.parametrize("template", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)
+def test_templates_hold_no_untranslated_words(template: Path) -> None:
+    if template.name == "patterns.html":
+        return
+    text = template.read_text(encoding="utf-8")
+    text = re.sub(r"<(code|pre)\b.*?</\1>", " ", text, flags=re.DOTALL)  # what is typed elsewhere has no language
+    for what in (r"{#.*?#}|{%.*?%}|{{.*?}}", r"<[^>]*>", r'[\w-]+="[^"]*"'):
+        text = re.sub(what, " ", text, flags=re.DOTALL)
+    assert not re.findall(r"[A-Za-zА-Яа-я]{2,}", text)

@@ -1,0 +1,3 @@
+"""Fixtures that tests of several doors share."""
+
+pytest_plugins = ["tests.doors"]

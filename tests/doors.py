@@ -1,0 +1,267 @@
+"""A stage for tests of the doors: the application and an emulated portal, both listening, and databases to keep."""
+
+from __future__ import annotations
+
+import base64
+import os
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+from urllib.parse import parse_qsl, urlsplit
+
+import psycopg
+import pytest
+from flask import Flask
+from jinja2 import FileSystemBytecodeCache
+from sqlalchemy.engine import make_url
+from werkzeug.serving import make_server
+from werkzeug.test import TestResponse
+
+from app import assemble
+from config import Settings
+from emulator import installations
+from emulator import server as emulator_server
+from emulator.config import EmulatorConfig
+from emulator.opening import Opening, open_application
+from emulator.server import RunningServer
+from models import Base, Portal
+from services.wiring import Services
+
+POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1"
+CLIENT_ID = "app.demo0000000000.00000001"
+CLIENT_SECRET = "canary-client-secret"
+FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate"}
+"""What browsers send with the portal's form that fills a frame (facts/security 2.1)."""
+OWN = {"Sec-Fetch-Site": "same-origin"}
+TEMPLATES = FileSystemBytecodeCache(tempfile.mkdtemp(prefix="templates-"))
+"""Every test has an application of its own; compiling its templates each time would take longer than the tests."""
+
+
+def key(key_id: str) -> str:
+    """One entry of SECRET_KEYS."""
+    return f"{key_id}:{base64.b64encode(os.urandom(32)).decode()}"
+
+
+def settings_for(database_url: str, **given: Any) -> Settings:
+    """Settings of an application whose portals are on this machine."""
+    values: dict[str, Any] = {
+        "database_url": database_url,
+        "secret_keys": key("k1"),
+        "bitrix24_client_id": CLIENT_ID,
+        "bitrix24_client_secret": CLIENT_SECRET,
+    }
+    return Settings.from_environment(**(values | given))
+
+
+@dataclass
+class Stage:
+    """The application (`app`, listening at `url`), its services, and the portal it is installed on."""
+
+    app: Flask
+    url: str
+    portal: RunningServer
+    others: tuple[Stage, ...] = ()
+    """The same application seen from further portals."""
+
+    @property
+    def services(self) -> Services:
+        """The application's services."""
+        services: Services = self.app.extensions["services"]
+        return services
+
+    @property
+    def member_id(self) -> str:
+        """The portal's identity."""
+        return self.portal.emulator.portal.member_id
+
+    def control(self, name: str, **order: Any) -> dict[str, Any]:
+        """Tell the emulated portal what to do; fails if it cannot."""
+        answer = self.portal.app.test_client().post(f"/_emulator/{name}", json=order)
+        assert answer.status_code == 200, answer.text
+        told: dict[str, Any] = answer.get_json()
+        return told
+
+    def opening(self, login: str = "admin") -> Opening:
+        """What the portal's page makes a user's browser post, with fresh tokens."""
+        portal = self.portal.emulator.portal
+        user = next(user for user in portal.state.users.values() if user.login == login)
+        return open_application(portal, portal.application(CLIENT_ID), user)
+
+    def register(self) -> None:
+        """Install the app at the portal up to the moment where its installer page is opened."""
+        portal = self.portal.emulator.portal
+        installations.register(portal, portal.application(CLIENT_ID), portal.user(1))
+
+    def finish(self) -> None:
+        """What `BX24.installFinish` does, with all events delivered."""
+        emulator = self.portal.emulator
+        installations.finish(emulator.portal, emulator.deliveries, emulator.portal.application(CLIENT_ID))
+        emulator.deliveries.wait()
+
+    def post(
+        self,
+        path: str,
+        opening: Opening,
+        *,
+        fields: Mapping[str, str | None] | None = None,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> TestResponse:
+        """Post an opening, with some of its fields changed or (None) left out."""
+        posted = {**opening.fields, **(fields or {})}
+        address = urlsplit(opening.action)
+        return self.app.test_client(use_cookies=False).post(
+            path,
+            query_string=dict(parse_qsl(address.query)) | dict(query or {}),
+            data={name: value for name, value in posted.items() if value is not None},
+            headers=FRAME if headers is None else headers,
+        )
+
+    def install(self, login: str = "admin") -> TestResponse:
+        """Run the installer in a user's frame."""
+        return self.post("/install/", self.opening(login))
+
+    def enter(self, login: str = "admin") -> TestResponse:
+        """Open the app in a user's frame."""
+        return self.post("/", self.opening(login))
+
+    def tell(self, event: Mapping[str, str]) -> TestResponse:
+        """Post an event to the installer's address, as the portal's queue does."""
+        return self.app.test_client(use_cookies=False).post("/install/", data=dict(event))
+
+    def rows(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything that the database holds, for comparisons."""
+        with self.services.engine.connect() as connection:
+            return {
+                table.name: [dict(row._mapping) for row in connection.execute(table.select())]
+                for table in Base.metadata.sorted_tables
+            }
+
+    def record(self) -> Portal:
+        """The portal's record; fails if there is none."""
+        found = self.services.installations.find(self.member_id)
+        assert found is not None
+        return found
+
+
+class Ground:
+    """Listening servers that tests use one after another: starting and stopping them takes longer than most tests."""
+
+    free: ClassVar[list[Ground]] = []
+    """Grounds that no test stands on; tests may nest, so there can be several."""
+
+    def __init__(self) -> None:
+        self.app: Flask | None = None
+        self.portals: list[RunningServer] = []
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def _answer(self, environ: Any, start_response: Any) -> Any:
+        assert self.app is not None
+        return self.app(environ, start_response)
+
+    def fresh_portals(self, count: int) -> list[RunningServer]:
+        """So many emulated portals, as after their first start."""
+        config = EmulatorConfig(port=0, app_url=self.url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+        while len(self.portals) < count:
+            self.portals.append(emulator_server.start(config))
+        for portal in self.portals:
+            portal.app.test_client().post("/_emulator/reset", json={})
+        return self.portals[:count]
+
+    def close(self) -> None:
+        """Stop all servers."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        for portal in self.portals:
+            portal.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def grounds_are_closed() -> Iterator[None]:
+    """Stop the servers after the last test."""
+    yield
+    while Ground.free:
+        Ground.free.pop().close()
+
+
+@contextmanager
+def staged(database_url: str, *, portals_count: int = 1, **given: Any) -> Iterator[Stage]:
+    """The application on `database_url` and emulated portals; nothing is installed yet."""
+    ground = Ground.free.pop() if Ground.free else Ground()
+    try:
+        portals = ground.fresh_portals(portals_count)
+        settings = settings_for(
+            database_url,
+            public_url=ground.url,
+            bitrix24_oauth_urls=",".join(portal.url for portal in portals),
+            bitrix24_insecure_hosts=",".join(urlsplit(portal.url).netloc for portal in portals),
+            bitrix24_js_url=f"{portals[0].url}/api/v1/",
+            **given,
+        )
+        app = ground.app = assemble(settings)
+        app.jinja_env.bytecode_cache = TEMPLATES
+        Base.metadata.create_all(app.extensions["services"].engine)
+        first, *others = [Stage(app, ground.url, portal) for portal in portals]
+        first.others = tuple(others)
+        yield first
+        for portal in portals:
+            portal.emulator.deliveries.wait()
+    finally:
+        if ground.app is not None:
+            ground.app.extensions["services"].engine.dispose()
+        Ground.free.append(ground)
+
+
+@contextmanager
+def postgresql_database() -> Iterator[str]:
+    """The address of a new, empty PostgreSQL database, dropped afterwards."""
+    name = f"doors_{uuid.uuid4().hex}"
+    server = make_url(POSTGRESQL)
+    with psycopg.connect(host=server.host, user=server.username, dbname="postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            yield f"{POSTGRESQL}/{name}"
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def database(kind: str, folder: Path) -> Iterator[str]:
+    """The address of a new database, `sqlite` or `postgresql`."""
+    if kind == "postgresql":
+        with postgresql_database() as url:
+            yield url
+    else:
+        yield f"sqlite:///{folder / 'app.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new database, once on each system that the product supports."""
+    with database(request.param, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    """Application and portal, nothing installed, on a SQLite file."""
+    with staged(f"sqlite:///{tmp_path / 'app.db'}") as ready:
+        yield ready
+
+
+@pytest.fixture
+def installed(stage: Stage) -> Stage:
+    """Application and portal after the administrator's installation, events delivered."""
+    stage.register()
+    assert stage.install().status_code == 200
+    stage.finish()
+    return stage

@@ -1,0 +1,357 @@
+"""Lifecycle events: proved, applied once, and nothing else believed (facts/platform 4, facts/security 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from models import Grant, LifecycleEvent, Portal, UserSession
+from services.installations import Installations
+from tests.doors import Stage, database, staged
+from tests.services.clocks import Clock
+
+
+def flat(
+    name: str, auth: Mapping[str, object], data: Mapping[str, object] | None = None, ts: str = "1466439714"
+) -> dict[str, str]:
+    """An event's body as portals encode it."""
+    parts = {f"auth[{key}]": str(value) for key, value in auth.items()}
+    parts |= {f"data[{key}]": str(value) for key, value in (data or {}).items()}
+    return {"event": name, "ts": ts, **parts}
+
+
+def bare_auth(stage: Stage) -> dict[str, object]:
+    emulator = stage.portal.emulator
+    return emulator.deliveries.bare_auth(emulator.portal.app)
+
+
+def full_auth(stage: Stage, user: str = "admin") -> dict[str, object]:
+    tokens = stage.control("token", user=user)
+    return {**bare_auth(stage), **tokens}
+
+
+def uninstalling(stage: Stage, *, clean: int = 0, **auth: object) -> dict[str, str]:
+    return flat("ONAPPUNINSTALL", {**bare_auth(stage), **auth}, {"LANGUAGE_ID": "en", "CLEAN": clean})
+
+
+def test_uninstalling_deletes_tokens_and_sessions_at_once_and_keeps_the_portals_name(installed: Stage) -> None:
+    installed.enter("analyst")
+    installed.control("uninstall", clean=False)
+    portal = installed.record()
+    assert (portal.state, portal.application_token, portal.background_user_id) == ("uninstalled", None, None)
+    rows = installed.rows()
+    assert rows["grants"] == rows["user_sessions"] == []
+
+
+def test_clean_leaves_no_trace_of_the_portal_and_every_byte_of_another(tmp_path: Path) -> None:
+    """facts/security 1 row 21."""
+    with staged(f"sqlite:///{tmp_path / 'app.db'}", portals_count=2) as stage:
+        other = stage.others[0]
+        for portal in (stage, other):
+            portal.register()
+            portal.install()
+            portal.finish()
+            portal.enter("analyst")
+        kept = {name: [row for row in rows if _is_of(other, row)] for name, rows in other.rows().items()}
+        stage.control("uninstall", clean=True)
+        assert other.rows() == kept
+        dump = "\n".join(stage.services.engine.raw_connection().driver_connection.iterdump())  # type: ignore[union-attr]  # SQLite
+        assert stage.member_id not in dump
+        assert other.member_id in dump
+        assert other.enter("analyst").status_code == 200
+
+
+def _is_of(stage: Stage, row: Mapping[str, object]) -> bool:
+    portal = stage.record()
+    return stage.member_id in row.values() or row.get("portal_id") == portal.id
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {"application_token": ""},
+        {"application_token": "0" * 32},
+        {"application_token": "я" * 32},
+        {"application_token": "\x00"},
+        {"member_id": "f" * 32},
+        {"member_id": ""},
+        {"member_id": "x" * 65},
+        {"member_id": "' OR '1'='1"},
+    ],
+    ids=repr,
+)
+def test_a_forged_uninstall_deletes_nothing(installed: Stage, forged: dict[str, str]) -> None:
+    before = installed.rows()
+    assert installed.tell(uninstalling(installed, clean=1, **forged)).status_code == 403
+    assert installed.tell(uninstalling(installed, clean=0, **forged)).status_code == 403
+    assert installed.rows() == before
+
+
+def test_another_portals_application_token_uninstalls_nothing(tmp_path: Path) -> None:
+    with staged(f"sqlite:///{tmp_path / 'app.db'}", portals_count=2) as stage:
+        for portal in (stage, stage.others[0]):
+            portal.register()
+            portal.install()
+        foreign = stage.others[0].portal.emulator.portal.app.application_token
+        before = stage.rows()
+        assert stage.tell(uninstalling(stage, application_token=foreign)).status_code == 403
+        assert stage.rows() == before
+
+
+def test_an_application_token_that_was_never_learned_is_no_empty_password(installed: Stage) -> None:
+    with installed.services.sessions.begin() as session:
+        session.query(Portal).update({"application_token": None})
+    for guess in ("", "None", "null"):
+        assert installed.tell(uninstalling(installed, application_token=guess)).status_code == 403
+    assert installed.record().state == "active"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def counted(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Stage, list[bool]]]:
+    """A stage on each database, and what every call of `Installations.remove` answered."""
+    answers: list[bool] = []
+    remove = Installations.remove
+
+    def counting(self: Installations, portal: Portal, *, clean: bool) -> bool:
+        answers.append(remove(self, portal, clean=clean))
+        return answers[-1]
+
+    monkeypatch.setattr(Installations, "remove", counting)
+    with database(request.param, tmp_path) as url, staged(url) as stage:
+        stage.register()
+        stage.install()
+        stage.finish()
+        yield stage, answers
+
+
+@pytest.mark.parametrize("clean", [0, 1])
+def test_the_same_uninstall_20_times_in_parallel_deletes_once(counted: tuple[Stage, list[bool]], clean: int) -> None:
+    stage, removed = counted
+    event = uninstalling(stage, clean=clean)
+    with ThreadPoolExecutor(20) as pool:
+        statuses = set(pool.map(lambda _number: stage.tell(event).status_code, range(20)))
+    assert removed.count(True) == 1
+    # Who comes after the first finds no token to compare with, as for a portal that we never knew.
+    assert statuses <= {200, 403}
+    assert 200 in statuses
+    assert stage.rows()["grants"] == []
+
+
+def test_a_lost_install_event_is_no_loss_and_a_repeated_one_no_gain(installed: Stage) -> None:
+    event = flat("ONAPPINSTALL", full_auth(installed), {"VERSION": 1}, ts="1")
+    assert [installed.tell(event).status_code for _ in range(3)] == [200, 200, 200]
+    with installed.services.sessions() as session:
+        assert session.query(LifecycleEvent).filter_by(ts="1").count() == 1
+        assert session.query(Portal).count() == 1
+
+
+def test_an_install_event_alone_takes_a_portal_in(stage: Stage) -> None:
+    """The script-only flow, or an installer page that never came (facts/platform 1.1)."""
+    auth = full_auth(stage)
+    assert stage.tell(flat("ONAPPINSTALL", auth, {"VERSION": 3, "LANGUAGE_ID": "de"})).status_code == 200
+    portal = stage.record()
+    assert (portal.state, portal.version, portal.language, portal.background_user_id) == ("active", 3, "de", 1)
+    assert stage.services.installations.knows_token(portal, str(auth["application_token"]))
+
+
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUSERREADY"])
+@pytest.mark.parametrize(("told", "kept"), [("de", "de"), ("LA", "la"), ("xx", "en"), ("", "ru"), (None, "ru")])
+def test_a_known_portal_takes_its_language_from_its_events_not_from_who_came_first(
+    stage: Stage, name: str, told: str | None, kept: str
+) -> None:
+    """facts/platform 7: `LANG` is the user's, `LANGUAGE_ID` the portal's; an event without it tells nothing."""
+    stage.register()
+    stage.post("/install/", stage.opening(), query={"LANG": "ru"}, fields={"LANG": "ru"})
+    assert stage.record().language == "ru"
+    data = stage.control("token", user="analyst") | ({} if told is None else {"LANGUAGE_ID": told})
+    assert stage.tell(flat(name, full_auth(stage), data)).status_code == 200
+    assert stage.record().language == kept
+    stage.post("/", stage.opening(), query={"LANG": "fr"}, fields={"LANG": "fr"})
+    assert stage.record().language == kept
+
+
+def test_an_event_without_an_administrators_token_changes_no_language(installed: Stage) -> None:
+    before = installed.record().language
+    for name in ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUSERREADY"):
+        installed.tell(flat(name, bare_auth(installed), {"LANGUAGE_ID": "de"}))
+        installed.tell(flat(name, full_auth(installed, "analyst"), {"LANGUAGE_ID": "de"}))
+    assert installed.record().language == before == "en"
+
+
+@pytest.mark.parametrize("user", ["analyst", "viewer"])
+def test_the_token_of_a_user_who_is_no_administrator_brings_no_application_token(stage: Stage, user: str) -> None:
+    """Otherwise any employee could choose the password with which events are proved."""
+    auth = full_auth(stage, user) | {"application_token": "chosen-by-the-employee"}
+    assert stage.tell(flat("ONAPPINSTALL", auth, {"VERSION": 1})).status_code == 403
+    assert stage.rows()["portals"] == stage.rows()["lifecycle_events"] == []
+
+
+def test_an_update_brings_a_new_application_token_with_an_administrators_access_token(installed: Stage) -> None:
+    """facts/platform 4: a changed token cannot match the stored one."""
+    event = flat(
+        "ONAPPUPDATE", full_auth(installed) | {"application_token": "renewed"}, {"VERSION": 2, "PREVIOUS_VERSION": 1}
+    )
+    assert installed.tell(event).status_code == 200
+    portal = installed.record()
+    assert portal.version == 2
+    assert installed.services.installations.knows_token(portal, "renewed")
+
+
+@pytest.mark.parametrize("user", ["analyst", None])
+def test_a_changed_application_token_without_an_administrator_is_refused(installed: Stage, user: str | None) -> None:
+    auth = full_auth(installed, user) if user else bare_auth(installed)
+    before = installed.rows()
+    event = flat("ONAPPUPDATE", auth | {"application_token": "chosen"}, {"VERSION": 2})
+    assert installed.tell(event).status_code == 403
+    assert installed.rows() == before
+
+
+def test_an_employee_cannot_make_himself_the_system_user(installed: Stage) -> None:
+    own = installed.control("token", user="analyst")
+    before = installed.rows()
+    event = flat("ONAPPUSERREADY", {**own, "application_token": "guess"}, own)
+    assert installed.tell(event).status_code == 403
+    assert installed.rows() == before
+
+
+@pytest.mark.parametrize("hand", ["analyst", "viewer", None])
+def test_knowing_the_application_token_makes_nobody_the_system_user(installed: Stage, hand: str | None) -> None:
+    """facts/platform 4: every user's frame is posted with that one, so an administrator's access token comes too."""
+    own = installed.control("token", user="analyst")
+    auth = full_auth(installed, hand) if hand else bare_auth(installed)
+    before = installed.rows()
+    assert installed.tell(flat("ONAPPUSERREADY", auth, own)).status_code == 403
+    assert installed.rows() == before
+
+
+@pytest.mark.parametrize("token", ["administrator's own", "invented", ""])
+def test_an_administrator_brings_another_users_real_token_for_the_system_user(installed: Stage, token: str) -> None:
+    auth = full_auth(installed)
+    brought = auth if token == "administrator's own" else {**auth, "access_token": token}
+    before = installed.rows()
+    assert installed.tell(flat("ONAPPUSERREADY", auth, brought)).status_code == 403
+    assert installed.rows() == before
+
+
+def test_the_system_user_that_the_installing_administrator_vouches_for_works_in_the_background(stage: Stage) -> None:
+    """facts/platform 3.3 and 4, as the emulated portal tells it: its user is hidden and is not user 1."""
+    stage.register()
+    stage.install()
+    assert stage.record().background_user_id == 1
+    stage.finish()
+    system = stage.record().background_user_id
+    assert system not in (None, 1)
+    assert system in {row["user_id"] for row in stage.rows()["grants"]}
+
+
+@pytest.mark.parametrize(("hand", "status"), [(None, 200), ("analyst", 403)])
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE"])
+def test_knowing_the_application_token_changes_no_version(
+    installed: Stage, name: str, hand: str | None, status: int
+) -> None:
+    """Tokens are absent from events of automation (facts/platform 4), which are therefore no forgeries."""
+    auth = full_auth(installed, hand) if hand else bare_auth(installed)
+    before = installed.rows() | {"lifecycle_events": []}
+    assert installed.tell(flat(name, auth, {"VERSION": 7, "PREVIOUS_VERSION": 1})).status_code == status
+    assert installed.rows() | {"lifecycle_events": []} == before
+
+
+def test_tokens_of_another_portal_cannot_become_this_portals_system_user(tmp_path: Path) -> None:
+    with staged(f"sqlite:///{tmp_path / 'app.db'}", portals_count=2) as stage:
+        other = stage.others[0]
+        for portal in (stage, other):
+            portal.register()
+            portal.install()
+        foreign = other.control("token", user="admin")
+        before = stage.rows()
+        assert stage.tell(flat("ONAPPUSERREADY", full_auth(stage), foreign)).status_code == 403
+        assert (
+            stage.tell(flat("ONAPPUSERREADY", full_auth(stage), {**foreign, "member_id": stage.member_id})).status_code
+            == 403
+        )
+        assert [row["background_user_id"] for row in stage.rows()["portals"]] == [
+            row["background_user_id"] for row in before["portals"]
+        ]
+
+
+def test_an_event_that_cannot_be_proved_now_is_answered_503_and_forgotten(installed: Stage) -> None:
+    installed.control("fail", target="oauth", times=5, shape="text")
+    event = flat("ONAPPUPDATE", full_auth(installed) | {"application_token": "renewed"}, {"VERSION": 2}, ts="9")
+    assert installed.tell(event).status_code == 503
+    with installed.services.sessions() as session:
+        assert session.query(LifecycleEvent).filter_by(ts="9").count() == 0
+
+
+@pytest.mark.parametrize("name", ["ONAPPPAYMENT", "ONCRMDEALADD", "OnAppTest"])
+def test_an_event_that_is_not_for_us_needs_its_proof_too_and_does_nothing(installed: Stage, name: str) -> None:
+    before = {table: rows for table, rows in installed.rows().items() if table != "lifecycle_events"}
+    assert installed.tell(flat(name, {**bare_auth(installed), "application_token": "forged"})).status_code == 403
+    assert installed.tell(flat(name, bare_auth(installed))).status_code == 200
+    assert {table: rows for table, rows in installed.rows().items() if table != "lifecycle_events"} == before
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"event": ""},
+        {"event": "x" * 500},
+        {"event": "ONAPPUNINSTALL\x00"},
+        {"event": "ON APP"},
+        {"ts": "\x00"},
+        {"ts": "9" * 21},
+        {"ts": "' OR 1=1"},
+        {"auth[member_id]": "\x00"},
+    ],
+    ids=repr,
+)
+def test_an_event_that_no_portal_would_send_is_refused_before_anything_is_looked_up(
+    installed: Stage, broken: dict[str, str]
+) -> None:
+    before = installed.rows()
+    assert installed.tell({**uninstalling(installed), **broken}).status_code == 403
+    assert installed.rows() == before
+
+
+def test_the_answer_to_an_event_tells_nothing(installed: Stage) -> None:
+    for event in (uninstalling(installed, application_token="wrong"), uninstalling(installed)):
+        answer = installed.tell(event)
+        assert answer.data == b""
+        assert answer.mimetype == "text/plain"
+
+
+def test_settings_of_an_uninstalled_portal_are_purged_after_30_days(installed: Stage) -> None:
+    installed.control("uninstall", clean=False)
+    clock = Clock()
+    installed.services.installations._clock = clock
+    clock.move(days=29)
+    assert installed.services.installations.purge() == 0
+    clock.move(days=2)
+    assert installed.services.installations.purge() == 1
+    assert installed.rows()["portals"] == installed.rows()["lifecycle_events"] == []
+
+
+def test_a_portal_without_sign_of_life_for_180_days_is_purged_and_one_by_hand_is_kept(installed: Stage) -> None:
+    installed.services.installations.add_local("by-hand")
+    clock = Clock()
+    installed.services.installations._clock = clock
+    clock.move(days=179)
+    assert installed.services.installations.purge() == 0
+    clock.move(days=2)
+    assert installed.services.installations.purge() == 1
+    assert [row["member_id"] for row in installed.rows()["portals"]] == ["by-hand"]
+
+
+def test_a_removed_portal_that_opens_again_is_taken_in_again(installed: Stage) -> None:
+    """The events of removal and reinstallation may both be late or lost."""
+    installed.services.grants.gone(installed.record().id, "NOT_INSTALLED")
+    with installed.services.sessions() as session:
+        assert session.query(Grant).count() == 0
+    assert installed.enter("analyst").status_code == 200
+    assert installed.record().state == "active"
+    with installed.services.sessions() as session:
+        assert session.query(UserSession).count() == 2

@@ -1,0 +1,1 @@
+"""A browser walks whole roads, from the outside, through the programs that `make run` starts."""

@@ -1,0 +1,80 @@
+"""The house has four doors and one direction: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOORS = {"install", "admin", "gateway", "cli"}
+COMMON = {"config", "errors"}
+MAY_IMPORT = {
+    "config": {"errors"},
+    "errors": set(),
+    "models": COMMON,
+    "drivers": COMMON,
+    "services": COMMON | {"models", "drivers"},
+    **{door: COMMON | {"models", "services", "drivers"} for door in DOORS},
+    "app": COMMON | DOORS | {"services", "models"},
+    "emulator": set(),
+}
+# Doors render pages with the session of `admin` or are commands; no other door may lean on another.
+FORBIDDEN_LIBRARIES = {
+    "services": {"flask", "wtforms", "flask_babel"},
+    "drivers": {"flask", "wtforms", "flask_babel"},
+    "models": {"flask", "requests"},
+    "install": {"requests", "sqlalchemy"},
+    "admin": {"requests", "sqlalchemy"},
+}
+OURS = set(MAY_IMPORT)
+
+
+def modules_of(package: str) -> list[Path]:
+    if (ROOT / f"{package}.py").exists():
+        return [ROOT / f"{package}.py"]
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def imports_of(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_a_package_imports_only_what_lies_below_it(package: str) -> None:
+    paths = modules_of(package)
+    assert paths, f"{package} has no modules: is the name still right?"
+    allowed = MAY_IMPORT[package] | {package}
+    wrong = {str(path.relative_to(ROOT)): imports_of(path) & OURS - allowed for path in paths}
+    assert {path: names for path, names in wrong.items() if names} == {}
+
+
+@pytest.mark.parametrize("package", sorted(FORBIDDEN_LIBRARIES))
+def test_a_package_keeps_away_from_libraries_of_other_layers(package: str) -> None:
+    wrong = {
+        str(path.relative_to(ROOT)): imports_of(path) & FORBIDDEN_LIBRARIES[package] for path in modules_of(package)
+    }
+    assert {path: names for path, names in wrong.items() if names} == {}
+
+
+def test_every_top_level_module_has_its_place_in_the_table() -> None:
+    packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {path.stem for path in ROOT.glob("*.py")}
+    assert packages - {"tests", "bench", "gunicorn.conf"} == OURS
+
+
+def test_the_environment_is_read_in_the_settings_only() -> None:
+    readers = {
+        str(path.relative_to(ROOT))
+        for package in OURS - {"emulator"}
+        for path in modules_of(package)
+        if "os.environ" in path.read_text() or "os.getenv" in path.read_text()
+    }
+    # The demo passes its environment on to two programs; the PostgreSQL driver keeps libpq from reading `PG*`.
+    assert readers == {"cli/demo.py", "drivers/postgresql.py"}

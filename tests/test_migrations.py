@@ -1,0 +1,126 @@
+"""Migrations make exactly the tables of the models, on every database that the product supports."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, inspect
+from sqlalchemy.orm import Session
+
+from app import create_app
+from cli.database import ROOT, bring_up_to_date, migrations
+from errors import ConfigurationError
+from models import Base, Portal, Vault, connect
+from services import wiring
+from tests.doors import key, settings_for
+
+OLD = key("old")
+
+
+def differences(engine: Engine) -> list[object]:
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, Base.metadata))
+
+
+def test_the_migrated_database_is_what_the_models_say(any_database: str) -> None:
+    engine = connect(any_database)
+    bring_up_to_date(engine)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_migrating_twice_changes_nothing(any_database: str) -> None:
+    engine = connect(any_database)
+    bring_up_to_date(engine)
+    tables = set(inspect(engine).get_table_names())
+    bring_up_to_date(engine)
+    assert set(inspect(engine).get_table_names()) == tables
+    engine.dispose()
+
+
+def test_every_revision_can_be_taken_back(any_database: str) -> None:
+    engine = connect(any_database)
+    bring_up_to_date(engine)
+    config = migrations()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    bring_up_to_date(engine)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_revisions_form_one_line() -> None:
+    assert len(ScriptDirectory.from_config(migrations()).get_heads()) == 1
+
+
+def test_db_upgrade_prepares_an_empty_database_and_may_be_run_again(tmp_path: Path) -> None:
+    app = create_app(settings_for(f"sqlite:///{tmp_path / 'new' / 'app.db'}"))
+    for _ in range(2):
+        told = app.test_cli_runner().invoke(args=["db-upgrade"])
+        assert (told.exit_code, told.stdout) == (0, "The database is up to date.\n")
+    assert "portals" in inspect(app.extensions["services"].engine).get_table_names()
+    app.extensions["services"].engine.dispose()
+
+
+def at_revision_0002(url: str) -> None:
+    """A database before `next_key` came, with one secret under the key `old`."""
+    engine, config = connect(url), migrations()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        portal = Portal(member_id="acme", state="active")
+        Vault(settings_for(url, secret_keys=OLD).secret_keys).put(portal, "application_token", "application-secret")
+        with Session(connection) as session:
+            session.add(portal)
+            session.flush()
+    engine.dispose()
+
+
+def test_the_command_brings_an_earlier_revision_up_to_date_without_telling_to_run_it(any_database: str) -> None:
+    """The application is made before the command runs, and so before the columns of its models are there."""
+    at_revision_0002(any_database)
+    settings = {"DATABASE_URL": any_database, "SECRET_KEYS": OLD, "PUBLIC_URL": "https://bi.example.com"}
+    settings |= {"BITRIX24_CLIENT_ID": "app.demo0000000000.00000001", "BITRIX24_CLIENT_SECRET": "canary-client-secret"}
+    told = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "app", "db-upgrade"],
+        cwd=ROOT,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (told.returncode, told.stdout) == (0, "The database is up to date.\n"), told.stderr
+    assert "lacks" not in told.stderr
+    engine = connect(any_database)
+    assert differences(engine) == []
+    engine.dispose()
+
+
+def test_an_earlier_revision_is_started_with_a_warning_and_never_without_the_keys_of_its_secrets(
+    any_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    at_revision_0002(any_database)
+    wiring.build(settings_for(any_database, secret_keys=OLD)).engine.dispose()
+    assert "The database lacks tables or columns: run `flask db-upgrade`." in caplog.messages
+    with pytest.raises(ConfigurationError, match=r"SECRET_KEYS lacks old"):
+        wiring.build(settings_for(any_database, secret_keys=key("new")))
+
+
+@pytest.mark.parametrize(
+    "url", ["", "nonsense", "oracle://x", "mssql+pyodbc://x", "postgresql+psycopg://postgres@127.0.0.1:1/nothing"]
+)
+def test_a_database_that_cannot_be_used_ends_the_start_with_a_sentence(url: str) -> None:
+    with pytest.raises(SystemExit, match=r"The app cannot start\.\nDATABASE_URL"):
+        create_app(settings_for(url))
