@@ -1,0 +1,1 @@
+"""Commands: `flask ...` for operators, `python -m cli.demo` behind `make run`."""

@@ -1,0 +1,124 @@
+"""`flask connections`: hosted connections from the command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from drivers import catalogue
+from errors import InvalidInput
+from services.connections import Connections, Issued
+
+group = AppGroup("connections", help="Databases and files that portals read through the app.")
+
+SENTENCES = {
+    "UNKNOWN_PORTAL": "there is no portal with this member_id; `flask portals list` shows those that the app knows",
+    "UNKNOWN_DRIVER": "there is no such driver; known are {known}",
+    "UNKNOWN_CONNECTION": "there is no such connection; `flask connections list` shows them",
+    "KEY_IN_PORTAL": "its source in the portal holds the key; change it on the page of the connection",
+    "TITLE_LENGTH": "a title has 1 to {most} characters",
+    "REQUIRED": "this setting is required",
+    "NO_SUCH_SETTING": "the driver has no such setting",
+    "NO_SUCH_CHOICE": "this is none of the possible values",
+    "NO_SUCH_ZONE": "this is no time zone; an example is Europe/Berlin",
+    "NOT_A_NUMBER": "this must be a number",
+    "NOT_READABLE": "this cannot be read",
+    "TOO_LONG": "the settings are too long together",
+}
+
+
+@group.command("add")
+@click.option("--portal", "member_id", required=True, help="The portal's member_id.")
+@click.option("--driver", required=True, help="One of: " + ", ".join(sorted(catalogue.DRIVERS)) + ".")
+@click.option("--title", required=True, help="What people call the connection.")
+@click.option("--set", "given", multiple=True, metavar="NAME=VALUE", help="A setting of the driver; may be repeated.")
+def add(member_id: str, driver: str, title: str, given: tuple[str, ...]) -> None:
+    """Add a connection; its key and addresses are printed this once, as one JSON object."""
+    try:
+        _print_issued(_connections().add(member_id, driver, title, _settings(given)))
+    except InvalidInput as problem:
+        raise _complaint(problem) from None
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one array of objects.")
+def list_connections(as_json: bool) -> None:
+    """Show every connection; nothing secret is printed."""
+    rows = [_row(dataclasses.asdict(overview)) for overview in _connections().all()]
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['id']}\t{row['portal']}\t{row['driver']}\t{row['title']}")
+    if not rows:
+        click.echo("There is no connection yet.")
+
+
+@group.command("rotate")
+@click.argument("connection_id", type=int, metavar="ID")
+def rotate(connection_id: int) -> None:
+    """Give a connection a new key and print it; the former one opens for another day."""
+    connections = _connections()
+    try:
+        issued = connections.mint(connection_id)
+        _print_issued(issued)
+        connections.confirm(connection_id)
+    except InvalidInput as problem:
+        raise _complaint(problem) from None
+
+
+@group.command("remove")
+@click.argument("connection_id", type=int, metavar="ID")
+def remove(connection_id: int) -> None:
+    """Forget a connection with its credentials; its keys open nothing from now on."""
+    try:
+        _connections().remove(connection_id)
+    except InvalidInput as problem:
+        raise _complaint(problem) from None
+    click.echo(f"Connection {connection_id} is removed.")
+
+
+def _connections() -> Connections:
+    connections: Connections = current_app.extensions["services"].connections
+    return connections
+
+
+def _settings(given: tuple[str, ...]) -> dict[str, str]:
+    settings: dict[str, str] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not name or not equals:
+            raise click.ClickException("--set takes NAME=VALUE.")
+        if name in settings:
+            raise click.ClickException(f"--set names {name} twice.")
+        settings[name] = value
+    return settings
+
+
+def _print_issued(issued: Issued) -> None:
+    click.echo(json.dumps({"id": issued.id, "key": issued.key, "urls": dict(issued.urls)}))
+
+
+def _row(overview: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": overview["id"],
+        "portal": overview["member_id"],
+        "driver": overview["driver"],
+        "title": overview["title"],
+        "settings": dict(overview["settings"]),
+        "created_at": overview["created_at"].isoformat(),
+    }
+
+
+def _complaint(problem: InvalidInput) -> click.ClickException:
+    return click.ClickException("\n".join(_sentence(each.field, each.code, each.details) for each in problem.problems))
+
+
+def _sentence(field: str, code: str, details: Any) -> str:
+    said = SENTENCES.get(code, code.lower().replace("_", " ")).format(**details)
+    return f"{field.removeprefix('settings-')}: {said}."

@@ -1,0 +1,161 @@
+"""`make run`: the app and the emulated portal side by side, so that a newcomer sees the whole road at once.
+
+Both are programs of their own and know each other by address only. What the demo creates lies in `instance/` and
+survives the next start; deleting that folder starts afresh.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 60
+STOP_SECONDS = 10
+DEMO_CLIENT = {
+    "BITRIX24_CLIENT_ID": "app.demo0000000000.00000001",
+    "BITRIX24_CLIENT_SECRET": "demo-client-secret",
+}
+
+
+class DemoFailed(Exception):
+    """The demo cannot start; the text says why and what to do."""
+
+
+def main() -> int:
+    """Start both programs, install the app on the portal, print the addresses and wait for Ctrl+C."""
+    parser = argparse.ArgumentParser(prog="python -m cli.demo", description=__doc__)
+    parser.add_argument("--instance", type=Path, default=ROOT / "instance", help="folder of everything that is kept")
+    parser.add_argument("--empty", action="store_true", help="leave the portal without the app and without demo data")
+    options = parser.parse_args()
+    app_port, portal_port = os.environ.get("PORT") or "8000", os.environ.get("EMULATOR_PORT") or "8001"
+    # Two sites on purpose: in real life the portal and the app never share one, and cookies must not matter.
+    app_url, portal_url = f"http://127.0.0.1:{app_port}", f"http://localhost:{portal_port}"
+    options.instance.mkdir(parents=True, exist_ok=True)
+    environment = _environment(options.instance, app_port, app_url, portal_port, portal_url)
+    emulator = [sys.executable, "-m", "emulator", "--port", portal_port]
+    emulator += ["--state", str(options.instance / "portal.json")]
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with _running(emulator, environment) as portal, _running_app(environment) as app:
+            for name, url, process in (("emulator", portal_url, portal), ("app", app_url, app)):
+                _wait_until_up(name, url, process)
+            if not options.empty:
+                _prepare_portal(portal_url)
+            print(f"\nApp      {app_url}\nPortal   {portal_url}   (Ctrl+C stops both)", flush=True)  # noqa: T201 - the point of it
+            return _wait_for_either(portal, app)
+    except KeyboardInterrupt:
+        return 0
+    except DemoFailed as failure:
+        print(failure, file=sys.stderr)  # noqa: T201 - a command speaks to its caller
+        return 1
+
+
+def _environment(instance: Path, app_port: str, app_url: str, portal_port: str, portal_url: str) -> dict[str, str]:
+    defaults = {
+        **DEMO_CLIENT,
+        "SECRET_KEYS": _demo_key(instance / "demo.key"),
+        "DATABASE_URL": f"sqlite:///{instance.resolve() / 'app.db'}",
+    }
+    addresses = {
+        "PORT": app_port,
+        "PUBLIC_URL": app_url,
+        "APP_URL": app_url,
+        "EMULATOR_PORT": portal_port,
+        "BITRIX24_OAUTH_URLS": portal_url,
+        # Both names of the portal: it can be renamed from one to the other.
+        "BITRIX24_INSECURE_HOSTS": f"localhost:{portal_port},127.0.0.1:{portal_port}",
+        "BITRIX24_JS_URL": f"{portal_url}/api/v1/",
+    }
+    return {**defaults, **os.environ, **addresses}
+
+
+def _demo_key(kept: Path) -> str:
+    """The key of earlier runs, or a new one: stored secrets must open again after a restart."""
+    if not kept.exists():
+        kept.touch(mode=0o600)
+        kept.write_text(f"demo:{base64.b64encode(os.urandom(32)).decode()}")
+    return kept.read_text().strip()
+
+
+@contextmanager
+def _running_app(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    binaries = Path(sys.executable).parent
+    upgrade = subprocess.run([binaries / "flask", "db-upgrade"], cwd=ROOT, env=environment, check=False)  # noqa: S603 - our own command
+    if upgrade.returncode:
+        raise DemoFailed("The app's database could not be prepared; the lines above say why.")
+    command = [str(binaries / "gunicorn"), "--config", "gunicorn.conf.py", "app:create_app()"]
+    with _running(command, environment) as process:
+        yield process
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603 - our own programs
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(name: str, url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise DemoFailed(f"The {name} ended at once. Is its port free? PORT and EMULATOR_PORT change the ports.")
+        try:
+            requests.head(url, timeout=5)
+        except requests.RequestException:
+            time.sleep(0.1)
+        else:
+            return
+    raise DemoFailed(f"The {name} did not answer at {url} within {START_SECONDS} seconds.")
+
+
+def _prepare_portal(portal_url: str) -> None:
+    """Install the app as an administrator would, and on the first run let the analyst create the demo objects."""
+    state = _control(portal_url, "state", method="GET")
+    if not state["application"]["finished"]:
+        _control(portal_url, "install")
+    if not state["connectors"]:
+        _control(portal_url, "demo")
+
+
+def _control(portal_url: str, name: str, method: str = "POST") -> Any:
+    body: dict[str, Any] | None = {} if method == "POST" else None
+    answer = requests.request(method, f"{portal_url}/_emulator/{name}", json=body, timeout=60)
+    if not answer.ok:
+        raise DemoFailed(f"The emulated portal refused `{name}`: {answer.text}")
+    return answer.json()
+
+
+def _wait_for_either(*processes: subprocess.Popen[bytes]) -> int:
+    while True:
+        for process in processes:
+            if process.poll() is not None:
+                raise DemoFailed("One of the two programs ended; the other was stopped with it.")
+        time.sleep(0.3)
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

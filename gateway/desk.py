@@ -1,0 +1,293 @@
+"""From a call to an answer: keys, body, turn, database, spool, record (facts/security 4 and 6).
+
+The app's own database is asked before and after, never meanwhile; portals' tokens are not needed at all, so that a dead
+token never stops a chart. While our database is away, connections that were opened within the last minute still open.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+import orjson
+from cachetools import TTLCache
+from sqlalchemy.exc import SQLAlchemyError
+
+from drivers import catalogue
+from drivers.base import Guards, Session
+from drivers.errors import LoginFailed, TargetRefused, Unreachable
+from gateway.asked import names_of
+from gateway.incoming import Call, Reader
+from gateway.problems import NOT_FOUND, BudgetSpent, KeyRefused, Problem, problem_of
+from gateway.spool import Spool
+from gateway.tables import TableLists
+from gateway.turns import Turns
+from services import typed_settings
+from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.connections import CallRecord, Connections, Doorway, Opened, secret_settings
+from services.typed_settings import KnownTargets
+from services.uploads import Uploads
+
+log = logging.getLogger(__name__)
+security_log = logging.getLogger("security")
+
+# A failing check takes this many milliseconds at least, so that its time says little (facts/security 4).
+FASTEST_REFUSAL = 300
+# What a source that tried too many keys waits for each further one, and how many may wait so at once.
+BAD_KEY_DELAY = 1.0
+_DELAYED = threading.BoundedSemaphore(2)
+REMEMBERED_SECONDS = 60.0
+LONGEST_REASON = 4000
+HIDDEN = "[hidden]"
+
+
+@dataclass(frozen=True)
+class Endpoint(Generic[Call]):
+    """One of the four: how its body is read and its answer written."""
+
+    name: str
+    read: Reader[Call]
+    write: Callable[[Call, Opened, Session, TableLists, Spool], int]
+    connection_of: Callable[[Call], Mapping[str, str]] = lambda call: call.connection
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A request before anything about it is believed; `body` reads it and may raise `CallRefused`."""
+
+    uid: str
+    key: str = field(repr=False)
+    source: str
+    content_type: str
+    body: Callable[[], bytes] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is sent: `length` bytes of JSON; `close` lets go of them and records the call when nobody waits any more."""
+
+    status: int
+    length: int
+    body: Iterable[bytes]
+    close: Callable[[], None]
+
+
+@dataclass
+class _Trail:
+    """What becomes known of a call while it runs."""
+
+    endpoint: str
+    ref: str = field(default_factory=lambda: secrets.token_hex(8))
+    started: float = field(default_factory=time.monotonic)
+    portal_id: int | None = None
+    opened: Opened | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def milliseconds(self) -> int:
+        return int((time.monotonic() - self.started) * 1000)
+
+
+class Desk:
+    """Answers calls; one for the application, used by all threads."""
+
+    def __init__(
+        self,
+        connections: Connections,
+        targets: KnownTargets,
+        budgets: Budgets,
+        guards: Guards,
+        uploads: Uploads,
+        turns: Turns,
+    ) -> None:
+        self._connections, self._targets, self._budgets, self._turns = connections, targets, budgets, turns
+        self._guards, self._uploads = guards, uploads
+        self._lists = TableLists()
+        self._remembered: TTLCache[tuple[str, str], Any] = TTLCache(1000, REMEMBERED_SECONDS)
+        self._lock = threading.Lock()
+
+    def answer(self, endpoint: Endpoint[Call], arrived: Arrived) -> Answer:
+        """The whole answer, ready to be sent; never raises, and is no 200 unless everything went well."""
+        trail = _Trail(endpoint.name)
+        try:
+            spool, rows = self._spooled(endpoint, arrived, trail)
+        except Exception as error:  # noqa: BLE001 - whatever fails, a portal must see a failure and no traceback
+            return self._refusal(error, trail)
+        milliseconds = trail.milliseconds
+
+        def close() -> None:
+            spool.close()
+            self._record(trail, 200, milliseconds, rows=rows, size=spool.size)
+
+        return Answer(200, spool.size, spool.blocks(), close)
+
+    def _spooled(self, endpoint: Endpoint[Call], arrived: Arrived, trail: _Trail) -> tuple[Spool, int]:
+        doorway = self._enter(arrived)
+        trail.portal_id = doorway.portal_id
+        call = endpoint.read(arrived.body(), arrived.content_type)
+        trail.asked = names_of(call)
+        if doorway.driver:
+            opened = trail.opened = typed_settings.opened(doorway, endpoint.connection_of(call))
+        else:
+            opened = trail.opened = self._open(doorway, endpoint.connection_of(call).get("key", ""), arrived.source)
+        target = _target(opened)
+        if doorway.driver and not self._targets.admit(doorway.connector_id, target):
+            raise BudgetSpent("new_targets")
+        with self._turns.turn(str(opened.portal_id), opened.uid, target), Spool() as spool:
+            with self._session(opened, target) as session:
+                rows = endpoint.write(call, opened, session, self._lists, spool)
+            spool.finish()
+        return spool, rows
+
+    # --- keys
+
+    def _enter(self, arrived: Arrived) -> Doorway:
+        doorway: Doorway | None = self._remembering(
+            (arrived.uid, arrived.key), lambda: self._connections.enter(arrived.uid, arrived.key)
+        )
+        if doorway is None:
+            raise self._bad_key(arrived.source)
+        return doorway
+
+    def _open(self, doorway: Doorway, key: str, source: str) -> Opened:
+        opened: Opened | None = self._remembering(
+            (str(doorway.connector_id), key), lambda: self._connections.open(doorway, key)
+        )
+        if opened is None:
+            raise self._bad_key(source)
+        return opened
+
+    def _remembering(self, keys: tuple[str, str], ask: Callable[[], Any]) -> Any:
+        """What `ask` says, or said within the last minute if our database does not answer."""
+        known = (keys[0], hashlib.sha256(keys[1].encode()).hexdigest())
+        try:
+            found = ask()
+        except SQLAlchemyError:
+            with self._lock:
+                if (remembered := self._remembered.get(known)) is None:
+                    raise
+            return remembered
+        with self._lock:
+            if found is None:
+                self._remembered.pop(known, None)
+            else:
+                self._remembered[known] = found
+        return found
+
+    def _bad_key(self, source: str) -> KeyRefused:
+        """Counts the attempt; sources that try too many keys wait for every further one."""
+        with _own_database():
+            if not self._budgets.is_spent(BAD_KEYS, source):
+                self._budgets.strike(BAD_KEYS, source)
+            elif _DELAYED.acquire(blocking=False):
+                security_log.warning("too many bad connector keys from %s", source)
+                time.sleep(BAD_KEY_DELAY)
+                _DELAYED.release()
+        return KeyRefused()
+
+    # --- the customer's database
+
+    @contextlib.contextmanager
+    def _session(self, opened: Opened, target: str) -> Any:
+        """An open session; failures to get one are counted until the connection has worked for the first time."""
+        user = opened.settings.get("username", "")
+        if not opened.proven:
+            if self._budgets.is_spent(FAILED_LOGINS, target, user):
+                raise BudgetSpent("failed_logins")
+            if self._budgets.is_spent(FAILED_CONNECTS, opened.budget or opened.uid):
+                raise BudgetSpent("failed_connects")
+        try:
+            settings, guards = self._uploads.place(opened.portal_id, opened.settings, self._guards)
+            session = catalogue.DRIVERS[opened.driver].open(settings, guards)
+        except LoginFailed as failure:
+            if failure.code in {"password", "refused"}:
+                with _own_database():
+                    self._budgets.strike(FAILED_LOGINS, target, user)
+            raise
+        except (Unreachable, TargetRefused):
+            with _own_database():
+                self._budgets.strike(FAILED_CONNECTS, opened.budget or opened.uid)
+            raise
+        if not opened.proven and opened.id is not None:
+            with _own_database():
+                self._connections.prove(opened.id)
+        with session:
+            yield session
+
+    # --- endings
+
+    def _refusal(self, error: Exception, trail: _Trail) -> Answer:
+        problem = problem_of(error)
+        if problem.code == "internal":
+            log.exception("call %s of %s failed", trail.ref, trail.endpoint)
+        milliseconds = trail.milliseconds
+        if trail.endpoint == "check" and milliseconds < FASTEST_REFUSAL:
+            time.sleep((FASTEST_REFUSAL - milliseconds) / 1000)
+        body = NOT_FOUND if problem.status == 404 else orjson.dumps({"error": problem.word, "ref": trail.ref})
+        return Answer(
+            problem.status,
+            len(body),
+            [body],
+            lambda: self._record(trail, problem.status, milliseconds, problem=problem),
+        )
+
+    def _record(
+        self,
+        trail: _Trail,
+        status: int,
+        milliseconds: int,
+        *,
+        rows: int = 0,
+        size: int = 0,
+        problem: Problem | None = None,
+    ) -> None:
+        log.info("%s %s %s in %s ms: %s rows, %s bytes", trail.ref, trail.endpoint, status, milliseconds, rows, size)
+        if trail.portal_id is None:
+            return
+        with _own_database():
+            self._connections.record(
+                CallRecord(
+                    ref=trail.ref,
+                    portal_id=trail.portal_id,
+                    connection_id=trail.opened.id if trail.opened else None,
+                    endpoint=trail.endpoint,
+                    asked=trail.asked,
+                    status=status,
+                    code=problem.code if problem else "",
+                    reason=_without_secrets(problem.reason, trail.opened) if problem else "",
+                    rows=rows,
+                    bytes=size,
+                    milliseconds=milliseconds,
+                )
+            )
+
+
+@contextlib.contextmanager
+def _own_database() -> Any:
+    """Whatever our own database fails at here is no reason to fail the call."""
+    try:
+        yield
+    except SQLAlchemyError as failure:
+        log.warning("the app's database did not answer: %s", type(failure).__name__)
+
+
+def _target(opened: Opened) -> str:
+    settings = opened.settings
+    place = settings.get("path") or settings.get("url") or f"{settings.get('host', '')}:{settings.get('port', '')}"
+    return f"{opened.driver} {place}"
+
+
+def _without_secrets(reason: str, opened: Opened | None) -> str:
+    if opened is not None:
+        for code in secret_settings(opened.driver):
+            secret = opened.settings.get(code, "")
+            if len(secret) > 2:
+                reason = reason.replace(secret, HIDDEN)
+    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"

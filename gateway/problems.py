@@ -1,0 +1,79 @@
+"""Errors become answers here, and only here: this table is the contract of the four endpoints.
+
+A portal shows no reason to anybody and takes every 200 for success (facts/biconnector 5.2). So each failure is another
+status with one of five coarse words and a reference; the reason itself is kept under that reference for the app's own
+page, and never leaves by this door (facts/security 4).
+
+    not_found          404  unknown, wrong and revoked keys, all alike and without a reference
+    request_refused    400  the call cannot be understood, or names what does not exist; 413 if it is too long
+    connection_failed  502  target refused, nobody there, login refused, connection lost; 504 over the deadline
+    too_large          507  over the caps of rows or bytes, or no room for the answer
+    busy               503  no turn in time, too many failures before, or our own database is away
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from drivers.errors import DriverError, QueryRefused, SettingsWrong, Timeout, TooBig
+from gateway.refusal import CallRefused
+from gateway.spool import SpoolFull
+from gateway.turns import Busy
+from services.names import NameRefused
+
+NOT_FOUND = b'{"error":"not_found"}'
+
+
+class KeyRefused(Exception):
+    """No connection opens with these keys."""
+
+
+class BudgetSpent(Exception):
+    """Too many failures before this call; `code` names the budget. Nothing was connected."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a failure looks like: `word` and `status` to the portal, `code` and `reason` to the app's page."""
+
+    word: str
+    status: int
+    code: str
+    reason: str = ""
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an error is."""
+    if isinstance(error, KeyRefused):
+        return Problem("not_found", 404, "key")
+    if isinstance(error, CallRefused | NameRefused):
+        status = 413 if error.code == "body_too_big" else 400
+        return Problem("request_refused", status, error.code, error.name)
+    if isinstance(error, DriverError):
+        return _of_driver(error)
+    if isinstance(error, SpoolFull):
+        return Problem("too_large", 507, "bytes" if error.limit else "disk", str(error))
+    if isinstance(error, Busy):
+        return Problem("busy", 503, "busy")
+    if isinstance(error, BudgetSpent):
+        return Problem("busy", 503, error.code)
+    if isinstance(error, SQLAlchemyError):
+        return Problem("busy", 503, "own_database", type(error).__name__)
+    return Problem("connection_failed", 500, "internal", type(error).__name__)
+
+
+def _of_driver(error: DriverError) -> Problem:
+    if isinstance(error, QueryRefused):
+        return Problem("request_refused", 400, error.code, f"{error.name} {error.detail}".strip())
+    if isinstance(error, TooBig):
+        return Problem("too_large", 507, error.code, f"over {error.limit}")
+    if isinstance(error, SettingsWrong):
+        return Problem("connection_failed", 502, error.code, f"{error.field} {error.detail}".strip())
+    status = 504 if isinstance(error, Timeout) else 502
+    return Problem("connection_failed", status, error.code, error.detail)

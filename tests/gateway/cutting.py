@@ -1,0 +1,81 @@
+"""A TCP proxy that breaks connections: after so many bytes of the server, or when it is told to."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+@dataclass
+class Cut:
+    """Where to cut: after `after` bytes from the server (None: never), by a reset or by a clean end."""
+
+    port: int = 0
+    after: int | None = None
+    reset: bool = True
+    passed: int = 0
+    """Bytes of the server that went through, of all connections together."""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def let_through(self, data: bytes) -> tuple[bytes, bool]:
+        """What of `data` may pass, and whether the connection ends after it."""
+        with self._lock:
+            room = len(data) if self.after is None else max(self.after - self.passed, 0)
+            self.passed += min(len(data), room)
+            return data[:room], room < len(data)
+
+
+@contextlib.contextmanager
+def cutting(port: int) -> Iterator[Cut]:
+    """A proxy for a server of this machine."""
+    cut = Cut()
+    listener = socket.create_server(("127.0.0.1", 0))
+    cut.port = listener.getsockname()[1]
+
+    def accept() -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", port))
+            threading.Thread(target=_forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=_cut_backward, args=(server, client, cut), daemon=True).start()
+
+    accepting = threading.Thread(target=accept, daemon=True)
+    accepting.start()
+    try:
+        yield cut
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        accepting.join(5)
+
+
+def _forward(client: socket.socket, server: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while data := client.recv(65536):
+            server.sendall(data)
+    with contextlib.suppress(OSError):
+        server.shutdown(socket.SHUT_WR)
+
+
+def _cut_backward(server: socket.socket, client: socket.socket, cut: Cut) -> None:
+    with contextlib.suppress(OSError):
+        while data := server.recv(4096):
+            passing, ends = cut.let_through(data)
+            client.sendall(passing)
+            if ends:
+                if cut.reset:
+                    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+                break
+    for end in (client, server):
+        with contextlib.suppress(OSError):
+            end.shutdown(socket.SHUT_RDWR)
+        end.close()

@@ -1,0 +1,127 @@
+"""The generated table in real databases, behind their drivers."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import psycopg
+import pymysql
+
+from drivers.base import Guards
+from drivers.network import Policy
+from tests.gateway.generated import REAL_NAMES, Row
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the table is: the driver's name, the settings of a connection to it, and what its driver may do."""
+
+    driver: str
+    settings: dict[str, str]
+    guards: Guards
+
+
+def _server(driver: str, port: int, user: str, database: str) -> Source:
+    settings = {"host": "127.0.0.1", "port": str(port), "database": database, "username": user, "tls": "disable"}
+    return Source(driver, settings, Guards(Policy("allow-all")))
+
+
+TABLE = 'Orders "quoted'
+MARKS = ",".join(["%s"] * len(REAL_NAMES))
+
+
+@contextlib.contextmanager
+def postgresql(table: list[Row], folder: Path) -> Iterator[Source]:
+    """A PostgreSQL database with the table."""
+    own = f"gateway_{uuid.uuid4().hex}"
+    types = columns('"', "bigint", "timestamp", "double precision", "text")
+    with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as server:
+        server.execute(f"CREATE DATABASE {own} TEMPLATE template0 ENCODING 'UTF8'")
+        try:
+            with (
+                psycopg.connect(f"host=127.0.0.1 user=postgres dbname={own}", autocommit=True) as database,
+                database.cursor() as cursor,
+            ):
+                cursor.execute(f'CREATE TABLE "Orders ""quoted" ({types})')
+                cursor.executemany(f'INSERT INTO "Orders ""quoted" VALUES ({MARKS})', [_values(row) for row in table])
+            yield _server("postgresql", 5432, "postgres", own)
+        finally:
+            server.execute(f"DROP DATABASE {own} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def mysql(table: list[Row], folder: Path) -> Iterator[Source]:
+    """A MariaDB database with the table, under a collation that is blind to case and accents."""
+    types = columns("`", "bigint", "datetime(6)", "double", "varchar(200)")
+    own = f"gateway_{uuid.uuid4().hex}"
+    name = f"{own}.`{TABLE}`"
+    with (
+        contextlib.closing(
+            pymysql.connect(host="127.0.0.1", user="root", charset="utf8mb4", autocommit=True)
+        ) as server,
+        server.cursor() as cursor,
+    ):
+        cursor.execute(f"CREATE DATABASE {own} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        try:
+            cursor.execute(f"CREATE TABLE {name} ({types})")
+            cursor.executemany(f"INSERT INTO {name} VALUES ({MARKS})", [_values(row) for row in table])
+            yield _server("mysql", 3306, "root", own)
+        finally:
+            cursor.execute(f"DROP DATABASE {own}")
+
+
+@contextlib.contextmanager
+def sqlite(table: list[Row], folder: Path) -> Iterator[Source]:
+    """A SQLite file with the table; moments are texts, amounts numbers."""
+    types = columns('"', "bigint", "datetime", "double", "text")
+    with contextlib.closing(sqlite3.connect(folder / "orders.sqlite")) as database:
+        database.execute(f'CREATE TABLE "Orders ""quoted" ({types})')
+        marks = MARKS.replace("%s", "?")
+        database.executemany(f'INSERT INTO "Orders ""quoted" VALUES ({marks})', [_sqlite_values(row) for row in table])
+        database.commit()
+    yield Source("sqlite", {"path": "orders.sqlite"}, Guards(Policy("allow-all"), local_files=folder))
+
+
+@contextlib.contextmanager
+def parquet(table: list[Row], folder: Path) -> Iterator[Source]:
+    """A Parquet file with the table."""
+    types = columns('"', "bigint", "timestamp", "double", "text")
+    name = f"{TABLE}.parquet"
+    with contextlib.closing(duckdb.connect()) as database:
+        database.execute(f"CREATE TABLE orders ({types})")
+        if table:
+            database.executemany(
+                f"INSERT INTO orders VALUES ({MARKS.replace('%s', '?')})", [_values(row) for row in table]
+            )
+        database.execute(f"COPY orders TO '{folder / name}' (FORMAT parquet)")
+    yield Source("file", {"path": name}, Guards(Policy("allow-all"), local_files=folder))
+
+
+Database = Callable[[list[Row], Path], contextlib.AbstractContextManager[Source]]
+DATABASES: dict[str, Database] = {"postgresql": postgresql, "mysql": mysql, "sqlite": sqlite, "file": parquet}
+
+
+def columns(quote: str, big: str, moment: str, ratio: str, text: str) -> str:
+    """The columns of `generated.Row` in SQL."""
+    types = ("int", big, "numeric(12,2)", ratio, text, "text", "date", moment, "boolean")
+    return ", ".join(f"{quote}{name}{quote} {kind}" for name, kind in zip(REAL_NAMES, types, strict=True))
+
+
+def _values(row: Row) -> tuple[Any, ...]:
+    amount = None if row.cents is None else f"{row.cents / 100:.2f}"
+    return (row.id, row.big, amount, row.ratio, row.name, row.client, row.day, row.moment, row.flag)
+
+
+def _sqlite_values(row: Row) -> tuple[Any, ...]:
+    values = list(_values(row))
+    values[2] = None if row.cents is None else row.cents / 100
+    values[6] = row.day and row.day.isoformat()
+    values[7] = row.moment and str(row.moment)
+    return tuple(values)

@@ -1,0 +1,203 @@
+"""A connection that breaks never looks like a whole answer (facts/security 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pymysql
+import pytest
+
+from drivers.base import Guards
+from gateway import desk
+from gateway.desk import Desk
+from gateway.spool import Spool
+from tests.gateway.cutting import Cut, cutting
+from tests.gateway.databases import DATABASES
+from tests.gateway.generated import rows
+from tests.gateway.hosting import Connected, Host, hosting
+
+TABLE = rows(count=2000)
+CALL = {"table": "orders__quoted"}
+KINDS = ["mysql", "postgresql"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def behind_proxy(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Connected, Cut]]:
+    folder = tmp_path_factory.mktemp("cut")
+    server_port = {"postgresql": 5432, "mysql": 3306}[request.param]
+    with DATABASES[request.param](TABLE, folder) as source, hosting(folder) as host, cutting(server_port) as cut:
+        orders = host.connect(source.driver, {**source.settings, "port": str(cut.port)})
+        # From its first login on, failures to connect are no longer taken for a port scan.
+        assert orders.call("urlCheck").status_code == 200
+        yield orders, cut
+
+
+@pytest.mark.parametrize("reset", [True, False], ids=["reset", "end"])
+def test_fifty_cuts_never_give_half_an_answer(behind_proxy: tuple[Connected, Cut], reset: bool) -> None:
+    orders, cut = behind_proxy
+    cut.after, cut.passed, cut.reset = None, 0, reset
+    whole = orders.call("urlData", CALL)
+    assert len(whole.get_json()) == 1 + len(TABLE)
+    total = cut.passed
+    statuses = []
+    for number in range(50):
+        cut.after, cut.passed = 1 + number * (total - 2) // 49, 0
+        answer = orders.call("urlData", CALL)
+        statuses.append(answer.status_code)
+        if answer.status_code == 200:
+            # The very last bytes are the server's farewell: the rows were there already.
+            assert sorted(json.loads(answer.data)[1:]) == sorted(whole.get_json()[1:])
+        else:
+            assert answer.get_json()["error"] == "connection_failed"
+    assert statuses[:48] == [502] * 48
+    cut.after = None
+    assert orders.call("urlData", CALL).status_code == 200
+
+
+@dataclass(frozen=True)
+class Server:
+    """A database server seen by its administrator."""
+
+    kind: str
+    database: str
+
+    def run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of a statement, if it has any."""
+        connection: Any
+        if self.kind == "postgresql":
+            connection = psycopg.connect(f"host=127.0.0.1 user=postgres dbname={self.database}", autocommit=True)
+        else:
+            connection = pymysql.connect(host="127.0.0.1", user="root", database=self.database, autocommit=True)
+        with contextlib.closing(connection), connection.cursor() as cursor:
+            cursor.execute(statement, values)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def add_slow_view(self) -> None:
+        """A view whose rows take ten seconds, the first of them none."""
+        if self.kind == "postgresql":
+            numbers, nap = "generate_series(1, 10000) AS seq", "pg_sleep(0.001)::text"
+        else:
+            numbers, nap = "seq_1_to_10000", "concat(sleep(0.001), '')"
+        self.run(f"CREATE VIEW slow AS SELECT seq AS n, repeat('x', 1000) AS t, {nap} AS s FROM {numbers}")
+
+    def readers(self) -> list[int]:
+        """Sessions that read the slow view."""
+        if self.kind == "postgresql":
+            question = (
+                "SELECT pid FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY%%slow%%' AND state = 'active'"
+            )
+        else:
+            question = (
+                "SELECT id FROM information_schema.processlist WHERE db = %s AND info LIKE '%%slow%%'"
+                " AND id <> connection_id()"
+            )
+        return [row[0] for row in self.run(question, self.database)]
+
+    def kill(self, session: int) -> None:
+        """End a session."""
+        self.run("SELECT pg_terminate_backend(%s)" if self.kind == "postgresql" else "KILL %s", session)
+
+
+def eventually(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    """Wait until `condition()` holds; fails after `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "it never came true"
+        threading.Event().wait(0.02)
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def slow(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Server, Host, Connected]]:
+    folder = tmp_path_factory.mktemp("slow")
+    with DATABASES[request.param]([], folder) as source, hosting(folder) as host:
+        server = Server(request.param, source.settings["database"])
+        server.add_slow_view()
+        yield server, host, host.connect(source.driver, source.settings)
+
+
+def test_a_killed_query_is_no_answer(slow: tuple[Server, Host, Connected]) -> None:
+    server, _, orders = slow
+    statuses: list[int] = []
+    asking = threading.Thread(target=lambda: statuses.append(orders.call("urlData", {"table": "slow"}).status_code))
+    asking.start()
+    eventually(server.readers)
+    for session in server.readers():
+        server.kill(session)
+    asking.join(15)
+    assert statuses == [502]
+
+
+def test_a_query_over_the_deadline_is_stopped_and_no_answer(slow: tuple[Server, Host, Connected]) -> None:
+    # facts/security 1 row 15
+    server, host, orders = slow
+    own: Desk = host.app.extensions["desk"]
+    guards: Guards = own._guards
+    own._guards = replace(guards, limits=replace(guards.limits, seconds=1.5))
+    started = time.monotonic()
+    try:
+        answer = orders.call("urlData", {"table": "slow"})
+    finally:
+        own._guards = guards
+    assert answer.status_code == 504
+    assert time.monotonic() - started < 6
+    eventually(lambda: not server.readers(), 5)
+
+
+def test_an_answer_over_the_cap_is_refused_and_not_cut(behind_proxy: tuple[Connected, Cut]) -> None:
+    orders, cut = behind_proxy
+    cut.after = None
+    own: Desk = orders.app.extensions["desk"]
+    guards: Guards = own._guards
+    own._guards = replace(guards, limits=replace(guards.limits, bytes=50_000))
+    try:
+        answer = orders.call("urlData", CALL)
+    finally:
+        own._guards = guards
+    assert answer.status_code == 507
+    assert answer.get_json()["error"] == "too_large"
+
+
+def test_a_full_disk_is_no_answer(
+    behind_proxy: tuple[Connected, Cut], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    orders, cut = behind_proxy
+    cut.after = None
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(desk, "Spool", partial(Spool, memory_bytes=1024))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The app's own database is larger than this already, so its record is lost; the answer must still be a failure.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
+    try:
+        answer = orders.call("urlData", CALL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.status_code == 507
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_left_open(behind_proxy: tuple[Connected, Cut]) -> None:
+    orders, cut = behind_proxy
+    cut.after = None
+    orders.call("urlData", CALL).close()
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - descriptors, not files
+    for number in range(20):
+        cut.after, cut.passed = (500 + number * 1000 if number % 2 else None), 0
+        orders.call("urlData", CALL).close()
+    cut.after = None
+    eventually(lambda: len(os.listdir("/proc/self/fd")) <= before + 2)  # noqa: PTH208 - descriptors, not files

@@ -1,0 +1,338 @@
+"""Who may call, what is remembered of it, and how much failing is borne (facts/security 4)."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from models import EndpointCall, now
+from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS
+from services.connections import OLD_KEY_OPENS, Connections
+from tests.gateway.bodies import FORM, form_body
+from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
+
+URLS = ["urlCheck", "urlTableList", "urlTableDescription", "urlData"]
+DATA = {"table": "deals"}
+
+
+@pytest.fixture
+def host(tmp_path: Path) -> Iterator[Host]:
+    with sqlite3.connect(tmp_path / "deals.sqlite") as database:
+        database.execute("CREATE TABLE deals (id int, status text)")
+        database.execute("INSERT INTO deals VALUES (1, 'new'), (2, NULL)")
+    database.close()
+    with hosting(tmp_path) as host:
+        yield host
+
+
+@pytest.fixture
+def deals(host: Host) -> Connected:
+    return host.connect("sqlite", {"path": "deals.sqlite"})
+
+
+def unreachable(host: Host) -> Connected:
+    return host.connect(
+        "mysql", {"host": "127.0.0.1", "port": "1", "database": "d", "username": "u", "password": "canary-password"}
+    )
+
+
+# --- keys
+
+
+def strangers(host: Host, deals: Connected) -> dict[str, tuple[str, str]]:
+    """Address and body key of callers that must not come in."""
+    path = urlsplit(deals.issued.urls["urlData"]).path
+    uid, key = path.split("/")[2:4]
+    removed = host.connect("sqlite", {"path": "deals.sqlite"})
+    host.services.connections.remove(removed.issued.id)
+    host.services.installations.add_local("other-portal")
+    other = host.connect("sqlite", {"path": "deals.sqlite"}, member_id="other-portal")
+    return {
+        "unknown connector": (path.replace(uid, "0" * 32), deals.issued.key),
+        "wrong key in the address": (path.replace(key, "bxk1_" + "A" * 43), deals.issued.key),
+        "another portal's key in the address": (urlsplit(other.issued.urls["urlData"]).path, deals.issued.key),
+        "no key in the body": (path, ""),
+        "wrong key in the body": (path, "bxs1_" + "A" * 43),
+        "the address key in the body": (path, key),
+        "another portal's key in the body": (path, other.issued.key),
+        "revoked key": (path, removed.issued.key),
+        "a key with letters of another script": (path, "ключ"),
+    }
+
+
+def test_unknown_wrong_and_revoked_keys_are_one_and_the_same_404(host: Host, deals: Connected) -> None:
+    answers = set()
+    for name, (path, key) in strangers(host, deals).items():
+        body = form_body({**DATA, "connection": {"key": key}})
+        answer = deals.post(path, body, FORM, source=name)
+        answers.add((answer.status_code, answer.data, tuple(answer.headers)))
+    assert {status for status, _, _ in answers} == {404}
+    assert len(answers) == 1
+    assert deals.data(**DATA)[1:] == [[1, "new"], [2, None]]
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_every_endpoint_needs_the_connections_key(deals: Connected, url: str) -> None:
+    fields = {"table": "deals"}
+    assert deals.call(url, fields).status_code == 200
+    assert deals.call(url, fields, key="bxs1_wrong").status_code == 404
+
+
+def test_a_stranger_learns_nothing_from_bodies_that_cannot_be_read(deals: Connected) -> None:
+    path = urlsplit(deals.issued.urls["urlData"]).path.replace("bxk1_", "bxk1_x")
+    for body, kind in [(b"x" * 3_000_000, FORM), (b"{", "application/json"), (b"<a/>", "text/xml")]:
+        assert deals.post(path, body, kind).status_code == 404
+
+
+def test_keys_are_stored_as_hashes_and_credentials_sealed(host: Host, tmp_path: Path) -> None:
+    connected = unreachable(host)
+    host.services.engine.dispose()
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("app.db*"))
+    address_key = urlsplit(connected.issued.urls["urlData"]).path.split("/")[3]
+    for secret in (connected.issued.key, address_key, "canary-password"):
+        assert secret.encode() not in stored
+        assert secret not in repr(connected.issued)
+
+
+def test_keys_have_256_random_bits_and_tell_scanners_what_they_are(host: Host, deals: Connected) -> None:
+    assert deals.issued.key.startswith("bxs1_")
+    assert len(deals.issued.key) == len("bxs1_") + 43
+    assert host.connect("sqlite", {"path": "deals.sqlite"}).issued.key != deals.issued.key
+
+
+def test_connections_of_one_portal_share_their_addresses_and_not_their_keys(host: Host, deals: Connected) -> None:
+    second = host.connect("sqlite", {"path": "deals.sqlite"})
+    assert second.issued.urls == deals.issued.urls
+    assert second.issued.urls["urlData"].startswith("http://app.test/gateway/")
+    assert all(len(url) < 2048 for url in second.issued.urls.values())
+
+
+def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
+    # facts/security 4: the next key opens before it is confirmed; the former one opens for another day
+    moment = now()
+    connections = Connections(host.services.sessions, host.services.vault, "http://app.test", clock=lambda: moment)
+    fresh = connections.mint(deals.issued.id).key
+    assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
+    connections.confirm(deals.issued.id)
+    assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
+    path = urlsplit(deals.issued.urls["urlCheck"]).path.split("/")
+    doorway = connections.enter(path[2], path[3])
+    assert doorway is not None
+    moment += OLD_KEY_OPENS - timedelta(seconds=1)
+    assert connections.open(doorway, deals.issued.key) is not None
+    moment += timedelta(seconds=1)
+    assert connections.open(doorway, deals.issued.key) is None
+    assert connections.open(doorway, fresh) is not None
+
+
+def test_confirming_without_a_next_key_revokes_nothing(host: Host, deals: Connected) -> None:
+    host.services.connections.confirm(deals.issued.id)
+    assert deals.call("urlCheck").status_code == 200
+
+
+def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Host, tmp_path: Path) -> None:
+    connected = unreachable(host)
+    portal = host.services.installations.find(MEMBER_ID)
+    assert portal is not None
+    assert host.services.installations.remove(portal, clean=False)
+    assert connected.call("urlCheck").status_code == 404
+    assert host.services.connections.all() == []
+
+
+# --- records
+
+
+def test_calls_are_recorded_with_names_and_numbers_only(host: Host, deals: Connected) -> None:
+    asked = {
+        **DATA,
+        "select": ["ID"],
+        "filter": {"=STATUS": ["canary-value"], "0": {"LOGIC": "OR", ">ID": ["77123"]}},
+        "limit": "9",
+    }
+    deals.call("urlCheck")
+    deals.call("urlTableList", {"searchString": "canary-search"})
+    deals.call("urlTableDescription", DATA)
+    answer = deals.call("urlData", asked)
+    calls = host.calls()
+    assert [(call.endpoint, call.status, call.rows) for call in calls] == [
+        ("check", 200, 0),
+        ("tables", 200, 0),
+        ("description", 200, 2),
+        ("data", 200, 0),
+    ]
+    assert calls[3].asked == {"table": "deals", "select": ["ID"], "filter": ["=STATUS", "LOGIC", ">ID"], "limit": 9}
+    assert calls[3].bytes == len(answer.data)
+    assert all(call.connection_id == deals.issued.id and call.code == call.reason == "" for call in calls)
+    stored = json.dumps([{name: str(value) for name, value in vars(call).items()} for call in calls])
+    assert not [canary for canary in ("canary-value", "canary-search", "77123", deals.issued.key) if canary in stored]
+
+
+def test_a_reason_is_kept_under_the_reference_that_the_portal_gets(host: Host) -> None:
+    # facts/field 0 item 5: the portal shows no reason, so the app must have it
+    connected = unreachable(host)
+    started = time.monotonic()
+    answer = connected.call("urlCheck")
+    # facts/security 4: a failing check takes 300 ms at least
+    assert time.monotonic() - started >= 0.3
+    assert answer.status_code == 502
+    said = answer.get_json()
+    assert said["error"] == "connection_failed"
+    (call,) = host.calls()
+    assert (call.ref, call.status, call.code) == (said["ref"], 502, "connect_refused")
+    assert b"127.0.0.1" not in answer.data
+    assert b"connect_refused" not in answer.data
+
+
+def test_a_wrong_key_in_the_body_is_shown_to_the_portals_people(host: Host, deals: Connected) -> None:
+    deals.call("urlCheck", key="bxs1_typo")
+    (call,) = host.calls()
+    assert (call.status, call.code, call.connection_id) == (404, "key", None)
+
+
+def test_endless_names_are_not_kept_endlessly(host: Host, deals: Connected) -> None:
+    deals.call("urlData", {"table": "t" * 500, "select": ["S" * 500] * 200, "filter": {"F" * 300: "1"}})
+    (call,) = host.calls()
+    assert len(call.asked["table"]) == 128
+    assert call.asked["table"].endswith("…")
+    assert len(call.asked["select"]) == 101
+    assert call.asked["select"][-1] == "…"
+
+
+def test_records_are_deleted_after_two_weeks(host: Host, deals: Connected) -> None:
+    deals.call("urlCheck")
+    later = now() + timedelta(days=14, seconds=10)
+    connections = Connections(host.services.sessions, host.services.vault, "", clock=lambda: later)
+    assert host.services.connections.purge() == 0
+    assert connections.purge() == 1
+    assert host.calls() == []
+
+
+# --- our own database
+
+
+def test_charts_go_on_for_a_minute_while_our_own_database_is_away(
+    deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # facts/security 7: own database down
+    assert len(deals.data(**DATA)) == 3
+
+    def away(*_: object, **__: object) -> object:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    for name in ("enter", "open", "record", "prove"):
+        monkeypatch.setattr(Connections, name, away)
+    monkeypatch.setattr("services.budgets.Budgets.is_spent", away)
+    monkeypatch.setattr("services.budgets.Budgets.strike", away)
+    answer = deals.call("urlData", DATA, key="bxs1_never-seen")
+    assert (answer.status_code, answer.get_json()["error"]) == (503, "busy")
+    # The remembered connection was not known to work yet when it was remembered, so its budget would be asked.
+    monkeypatch.setattr("services.budgets.Budgets.is_spent", lambda *_: False)
+    assert len(deals.data(**DATA)) == 3
+
+
+def test_a_key_that_stops_opening_is_forgotten_at_once(
+    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deals.call("urlCheck").status_code == 200
+    host.services.connections.remove(deals.issued.id)
+    assert deals.call("urlCheck").status_code == 404
+
+    def away(*_: object, **__: object) -> object:
+        raise OperationalError("SELECT", {}, Exception("gone"))
+
+    monkeypatch.setattr(Connections, "open", away)
+    assert deals.call("urlCheck").status_code == 503
+
+
+def test_an_unexpected_error_is_a_failure_without_words(
+    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("canary-internal")
+
+    monkeypatch.setattr("gateway.answers.write_rows", broken)
+    answer = deals.call("urlData", DATA)
+    assert answer.status_code == 500
+    assert b"canary" not in answer.data
+    assert host.calls()[0].code == "internal"
+
+
+# --- budgets
+
+
+def test_a_port_scan_through_one_connection_ends(host: Host) -> None:
+    # facts/security 4: failed connects per key
+    connected = unreachable(host)
+    statuses = [connected.call("urlTableList").status_code for _ in range(FAILED_CONNECTS.most + 1)]
+    assert statuses == [502] * FAILED_CONNECTS.most + [503]
+    assert host.calls()[-1].code == "failed_connects"
+
+
+def test_guessing_a_password_ends_whoever_guesses(host: Host) -> None:
+    # facts/security 4: failed logins per host, port and user, of all portals together
+    host.services.installations.add_local("other-portal")
+    statuses = []
+    for number in range(FAILED_LOGINS.most + 1):
+        settings = {"host": "127.0.0.1", "database": "mysql", "username": "no-such-user", "tls": "disable"}
+        member_id = ("other-portal", MEMBER_ID)[number % 2]
+        guess = host.connect("mysql", {**settings, "password": f"guess{number}"}, member_id)
+        statuses.append(guess.call("urlCheck").status_code)
+    assert statuses == [502] * FAILED_LOGINS.most + [503]
+    assert [call.code for call in host.calls()] == ["password"] * FAILED_LOGINS.most + ["failed_logins"]
+
+
+def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, deals: Connected) -> None:
+    assert deals.call("urlCheck").status_code == 200
+    for _ in range(FAILED_LOGINS.most):
+        host.services.budgets.strike(FAILED_LOGINS, "sqlite deals.sqlite", "")
+    assert deals.call("urlCheck").status_code == 200
+    newcomer = host.connect("sqlite", {"path": "deals.sqlite"})
+    assert newcomer.call("urlCheck").status_code == 503
+
+
+def test_sources_that_try_many_keys_wait_and_others_do_not(
+    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("gateway.desk.BAD_KEY_DELAY", 0.4)
+    for _ in range(BAD_KEYS.most):
+        assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
+    for source in ("198.51.100.7", "198.51.100.8"):
+        started = time.monotonic()
+        assert deals.call("urlData", DATA, key="bxs1_guess", source=source).status_code == 404
+        naps.append(time.monotonic() - started)
+    assert naps[0] >= 0.4 > naps[1]
+    # Portals share addresses: the right key still opens.
+    assert deals.call("urlData", DATA, source="198.51.100.7").status_code == 200
+
+
+def test_counts_start_anew_after_their_window(host: Host) -> None:
+    moment = now()
+    budgets = type(host.services.budgets)(host.services.sessions, clock=lambda: moment)
+    for _ in range(FAILED_LOGINS.most):
+        assert not budgets.is_spent(FAILED_LOGINS, "server", "user")
+        budgets.strike(FAILED_LOGINS, "server", "user")
+    assert budgets.is_spent(FAILED_LOGINS, "server", "user")
+    assert not budgets.is_spent(FAILED_LOGINS, "server", "other")
+    moment += FAILED_LOGINS.window
+    assert not budgets.is_spent(FAILED_LOGINS, "server", "user")
+    budgets.strike(FAILED_LOGINS, "server", "user")
+    assert not budgets.is_spent(FAILED_LOGINS, "server", "user")
+
+
+def test_a_record_belongs_to_its_portal_and_goes_with_it(host: Host, deals: Connected) -> None:
+    deals.call("urlCheck")
+    portal = host.services.installations.find(MEMBER_ID)
+    assert portal is not None
+    assert [call.portal_id for call in host.calls()] == [portal.id]
+    host.services.installations.remove(portal, clean=True)
+    with host.services.sessions() as session:
+        assert session.query(EndpointCall).count() == 0
