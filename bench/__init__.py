@@ -1,0 +1,1 @@
+"""Measurements: how fast the product is, beside the limits of the databases and beside peers. Nothing here ships."""
