@@ -2,8 +2,8 @@
 
 SQLite's columns hold whatever was put there: a value that does not fit its column's declared type counts as NULL.
 Dates are texts (ISO 8601), seconds since 1970 or Julian days; texts and numbers that name an instant are shown in the
-connection's zone. Rows come as JSON from the database itself; `general_rows` reads cells and says the same, byte for
-byte.
+connection's zone. Rows come as JSON from the database itself, whole tables in ranges by more than one connection
+(`drivers/sqlite_ranges.py`); `general_rows` reads cells and says the same, byte for byte.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import time
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar
 
 import apsw
@@ -37,9 +38,13 @@ from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, json_rows, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
+from drivers.sqlite_ranges import Table as RangedTable
+from drivers.sqlite_ranges import is_large, joined_rows, readers, row_number
 
 PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that the operator opened for local files."))
 
+# How long a session waits for others who write.
+BUSY_SECONDS = 2.0
 _SAMPLE_ROWS = 1000
 _INTEGERS = range(-(2**63), 2**63)
 _DAY_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
@@ -131,39 +136,61 @@ class SQLite(Driver):
         """A session on the file (see `Driver.open`)."""
         settings = self.settings(values)
         path = local_file(guards.local_files, settings["path"])
+        zone = zoneinfo.ZoneInfo(settings["timezone"])
         try:
-            connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+            session = SQLiteSession(lambda: _reader(str(path), zone, guards.limits), guards.limits)
         except apsw.Error as problem:
             raise SettingsWrong("path", "not_readable", str(problem)) from problem
-        session = SQLiteSession(connection, guards.limits)
         try:
-            session.prepare(zoneinfo.ZoneInfo(settings["timezone"]))
+            session.prepare()
         except BaseException:
             session.__exit__(None, None, None)
             raise
         return session
 
 
-class SQLiteSession(Session):
-    """A read-only session that trusts nothing in the file."""
+def _reader(path: str, zone: zoneinfo.ZoneInfo, limits: Limits) -> apsw.Connection:
+    """A connection that reads only, trusts nothing in the file, and knows what the expressions above call."""
+    connection = apsw.Connection(path, flags=apsw.SQLITE_OPEN_READONLY)
+    connection.setbusytimeout(int(BUSY_SECONDS * 1000))
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    # Without this an unknown name in double quotes would be read as a text.
+    connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
+    connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, limits.row_bytes)
+    connection.execute("PRAGMA query_only = ON")
 
-    def __init__(self, connection: apsw.Connection, limits: Limits) -> None:
-        self._connection = connection
+    def local(text: str | None) -> str | None:
+        if text is None or zone.key == "UTC":
+            return text
+        with contextlib.suppress(ValueError, OverflowError):
+            instant = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
+            return instant.astimezone(zone).replace(tzinfo=None).isoformat(" ")
+        return None
+
+    def day(text: str | None) -> str | None:
+        shown = local(text)
+        return shown and shown[:10]
+
+    create: Any = connection.create_scalar_function
+    create("bi_zone", local, 1, deterministic=True)
+    create("bi_day", day, 1, deterministic=True)
+    return connection
+
+
+class SQLiteSession(Session):
+    """A read-only session; `connect` opens further connections like its own."""
+
+    def __init__(self, connect: Callable[[], apsw.Connection], limits: Limits) -> None:
+        self._connect, self._connection = connect, connect()
+        self._helpers: list[apsw.Connection] = []
         self._encoding = "utf-8"
         super().__init__(limits)
 
-    def prepare(self, zone: zoneinfo.ZoneInfo) -> None:
-        """Close what a prepared file could abuse. Raises `SettingsWrong("path")` when it is no database."""
-        connection = self._connection
-        connection.setbusytimeout(2000)
-        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
-        connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
-        # Without this an unknown name in double quotes would be read as a text.
-        connection.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)
-        connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, self.limits.row_bytes)
+    def prepare(self) -> None:
+        """Look at the file. Raises `SettingsWrong("path")` when it is no database."""
         try:
-            self._fetched("PRAGMA query_only = ON")
             self._encoding = str(self._fetched("PRAGMA encoding")[0][0])
             self._fetched("SELECT count(*) FROM sqlite_schema")
         except Broken as problem:
@@ -172,21 +199,8 @@ class SQLiteSession(Session):
         def fold(text: bytes | None) -> str | None:
             return None if text is None else text.decode(self._encoding, "replace").lower()
 
-        def local(text: str | None) -> str | None:
-            if text is None or zone.key == "UTC":
-                return text
-            with contextlib.suppress(ValueError, OverflowError):
-                instant = dt.datetime.fromisoformat(text).replace(tzinfo=dt.UTC)
-                return instant.astimezone(zone).replace(tzinfo=None).isoformat(" ")
-            return None
-
-        def day(text: str | None) -> str | None:
-            shown = local(text)
-            return shown and shown[:10]
-
-        functions: tuple[tuple[str, Any], ...] = (("bi_fold", fold), ("bi_zone", local), ("bi_day", day))
-        for name, function in functions:
-            connection.create_scalar_function(name, function, 1, deterministic=True)
+        create: Any = self._connection.create_scalar_function
+        create("bi_fold", fold, 1, deterministic=True)
 
     def check(self) -> Server:
         """SQLite and the version that reads the file."""
@@ -198,21 +212,46 @@ class SQLiteSession(Session):
         columns = [description.column(name) for name in query.columns]
         statement = DIALECT.select(query, description, self._bytes("CAST({x} AS TEXT)"))
         with self._errors():
-            cursor = self._connection.execute(statement.placed("?"), statement.values)
+            cursor = self._executed(statement.placed("?"), statement.values)
             yield from json_rows((tuple(map(self._encoded, row)) for row in cursor), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
-        row = self._bytes("{x}").replace("{x}", f"json_array({shown})")
-        statement = DIALECT.tail(Sql(f"SELECT {row}"), query, description)
+        row = f"json_array({shown})"
+        with self._errors(), self._readers(query, description) as opened:
+            if opened:
+                table = RangedTable(DIALECT.name(query.table), self._row_number(query, description), row)
+                for chunk in joined_rows(opened, table):
+                    self.deadline.check()
+                    yield Chunk(valid_utf8(chunk.data), chunk.rows)
+                return
+        statement = DIALECT.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
         with self._errors():
-            cursor = self._connection.execute(statement.placed("?"), statement.values)
+            cursor = self._executed(statement.placed("?"), statement.values)
             while rows := [cells[0] for cells in itertools.islice(cursor, CHUNK_ROWS)]:
                 self.deadline.check()
                 if self._encoding != "UTF-8":
                     rows = [self._encoded(row) or b"" for row in rows]
                 # SQLite writes the digits of escapes in lower case, as all drivers do.
                 yield Chunk(valid_utf8(b",\n".join(rows)), len(rows))
+
+    @contextlib.contextmanager
+    def _readers(self, query: TableQuery, description: Description) -> Iterator[list[apsw.Connection]]:
+        """Connections to read the whole of a large table with; none where that cannot be asked for, or is not."""
+        whole = query.where is None and query.limit is None and self._encoding == "UTF-8"
+        if not (whole and self._row_number(query, description) and is_large(self._fetched, DIALECT.name(query.table))):
+            yield []
+            return
+        with readers(self._connection, self._connect) as opened:
+            self._helpers = opened
+            try:
+                self.deadline.check()
+                yield opened
+            finally:
+                self._helpers = []
+
+    def _row_number(self, query: TableQuery, description: Description) -> str:
+        return row_number(self._fetched, query.table.name, [column.name for column in description.columns])
 
     def _bytes(self, text: str) -> str:
         """A text as its bytes, which spares checking and decoding them one by one."""
@@ -257,7 +296,22 @@ class SQLiteSession(Session):
 
     def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._errors():
-            return list(self._connection.execute(statement, values))
+            return list(self._executed(statement, values))
+
+    def _executed(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
+        """A statement's cursor.
+
+        A writer that ends just now can look as if it had died, and what it left is not for us to take back: look again.
+        """
+        patience = time.monotonic() + BUSY_SECONDS
+        while True:
+            try:
+                return self._connection.execute(statement, values)
+            except apsw.ReadOnlyError as problem:
+                code = getattr(problem, "extendedresult", None)
+                if code != apsw.SQLITE_READONLY_ROLLBACK or time.monotonic() > patience:
+                    raise
+                time.sleep(0.01)
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -283,8 +337,9 @@ class SQLiteSession(Session):
         return Broken("server_error", said)
 
     def _interrupt(self) -> None:
-        with contextlib.suppress(apsw.Error):
-            self._connection.interrupt()
+        for connection in (self._connection, *self._helpers):
+            with contextlib.suppress(apsw.Error):
+                connection.interrupt()
 
     def _close(self) -> None:
         with contextlib.suppress(apsw.Error):
