@@ -56,9 +56,9 @@ def _direct(wire: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     rest = b""
     for received in _arrivals(wire):
         data = rest + received
-        end = data.rfind(_ROW_BOUNDARY) + 1
-        if end and data.startswith(b"d\0"):
-            yield _rows(data[:end], cap)
+        end = _last_message(data)
+        if end and data.startswith(b"d\0") and (block := _rows(data[:end], cap)):
+            yield block
             data = data[end:]
         position, rows = 0, []
         while (kind := data[position : position + 1]) and len(data) - position >= 5:
@@ -100,30 +100,30 @@ def _arrivals(wire: socket.socket) -> Iterator[bytes]:
         yield received
 
 
-def _rows(messages: bytes, cap: int) -> Block:
-    r"""Many CopyData messages at once.
+def _last_message(data: bytes) -> int:
+    r"""Where the last CopyData message in sight begins, if the first one begins at 0; 0 if no other does."""
+    boundary = data.rfind(_ROW_BOUNDARY)
+    if boundary < 2:
+        return 0
+    # After `d \0`, what looks like a boundary is the rest of a length: 680,960 bytes and no other number.
+    return boundary + 1 if data[boundary - 2 : boundary] != b"d\0" else boundary - 2
+
+
+def _rows(messages: bytes, cap: int) -> Block | None:
+    r"""Many CopyData messages at once, or None where it takes a closer look to tell them apart.
 
     Each is `d`, four bytes of length, the row and its line end. A row under 16 MiB has `\0` as the first byte of its
-    length, and no row holds `\0`: so `\n d \0` is a boundary and nothing else is, unless another kind of message stands
-    between rows, which the count of `\0` shows.
+    length, and no row holds `\0`: so `\n d \0` is a boundary. Where it is the length itself, a part without a length
+    remains; where another kind of message stands between rows, its own `\0` are too many.
     """
     parts = messages[2:-1].split(_ROW_BOUNDARY)
-    if max(map(len, parts)) > cap:
+    lengths = list(map(len, parts))
+    if max(lengths) > cap:
         raise TooBig("row_bytes", cap)
     text = b"\0".join([part[3:] for part in parts])
-    if text.count(b"\0") != len(parts) - 1:
-        rows = list(_walked(messages))
-        return b"\0".join(rows), len(rows)
+    if min(lengths) < 3 or text.count(b"\0") != len(parts) - 1:
+        return None
     return text, len(parts)
-
-
-def _walked(messages: bytes) -> Iterator[bytes]:
-    position = 0
-    while position < len(messages):
-        after = position + 1 + int.from_bytes(messages[position + 1 : position + 5], "big")
-        if messages[position : position + 1] == b"d":
-            yield messages[position + 5 : after - 1]
-        position = after
 
 
 def _server_error(body: bytes) -> psycopg.Error:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+import time
 from collections.abc import Iterator
 
 import psycopg
@@ -11,7 +14,7 @@ from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import Broken, TooBig
 from drivers.network import Policy
-from drivers.postgresql_copy import _rows
+from drivers.postgresql_copy import _direct, _rows
 from drivers.query import Contains, TableName, TableQuery
 from tests.drivers.tls_proxies import tls_proxy
 from tests.suite.databases import PostgreSQLDatabase, read
@@ -44,18 +47,60 @@ def message(row: bytes, kind: bytes = b"d") -> bytes:
     return kind + (len(row) + 4).to_bytes(4, "big") + row
 
 
+ROWS = [b"x" * length for length in (0, 1, 9, 10, 99, 100, 255, 256, 2559, 2560, 2660, 25600, 65535, 65536, 70000)]
+ROWS += [b"d", b"\nd", b'"\nd\n"', b"\n\n", b"d\nd\nd"]
+#: A message of 0x0A6400 bytes: its length holds a line end, a `d` and a NUL.
+BOUNDARY_ROW = b"x" * (0x0A6400 - 5)
+NOTICE = message(b"SNOTICE\0C00000\0Mhello\nd\0\0", b"N")
+ENDING = message(b"", b"c") + message(b"COPY 1\0", b"C") + message(b"I", b"Z")
+
+
+def received(*pieces: bytes) -> list[bytes]:
+    """The rows of what a server sends in these pieces."""
+    ours, servers = socket.socketpair()
+    with ours, servers:
+
+        def send() -> None:
+            servers.recv(1024)
+            for piece in pieces:
+                servers.sendall(piece)
+                time.sleep(0.005 if len(pieces) < 20 else 0)
+
+        sending = threading.Thread(target=send)
+        sending.start()
+        blocks = list(_direct(ours, b"COPY", 2**24 - 16))
+        sending.join()
+    rows = [row for text, _ in blocks for row in text.split(b"\0")]
+    assert len(rows) == sum(count for _, count in blocks)
+    return rows
+
+
+def stream(*rows: bytes) -> bytes:
+    return b"".join(message(row + b"\n") for row in rows)
+
+
 def test_messages_of_every_length_are_taken_apart() -> None:
     """A length may look like a line end and a `d`, and a row may look like the start of a message."""
-    rows = [b"x" * length for length in (0, 1, 9, 10, 99, 100, 255, 256, 2559, 2560, 2660, 25600, 65535, 65536, 70000)]
-    rows += [b"d", b"\nd", b'"\nd\n"', b"\n\n", b"d\nd\nd"]
-    stream = b"".join(message(row + b"\n") for row in rows)
-    assert _rows(stream, 2**24) == (b"\0".join(rows), len(rows))
+    assert _rows(stream(*ROWS), 2**24) == (b"\0".join(ROWS), len(ROWS))
+
+
+@pytest.mark.parametrize("before", [(), (b"1",), (b"d",), (b"",)])
+@pytest.mark.parametrize("after", [(), (b"2",), (b"2", b"d", b"")])
+def test_a_length_that_looks_like_a_boundary_is_none(before: tuple[bytes, ...], after: tuple[bytes, ...]) -> None:
+    rows = [*before, BOUNDARY_ROW, *after, BOUNDARY_ROW]
+    sent = stream(*rows)
+    assert received(sent + ENDING) == rows
+    for place in range(40):
+        cut = len(stream(*before)) + place
+        assert received(sent[:cut], sent[cut:] + ENDING) == rows
 
 
 def test_other_messages_between_rows_are_passed_over() -> None:
-    notice = message(b"SNOTICE\0C00000\0Mhello\nd\0\0", b"N")
-    stream = message(b"1\n") + notice + message(b"2\n") + message(b"3\n") + notice + message(b"4\n")
-    assert _rows(stream, 2**24) == (b"1\x002\x003\x004", 4)
+    sent = stream(b"1") + NOTICE + stream(b"2", b"3") + NOTICE + stream(b"4") + NOTICE + ENDING
+    assert _rows(sent, 2**24) is None
+    assert received(sent) == [b"1", b"2", b"3", b"4"]
+    for cut in range(1, len(sent)):
+        assert received(sent[:cut], sent[cut:]) == [b"1", b"2", b"3", b"4"]
 
 
 def test_notices_of_a_function_do_not_disturb_rows(database: PostgreSQLDatabase) -> None:
