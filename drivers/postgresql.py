@@ -56,6 +56,7 @@ from drivers.errors import (
 )
 from drivers.network import Target
 from drivers.postgresql_copy import Connection, copied
+from drivers.postgresql_meter import MeteredConnection
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, escape_controls, json_rows, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
@@ -308,7 +309,7 @@ def _connected(settings: dict[str, str], target: Target, limits: Limits) -> Conn
             options["require_auth"] = "!password"
         options = {**_defaults_instead_of_environment(), **options}
         try:
-            connection = psycopg.connect(autocommit=True, **options)
+            connection = MeteredConnection.connect(autocommit=True, **options)
         except (psycopg.Error, OSError) as problem:
             raise _connecting(problem) from problem
     try:

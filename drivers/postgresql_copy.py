@@ -17,6 +17,7 @@ import psycopg
 from psycopg import pq
 
 from drivers.errors import TooBig
+from drivers.postgresql_meter import received_bytes
 from drivers.rows import CHUNK_BYTES
 
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -26,6 +27,8 @@ _RECEIVE_BYTES = 512 * 1024
 _WAKE_BYTES = 128 * 1024
 _WAKE_MILLISECONDS = 2
 _LONGEST_ROW = 2**24 - 16
+# What encryption adds, and what the system holds for us meanwhile.
+_READ_AHEAD_BYTES = 8 * 1024 * 1024
 _ROW_BOUNDARY = b"\nd\0"
 
 
@@ -146,9 +149,13 @@ def _by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Bl
     size = 0
     arrivals = select.poll()
     arrivals.register(wire.socket, select.POLLIN)
+    most = 0
     while True:
         length, data = wire.get_copy_data(1)
         if length == 0:
+            # libpq keeps a message until it is whole, however long it says it is.
+            if received_bytes(wire.socket) > (most := most or received_bytes(wire.socket) + cap + _READ_AHEAD_BYTES):
+                raise TooBig("row_bytes", cap)
             # libpq's own waiting would hold the interpreter's lock, and with it every thread of the process.
             arrivals.poll()
             wire.consume_input()
@@ -157,6 +164,7 @@ def _by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Bl
             break
         if length > cap:
             raise TooBig("row_bytes", cap)
+        most = 0
         block.append(bytes(data)[:-1])
         size += length
         if size >= CHUNK_BYTES:

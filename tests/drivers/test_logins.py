@@ -394,6 +394,83 @@ def test_a_mysql_server_that_sends_without_end_costs_little_memory_and_time(rogu
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 128 * 1024
 
 
+def spoken(kind: bytes, body: bytes) -> bytes:
+    """A message of PostgreSQL's protocol."""
+    return kind + struct.pack(">I", len(body) + 4) + body
+
+
+#: A login that succeeds, as PostgreSQL tells it.
+WELCOME = spoken(b"R", struct.pack(">I", 0)) + b"".join(
+    spoken(b"S", name + b"\0" + value + b"\0")
+    for name, value in ((b"server_version", b"15.0"), (b"client_encoding", b"UTF8"))
+)
+READY = spoken(b"K", struct.pack(">II", 1, 2)) + spoken(b"Z", b"I")
+#: The answer to `drivers.postgresql._SETTINGS`: what a session asks for before anything else.
+COLUMN = b"c\0" + struct.pack(">IhIhih", 0, 0, 25, -1, -1, 0)
+SHAPED = spoken(b"1", b"") + spoken(b"2", b"") + spoken(b"T", struct.pack(">h", 12) + COLUMN * 12)
+CELLS = [b"on", b"UTC", b"1", b"ISO", b"iso", b"1", b"on", b"10s", b"150000", b"f", b"2000", b"f"]
+ROW = spoken(b"D", struct.pack(">h", 12) + b"".join(struct.pack(">i", len(cell)) + cell for cell in CELLS))
+ANSWERED = SHAPED + ROW + spoken(b"C", b"SELECT 1\0") + spoken(b"Z", b"I")
+COPYING = spoken(b"H", struct.pack(">bhh", 0, 1, 0))
+
+
+@pytest.mark.parametrize("tls", ["disable", "require"])
+@pytest.mark.parametrize(
+    "shape",
+    ["parameters without end", "rows without end", "one endless row", "data without end", "one endless line of data"],
+)
+def test_a_postgresql_server_that_sends_without_end_costs_little_memory_and_time(
+    rogue: Start, shape: str, tls: str, tmp_path: Path
+) -> None:
+    files = certificates(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert_file, files.key_file)
+
+    def play(self: Rogue, caller: socket.socket) -> None:
+        if tls == "disable":
+            return speak(self, caller)
+        caller.recv(8)
+        caller.sendall(b"S")
+        with context.wrap_socket(caller, server_side=True) as secure:
+            return speak(self, secure)
+
+    def speak(self: Rogue, caller: socket.socket) -> None:
+        self.listen(caller)
+        caller.sendall(WELCOME)
+        if shape == "parameters without end":
+            for number in range(10**9):
+                caller.sendall(spoken(b"S", b"p%d\0" % number + b"x" * 20_000 + b"\0"))
+        caller.sendall(READY)
+        self.listen(caller)
+        if shape in ("rows without end", "one endless row"):
+            caller.sendall(SHAPED)
+            flood(caller, ROW * 200 if shape == "rows without end" else b"", b"D")
+        caller.sendall(ANSWERED)
+        while b"COPY" not in self.listen(caller):
+            caller.sendall(ANSWERED)
+        caller.sendall(COPYING)
+        flood(caller, spoken(b"d", b"x" * 200 + b"\n") * 200 if shape == "data without end" else b"", b"d")
+
+    def flood(caller: socket.socket, block: bytes, kind: bytes) -> None:
+        if not block:
+            caller.sendall(kind + struct.pack(">I", 2**31 - 1))
+        while True:
+            caller.sendall(block or b"x" * 65536)
+
+    server = rogue(play)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    started = time.monotonic()
+    limits = Limits(connect_seconds=5, seconds=6, bytes=100_000_000)
+    guards = Guards(Policy(allow=[f"127.0.0.1:{server.port}"]), limits=limits)
+    with (
+        pytest.raises((Broken, TooBig)),
+        DRIVERS["postgresql"].open(settings("postgresql", server.port, tls=tls), guards) as session,
+    ):
+        list(map(len, (chunk.data for chunk in session.rows(TableQuery(DESCRIBED.table, ("c",)), DESCRIBED))))
+    assert time.monotonic() - started < limits.seconds + 2
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 64
+
+
 def test_a_backend_that_dies_half_way_is_broken_not_finished() -> None:
     """facts/security 6: a cut answer must never look whole."""
     given = settings("postgresql", 5432, username="postgres", password="")

@@ -1,0 +1,64 @@
+"""A psycopg connection that takes only so much from a server before it gives up (facts/security 1 row 11).
+
+libpq keeps whatever a server answers, one message after another or a single one of a gigabyte, until the statement
+ends. The system's own count of what a socket received stops it: psycopg's generators yield whenever they wait.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import psycopg
+
+from drivers.errors import Broken
+
+Result = TypeVar("Result")
+
+HANDSHAKE_BYTES = 1024 * 1024
+#: Enough for the names of a hundred thousand tables; rows of data come another way.
+STATEMENT_BYTES = 16 * 1024 * 1024
+# `tcpi_bytes_received` in Linux's `struct tcp_info`, behind 8 bytes, 24 numbers of 32 bits and 3 of 64.
+_RECEIVED = struct.Struct("@Q")
+_RECEIVED_AT = 128
+
+
+def received_bytes(descriptor: int) -> int:
+    """How many bytes a TCP socket has received since it was opened; it stays open."""
+    with socket.socket(fileno=os.dup(descriptor)) as peer:
+        info = peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED_AT + _RECEIVED.size)
+    return int(_RECEIVED.unpack_from(info, _RECEIVED_AT)[0])
+
+
+class MeteredConnection(psycopg.Connection[tuple[Any, ...]]):
+    """Raises `Broken("bad_answer")` where a login or the answer of a statement takes too many bytes."""
+
+    def wait(self, gen: Generator[Any, Any, Result], *arguments: Any, **options: Any) -> Result:
+        """What psycopg waits with, for every statement."""
+        descriptor = self.pgconn.socket
+        most = received_bytes(descriptor) + STATEMENT_BYTES
+        return super().wait(_metered(gen, lambda _: descriptor, most), *arguments, **options)
+
+    @classmethod
+    def _connect_gen(cls, conninfo: str = "") -> Any:
+        # It yields the socket together with what it waits for, since there may be one for each address.
+        return (yield from _metered(super()._connect_gen(conninfo), lambda waiting: int(waiting[0]), HANDSHAKE_BYTES))
+
+
+def _metered(
+    steps: Generator[Any, Any, Result], descriptor_of: Callable[[Any], int], most: int
+) -> Generator[Any, Any, Result]:
+    """`steps` itself, watched each time it waits."""
+    answer: Any = None
+    while True:
+        try:
+            waiting = steps.send(answer)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
+        if received_bytes(descriptor_of(waiting)) > most:
+            raise Broken("bad_answer")
+        answer = yield waiting
