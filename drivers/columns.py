@@ -59,8 +59,7 @@ PORTAL_TYPES: Mapping[Form, PortalType] = {
 class Column:
     """A column as its database names it; `native` is the database's own name of the type.
 
-    `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `charset` is
-    the character set of a text's bytes, where a database has several and its driver wants to know.
+    `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one.
     """
 
     name: str
@@ -69,7 +68,6 @@ class Column:
     nullable: bool = True
     comment: str = ""
     expression: str = "{c}"
-    charset: str = ""
 
     @property
     def type(self) -> PortalType:
@@ -107,6 +105,12 @@ POSTGRESQL: Mapping[str, TypeRow] = {
 }
 POSTGRESQL_OTHERS: TypeRow = (Form.RENDERED, "{c}::text")
 
+# Above the server's `max_allowed_packet` MySQL's functions give NULL and only warn: the sum makes it an error.
+MYSQL_TOO_LONG = "18446744073709551615 + LENGTH({c})"
+_HEX = f"IFNULL(LOWER(HEX({{c}})), IF({{c}} IS NULL, NULL, {MYSQL_TOO_LONG}))"
+#: Text in a charset that UTF-8 is not.
+MYSQL_CONVERTED = f"IFNULL(CONVERT({{c}} USING utf8mb4), IF({{c}} IS NULL, NULL, {MYSQL_TOO_LONG}))"
+
 MYSQL: Mapping[str, TypeRow] = {
     "bit": (Form.INTEGER, "({c}+0)"),
     "tinyint": (Form.INTEGER, "{c}"),
@@ -126,12 +130,12 @@ MYSQL: Mapping[str, TypeRow] = {
     "longtext": (Form.TEXT, "{c}"),
     "enum": (Form.TEXT, "{c}"),
     "set": (Form.TEXT, "{c}"),
-    "binary": (Form.BINARY, "LOWER(HEX({c}))"),
-    "varbinary": (Form.BINARY, "LOWER(HEX({c}))"),
-    "tinyblob": (Form.BINARY, "LOWER(HEX({c}))"),
-    "blob": (Form.BINARY, "LOWER(HEX({c}))"),
-    "mediumblob": (Form.BINARY, "LOWER(HEX({c}))"),
-    "longblob": (Form.BINARY, "LOWER(HEX({c}))"),
+    "binary": (Form.BINARY, _HEX),
+    "varbinary": (Form.BINARY, _HEX),
+    "tinyblob": (Form.BINARY, _HEX),
+    "blob": (Form.BINARY, _HEX),
+    "mediumblob": (Form.BINARY, _HEX),
+    "longblob": (Form.BINARY, _HEX),
     "date": (Form.DATE, "{c}"),
     "datetime": (Form.DATETIME, "{c}"),
     "timestamp": (Form.INSTANT, "CAST({c} AS DATETIME(6))"),

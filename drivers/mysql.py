@@ -37,7 +37,7 @@ from drivers.base import (
     Table,
     port_field,
 )
-from drivers.columns import Column, Form, mysql_row
+from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import DriverError, QueryRefused, SettingsWrong
 from drivers.mysql_wire import WIRE_ERRORS, Wire, cells, connected, only_cell, translated
 from drivers.query import TableName, TableQuery, Value
@@ -201,7 +201,9 @@ class MySQLSession(Session):
                 form = Form.BOOLEAN
             if "zerofill" in native:
                 expression = "({c}+0)"
-            columns.append(Column(name, form, native, nullable == "YES", comment or "", expression, charset or ""))
+            if form is Form.TEXT and charset not in _UTF8:
+                expression = MYSQL_CONVERTED
+            columns.append(Column(name, form, native, nullable == "YES", comment or "", expression))
         return columns
 
     def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -219,7 +221,7 @@ class MySQLSession(Session):
             yield
         except WIRE_ERRORS as problem:
             self.deadline.check()
-            raise translated(problem) from problem
+            raise translated(problem, self.limits.row_bytes) from problem
 
     def _interrupt(self) -> None:
         wire: Any = self._wire
@@ -241,8 +243,10 @@ def _marked(column: Column) -> str:
     if column.is_number:
         return f"IFNULL({DIALECT.shown(column)}, 'null')"
     if column.type == "string":
-        text = raw if column.charset in _UTF8 else f"CONVERT({DIALECT.shown(column)} USING utf8mb4)"
-        return f"IFNULL(CONCAT({_TEXT_MARK}, {text}, CHAR(255)), 'null')"
+        text = raw if column.form is Form.TEXT else f"CONVERT({raw} USING utf8mb4)"
+        missing = f"{raw if column.form is Form.RENDERED else quote(column.name)} IS NULL"
+        # A text that is too long to be put together makes the whole row NULL, which `only_cell` refuses.
+        return f"IF({missing}, 'null', CONCAT({_TEXT_MARK}, {text}, CHAR(255)))"
     # Days and months of zero are looked for in the texts, which is cheaper than asking for them here.
     if column.type == "date":
         shown = f"CASE WHEN {raw} >= '0001-01-01' THEN {raw} END"

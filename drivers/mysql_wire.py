@@ -223,6 +223,8 @@ _QUERY_CODES = {
     1298: "value_type",
 }
 _STOPPED_CODES = frozenset({1317, 1969, 3024, 1053})
+# What the sum in `drivers.columns.MYSQL_TOO_LONG` raises, in the server's spelling.
+_OUT_OF_RANGE, _TOO_LONG = 1690, "18446744073709551615 + "
 _LOST_CODES = frozenset({2006, 2013, 2055, 1927})
 
 
@@ -260,8 +262,8 @@ def _is_over(deadline: Deadline) -> bool:
     return False
 
 
-def translated(problem: Exception) -> DriverError:
-    """What a failed statement means to the caller."""
+def translated(problem: Exception, cap: int) -> DriverError:
+    """What a failed statement means to the caller, whose rows have `cap` bytes at most."""
     detail = str(problem)
     if not isinstance(problem, pymysql.Error | OSError):
         return Broken("bad_answer", detail)
@@ -270,6 +272,8 @@ def translated(problem: Exception) -> DriverError:
         return QueryRefused(_QUERY_CODES[code], detail=detail)
     if code in _STOPPED_CODES:
         return Timeout("deadline", detail)
+    if code == _OUT_OF_RANGE and _TOO_LONG in detail:
+        return TooBig("row_bytes", cap)
     if code in _LOST_CODES or isinstance(problem, OSError):
         return Broken("connection_lost", detail)
     return Broken("server_error", detail)

@@ -191,6 +191,9 @@ class _Where:
 
     def _null(self, column: Column, negated: bool) -> Sql:
         shape, expression = self._shape(column)
+        if column.form in (Form.TEXT, Form.BINARY):
+            # A text is missing where the column is: to put it together would cost, and may be too much for the server.
+            expression = self._dialect.quote(column.name)
         present = f"{expression} IS NOT NULL"
         if shape.present:
             present += f" AND {shape.present.replace('{x}', expression)}"

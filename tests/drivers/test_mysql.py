@@ -9,10 +9,10 @@ import pytest
 
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import SettingsWrong
+from drivers.errors import SettingsWrong, TooBig
 from drivers.mysql_wire import cells, only_cell
 from drivers.network import Policy
-from drivers.query import TableQuery
+from drivers.query import Between, Comparison, Contains, IsNull, OneOf, TableQuery
 from tests.drivers.tls_proxies import tls_proxy
 from tests.suite.databases import MariaDBDatabase, read
 
@@ -74,3 +74,56 @@ def test_many_rows_arrive_in_order(database: MariaDBDatabase) -> None:
     view = database.view("sequence", "SELECT seq AS n FROM test.seq_1_to_300000")
     with database.open() as session:
         assert [row[0] for row in read(session, view, ["n"])] == list(range(1, 300001))
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        ("longblob", "REPEAT('x', 9000000)"),
+        ("longtext", "REPEAT('x', 16777215)"),
+        ("longtext", "REPEAT('я', 8388607)"),
+        ("longtext CHARACTER SET latin1", "REPEAT(_latin1 0xE9, 9000000)"),
+    ],
+    ids=["blob", "text", "utf8", "latin1"],
+)
+def test_a_cell_that_the_server_cannot_put_together_is_refused_and_not_null(
+    database: MariaDBDatabase, declared: str, value: str
+) -> None:
+    """Above `max_allowed_packet` its functions give NULL and only warn (facts/security 6: refuse, never cut)."""
+    name = f"long_{declared.split()[0]}_{len(declared)}_{len(value)}"
+    table = database.create(name, {"n": "int", "c": declared})
+    database.execute(f"INSERT INTO {database.qualified(name)} VALUES (1, 'a'), (2, NULL)")
+    database.execute(f"INSERT INTO {database.qualified(name)} VALUES (3, {value})")
+    with database.open() as session:
+        assert read(session, table, ["n"], IsNull("c")) == [[2]]
+        assert read(session, table, ["n", "c"], Comparison("n", "<", 3))[1] == [2, None]
+        with pytest.raises(TooBig) as refused:
+            read(session, table, ["n", "c"], Comparison("n", "=", 3))
+        assert refused.value.code == "row_bytes"
+    with database.open() as session, pytest.raises(TooBig):
+        read(session, table, ["c"])
+
+
+def test_a_condition_on_a_cell_that_is_too_long_loses_no_row(database: MariaDBDatabase) -> None:
+    table = database.create("judged", {"n": "int", "b": "longblob"})
+    database.execute(f"INSERT INTO {database.qualified('judged')} VALUES (1, 'a'), (2, REPEAT('x', 9000000))")
+    with database.open() as session:
+        with pytest.raises(TooBig):
+            read(session, table, ["n"], Comparison("b", "!=", "61"))
+        with pytest.raises(TooBig):
+            read(session, table, ["n"], Contains("b", "7878"))
+        assert read(session, table, ["n"], Comparison("n", "=", 1)) == [[1]]
+
+
+@pytest.mark.parametrize("charset", ["latin1", "cp1251", "ascii", "koi8r"])
+def test_text_of_any_charset_is_compared_with_any_letter(database: MariaDBDatabase, charset: str) -> None:
+    table = database.create(f"letters_{charset}", {"n": "int", "t": f"varchar(20) CHARACTER SET {charset}"})
+    database.execute(f"INSERT INTO {database.qualified(f'letters_{charset}')} VALUES (1, 'A'), (2, 'a'), (3, NULL)")
+    with database.open() as session:
+        for value in ("Ж", "é", "設", "😀"):
+            assert read(session, table, ["n"], Comparison("t", "=", value)) == []
+            assert read(session, table, ["n"], OneOf("t", (value, "a"))) == [[2]]
+            assert read(session, table, ["n"], Comparison("t", "!=", value)) == [[1], [2]]
+            assert read(session, table, ["n"], Contains("t", value)) == []
+        assert read(session, table, ["n"], Comparison("t", "=", "a")) == [[2]]
+        assert read(session, table, ["n"], Between("t", "A", "Z")) == [[1]]
