@@ -5,7 +5,7 @@ Operators are rows of a table; what differs between databases is a `Dialect`. Me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -22,6 +22,7 @@ from drivers.query import (
     Group,
     IsNull,
     Like,
+    Logic,
     OneOf,
     Operator,
     TableName,
@@ -31,6 +32,7 @@ from drivers.query import (
 
 MARK = "\0"
 DEEPEST_GROUP = 16
+_FLAT_CONDITIONS = 25
 LIKE_ESCAPE = "|"
 
 
@@ -51,6 +53,15 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
     """The pieces with `separator` between them."""
     listed = list(pieces)
     return Sql(separator.join(piece.text for piece in listed), tuple(v for piece in listed for v in piece.values))
+
+
+def _combined(word: Logic, pieces: Sequence[Sql]) -> Sql:
+    """Conditions joined in halves: databases read `a OR b OR c` as nested, and refuse what is nested too deep."""
+    if len(pieces) <= _FLAT_CONDITIONS:
+        return filled("({i})", i=joined(f" {word} ", pieces))
+    middle = len(pieces) // 2
+    halves = (_combined(word, pieces[:middle]), _combined(word, pieces[middle:]))
+    return filled("({i})", i=joined(f" {word} ", halves))
 
 
 def filled(template: str, **pieces: Sql) -> Sql:
@@ -177,8 +188,7 @@ class _Where:
             raise QueryRefused("filter_too_deep")
         if not group.conditions:
             return _EVERYTHING if group.logic == "AND" else _NOTHING
-        inner = joined(f" {group.logic} ", (self.sql(condition, depth + 1) for condition in group.conditions))
-        return filled("({i})", i=inner)
+        return _combined(group.logic, [self.sql(condition, depth + 1) for condition in group.conditions])
 
     def _shape(self, column: Column) -> tuple[Shape, str]:
         return self._dialect.shapes[column.form], self._dialect.raw(column)
@@ -235,14 +245,17 @@ class _Where:
     def _one_of(self, column: Column, condition: OneOf) -> Sql:
         if not condition.values:
             return self._null(column, negated=True) if condition.negated else _NOTHING
-        operator: Operator = "!=" if condition.negated else "="
         for value in condition.values:
             checked(value, column)
         bounds = [self._dialect.bound(value, column) for value in condition.values]
         if column.type == "datetime" or len({type(bound) for bound in bounds}) > 1:
             # In a list of several types the database would compare all of them as the widest one.
-            parts = [self._compare(column, operator, value) for value in condition.values]
-            return self._present(column, filled("({i})", i=joined(" AND " if condition.negated else " OR ", parts)))
+            found = _combined("OR", [self._compare(column, "=", value) for value in condition.values])
+            if not condition.negated:
+                return self._present(column, found)
+            # DuckDB would turn a NOT into thousands of ANDs, and think about them for minutes.
+            others = filled("CASE WHEN {f} THEN 0 ELSE 1 END = 1", f=found)
+            return filled("({p} AND {o})", p=self._null(column, negated=True), o=others)
         shape, expression = self._shape(column)
         marks = [Sql(MARK, (bound,)) for bound in bounds]
         left = Sql(shape.operand.replace("{x}", expression))

@@ -14,6 +14,7 @@ import itertools
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import apsw
@@ -121,6 +122,8 @@ DIALECT = Dialect(
     bound=bound,
     whole_seconds=True,
 )
+_BY_POINTS = Shape(operand="{x} COLLATE bi_points")
+IN_UTF16 = replace(DIALECT, shapes={**SHAPES, **dict.fromkeys((Form.TEXT, Form.RENDERED, Form.BINARY), _BY_POINTS)})
 
 
 class SQLite(Driver):
@@ -186,6 +189,7 @@ class SQLiteSession(Session):
         self._connect, self._connection = connect, connect()
         self._helpers: list[apsw.Connection] = []
         self._encoding = "utf-8"
+        self._dialect = DIALECT
         super().__init__(limits)
 
     def prepare(self) -> None:
@@ -201,6 +205,10 @@ class SQLiteSession(Session):
 
         create: Any = self._connection.create_scalar_function
         create("bi_fold", fold, 1, deterministic=True)
+        if self._encoding != "UTF-8":
+            # SQLite's own order is that of the bytes, which is the order of code points in UTF-8 only.
+            self._connection.create_collation("bi_points", lambda one, other: (one > other) - (one < other))
+            self._dialect = IN_UTF16
 
     def check(self) -> Server:
         """SQLite and the version that reads the file."""
@@ -210,22 +218,22 @@ class SQLiteSession(Session):
     def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         """What `rows` gives, put together here cell by cell."""
         columns = [description.column(name) for name in query.columns]
-        statement = DIALECT.select(query, description, self._bytes("CAST({x} AS TEXT)"))
+        statement = self._dialect.select(query, description, self._bytes("CAST({x} AS TEXT)"))
         with self._errors():
             cursor = self._executed(statement.placed("?"), statement.values)
             yield from json_rows((tuple(map(self._encoded, row)) for row in cursor), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
+        shown = ", ".join(self._dialect.shown(description.column(name)) for name in query.columns)
         row = f"json_array({shown})"
         with self._errors(), self._readers(query, description) as opened:
             if opened:
-                table = RangedTable(DIALECT.name(query.table), self._row_number(query, description), row)
+                table = RangedTable(self._dialect.name(query.table), self._row_number(query, description), row)
                 for chunk in joined_rows(opened, table):
                     self.deadline.check()
                     yield Chunk(valid_utf8(chunk.data), chunk.rows)
                 return
-        statement = DIALECT.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
+        statement = self._dialect.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
         with self._errors():
             cursor = self._executed(statement.placed("?"), statement.values)
             while rows := [cells[0] for cells in itertools.islice(cursor, CHUNK_ROWS)]:
@@ -239,7 +247,9 @@ class SQLiteSession(Session):
     def _readers(self, query: TableQuery, description: Description) -> Iterator[list[apsw.Connection]]:
         """Connections to read the whole of a large table with; none where that cannot be asked for, or is not."""
         whole = query.where is None and query.limit is None and self._encoding == "UTF-8"
-        if not (whole and self._row_number(query, description) and is_large(self._fetched, DIALECT.name(query.table))):
+        if not (
+            whole and self._row_number(query, description) and is_large(self._fetched, self._dialect.name(query.table))
+        ):
             yield []
             return
         with readers(self._connection, self._connect) as opened:
@@ -263,7 +273,7 @@ class SQLiteSession(Session):
 
     def _tables(self) -> list[Table]:
         rows = self._fetched(
-            "SELECT name, type FROM sqlite_schema WHERE type IN ('table', 'view') "
+            "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'shadow' "
             "AND name NOT LIKE 'sqlite|_%' ESCAPE '|'"
         )
         return [Table(TableName("", name), "view" if kind == "view" else "table") for name, kind in rows]
