@@ -34,7 +34,7 @@ from admin.saving import NOTHING_WRONG, Failure, failure, problems_of, saved
 from admin.sentences import sentence
 from admin.session import capabilities, form_once, portal_client, services, submitted, visit
 from drivers import catalogue
-from errors import ApplicationError, AskUser, InUse, InvalidInput, PortalRefused, TryLater
+from errors import ApplicationError, AskUser, InvalidInput, PortalRefused, TryLater
 from services import sources
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
@@ -120,12 +120,17 @@ def edit_connection(connection_id: int) -> ResponseReturnValue:
 @analysts_only
 def delete_connection(connection_id: int) -> ResponseReturnValue:
     """Ask before a connection is deleted; tell which datasets keep it from being deleted."""
-    held, problem = services().hosted.get(visit().portal_id, connection_id), NOTHING_WRONG
-    if submitted():
-        try:
-            return saved(lambda: _deleted(held), _("The connection was deleted."))
-        except (InUse, TryLater) as error:
-            problem = failure(error, ())
+    held = services().hosted.get(visit().portal_id, connection_id)
+    if not submitted():
+        return _delete_page(held)
+    return saved(
+        lambda: _deleted(held),
+        _("The connection was deleted."),
+        lambda error: _delete_page(held, failure(error, ())),
+    )
+
+
+def _delete_page(held: Held, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     inspection = services().hosting.inspect(portal_client(), capabilities(), held)
     page = render_template("connections/delete.html", connection=held, inspection=inspection, problem=problem)
     return stays(page, problem.status)

@@ -12,7 +12,6 @@ from admin.listing import listed, shown
 from admin.rendering import stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
 from admin.session import capabilities, portal_client, submitted
-from errors import ApplicationError, InUse, TryLater
 from services import connectors as service
 from services.connectors import Connector
 
@@ -42,10 +41,11 @@ def new_connector() -> ResponseReturnValue:
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form)
     keep_filled(form.settings, ("code", "name"))
-    try:
-        return saved(lambda: _made(form), _("The connector was created."))
-    except ApplicationError as error:
-        return _form_page(form, failure(error, names_of(form)))
+    return saved(
+        lambda: _made(form),
+        _("The connector was created."),
+        lambda error: _form_page(form, failure(error, names_of(form))),
+    )
 
 
 @blueprint.route("/connectors/<int:connector_id>/edit", methods=["GET", "POST"])
@@ -56,21 +56,26 @@ def edit_connector(connector_id: int) -> ResponseReturnValue:
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form, connector=found)
     keep_filled(form.settings, ("code", "name"))
-    try:
-        return saved(lambda: _changed(connector_id, form), _("The connector was changed."))
-    except ApplicationError as error:
-        return _form_page(form, failure(error, names_of(form)), connector=found)
+    return saved(
+        lambda: _changed(connector_id, form),
+        _("The connector was changed."),
+        lambda error: _form_page(form, failure(error, names_of(form)), connector=found),
+    )
 
 
 @blueprint.route("/connectors/<int:connector_id>/delete", methods=["GET", "POST"])
 def delete_connector(connector_id: int) -> ResponseReturnValue:
     """Ask before a connector is deleted; tell what hangs below it and keeps it from being deleted."""
-    problem = NOTHING_WRONG
-    if submitted():
-        try:
-            return saved(lambda: _deleted(connector_id), _("The connector was deleted."))
-        except (InUse, TryLater) as error:
-            problem = failure(error, ())
+    if not submitted():
+        return _delete_page(connector_id)
+    return saved(
+        lambda: _deleted(connector_id),
+        _("The connector was deleted."),
+        lambda error: _delete_page(connector_id, failure(error, ())),
+    )
+
+
+def _delete_page(connector_id: int, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     found = service.get(portal_client(), connector_id)
     sources = service.below(portal_client(), connector_id)
     page = render_template("connectors/delete.html", connector=found, sources=sources, problem=problem)

@@ -25,7 +25,7 @@ from admin.offers import Panel, asked, is_asked, searched
 from admin.rendering import acted, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
 from admin.session import capabilities, portal_client, submitted
-from errors import ApplicationError, FieldProblem, InUse, InvalidInput, NotFound, TryLater
+from errors import ApplicationError, FieldProblem, InvalidInput, NotFound
 from services import datasets as service
 from services import sources
 from services.datasets import Dataset
@@ -69,11 +69,12 @@ def dataset(dataset_id: int) -> ResponseReturnValue:
     if rows_changed(form):
         return _dataset_page(found, form, marks)
     keep_filled(form.add, TYPED)
-    try:
-        return saved(lambda: _columns_changed(found, form, marks), _("The columns were changed."))
-    except ApplicationError as error:
+
+    def refused(error: ApplicationError) -> ResponseReturnValue:
         problem = failure(error, names_of(form) | {"delete"})
         return _dataset_page(service.get(portal_client(), capabilities(), dataset_id), form, marks, problem)
+
+    return saved(lambda: _columns_changed(found, form, marks), _("The columns were changed."), refused)
 
 
 @blueprint.route("/datasets/new", methods=["GET", "POST"])
@@ -87,10 +88,11 @@ def new_dataset() -> ResponseReturnValue:
     if is_asked():
         return _form_page(form, panel=asked(form))
     keep_filled(form.fields, TYPED)
-    try:
-        return saved(lambda: _made(form), _("The dataset was created."))
-    except ApplicationError as error:
-        return _form_page(form, failure(error, names_of(form)))
+    return saved(
+        lambda: _made(form),
+        _("The dataset was created."),
+        lambda error: _form_page(form, failure(error, names_of(form))),
+    )
 
 
 @blueprint.route("/datasets/<int:dataset_id>/edit", methods=["GET", "POST"])
@@ -98,25 +100,33 @@ def edit_dataset(dataset_id: int) -> ResponseReturnValue:
     """The form of what can be changed of a dataset: its description."""
     found = service.get(portal_client(), capabilities(), dataset_id)
     form = DescriptionForm(request.form) if submitted() else DescriptionForm(data=dataset_values(found))
-    problem = NOTHING_WRONG
-    if submitted():
-        try:
-            return saved(lambda: _changed(dataset_id, form), _("The dataset was changed."))
-        except ApplicationError as error:
-            problem = failure(error, names_of(form))
-    page = render_template("datasets/edit.html", dataset=found, source=_source_of(found), form=form, problem=problem)
-    return stays(page, problem.status)
+    if not submitted():
+        return _edit_page(found, form)
+    return saved(
+        lambda: _changed(dataset_id, form),
+        _("The dataset was changed."),
+        lambda error: _edit_page(found, form, failure(error, names_of(form))),
+    )
 
 
 @blueprint.route("/datasets/<int:dataset_id>/delete", methods=["GET", "POST"])
 def delete_dataset(dataset_id: int) -> ResponseReturnValue:
     """Ask before a dataset is deleted; tell what stays in BI Builder."""
-    problem = NOTHING_WRONG
-    if submitted():
-        try:
-            return saved(lambda: _deleted(dataset_id), _("The dataset was deleted."))
-        except (InUse, TryLater) as error:
-            problem = failure(error, ())
+    if not submitted():
+        return _delete_page(dataset_id)
+    return saved(
+        lambda: _deleted(dataset_id),
+        _("The dataset was deleted."),
+        lambda error: _delete_page(dataset_id, failure(error, ())),
+    )
+
+
+def _edit_page(found: Dataset, form: DescriptionForm, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+    page = render_template("datasets/edit.html", dataset=found, source=_source_of(found), form=form, problem=problem)
+    return stays(page, problem.status)
+
+
+def _delete_page(dataset_id: int, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     found = service.get(portal_client(), capabilities(), dataset_id)
     page = render_template("datasets/delete.html", dataset=found, problem=problem, caps=capabilities())
     return stays(page, problem.status)

@@ -11,6 +11,9 @@
     Forged                      403  nothing about why
     HTTP errors of Flask        their own status
 
+Where a form has acted and only the page after it fails, the status is the same, but the page says that the action is
+done, and its retry only looks.
+
 The session script renews the session on 401 and repeats the request once (static/script/session.js).
 """
 
@@ -19,7 +22,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from flask import Flask, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -29,7 +32,7 @@ from werkzeug.exceptions import HTTPException
 
 from admin import kept, rights
 from admin.listing import number_in
-from admin.rendering import acted
+from admin.rendering import acted, next_path
 from admin.saving import problems_of
 from admin.sentences import refusal, sentence
 from admin.session import NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, session_required
@@ -87,7 +90,7 @@ def reopen(_error: Reopen) -> ResponseReturnValue:
         _("For your safety the application closes after a while. Open it again from the portal's menu."),
         "log-in",
     )
-    return _page(problem, typed=_typed())
+    return _page(problem, typed=() if acted() else _typed())
 
 
 def access_denied(error: AccessDenied) -> ResponseReturnValue:
@@ -160,8 +163,18 @@ def unexpected(_error: ApplicationError) -> ResponseReturnValue:
 
 def _page(problem: Problem, **values: object) -> ResponseReturnValue:
     known = {"typed": (), "causes": (), "resend": None, "list_url": ""}
-    page = render_template("problems/problem.html", problem=problem, **{**known, **values})
-    return page, problem.status, {"HX-Push-Url": "false"} if request.method == "POST" else {}
+    told = _after_acting(problem) if acted() else problem
+    page = render_template("problems/problem.html", problem=told, **{**known, **values})
+    place = next_path() or "false"
+    return page, problem.status, {"HX-Push-Url": place} if request.method == "POST" else {}
+
+
+def _after_acting(problem: Problem) -> Problem:
+    """The problem of the page that follows a form which has acted: `notice` says what was done, if it was."""
+    if g.get("notice"):
+        heading = _("Done, but the next page cannot be shown")
+        return replace(problem, heading=heading, text=f"{problem.heading}. {problem.text}")
+    return replace(problem, text=" ".join(filter(None, (g.get("afterword", ""), problem.text))))
 
 
 def _broke() -> str:
@@ -188,11 +201,12 @@ def _wait(error: PortalBusy) -> str:
 def _down(error: TryLater) -> str:
     reason = error.reason if isinstance(error, PortalUnreachable) else ""
     told = {
-        "timeout": _("It took too long to answer. Nothing was changed."),
-        "tls": _("Its certificate is not in order, so the connection was not trusted. Nothing was changed."),
+        "timeout": _("It took too long to answer."),
+        "tls": _("Its certificate is not in order, so the connection was not trusted."),
         "refused": _("Its address may not be called from here. Ask whoever runs the application."),
     }
-    return str(told.get(reason, _("It is down or cannot be reached at the moment. Nothing was changed.")))
+    text = str(told.get(reason, _("It is down or cannot be reached at the moment.")))
+    return text if acted() else f"{text} {_('Nothing was changed.')}"
 
 
 @dataclass(frozen=True)
@@ -205,9 +219,11 @@ class Again:
 
 
 def _sent_again() -> Again | None:
-    """The same request again, if there is a session to send it in."""
-    if not g.get("app_session") or acted():
+    """The same request again, if there is a session to send it in; after a form has acted, a look at the next page."""
+    if not g.get("app_session"):
         return None
+    if acted():
+        return Again(next_path(), (), True)
     if request.blueprint != "admin":
         # The opening of the app carries the user's tokens, which must not stand in a page.
         return Again(url_for("admin.start"), (), True)

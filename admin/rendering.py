@@ -170,10 +170,11 @@ def page_at(path: str, notice: str = "") -> Response:
     """The page at `path` as the answer to a form that acted, with `notice` on top.
 
     A redirect would lose the session token, which travels in the body, so the next page is the answer itself
-    (facts/security 2.3); `HX-Push-Url` tells htmx its address.
+    (facts/security 2.3); `HX-Push-Url` tells htmx its address. Raises what its view raises: the form has acted all the
+    same, and `next_path` tells `admin.problems` where to look.
     """
     endpoint, values = current_app.url_map.bind("localhost").match(path, method="GET")
-    g.acted, g.notice = True, notice
+    g.next_path, g.notice = path, notice
     response = make_response(current_app.view_functions[endpoint](**values))
     response.headers["HX-Push-Url"] = path
     return response
@@ -181,7 +182,12 @@ def page_at(path: str, notice: str = "") -> Response:
 
 def acted() -> bool:
     """Whether a form of this request has acted already, and its answer is being drawn."""
-    return bool(g.get("acted", False))
+    return bool(next_path())
+
+
+def next_path() -> str:
+    """The address of the page that answers a form of this request which has acted, or an empty text."""
+    return str(g.get("next_path", ""))
 
 
 def stays(page: str, status: int = 200) -> tuple[str, int, dict[str, str]]:

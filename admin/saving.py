@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
-from flask import Response
+from flask.typing import ResponseReturnValue
 
 from admin.rendering import page_at
 from admin.sentences import sentence, sentences
@@ -38,15 +38,32 @@ class Failure:
 NOTHING_WRONG = Failure()
 
 
-def saved(act: Callable[[], str], notice: str) -> Response:
+def saved(
+    act: Callable[[], str], notice: str, refused: Callable[[ApplicationError], ResponseReturnValue]
+) -> ResponseReturnValue:
     """Act once and answer with the page that `act` leads to; a repetition shows that page without acting.
 
-    Raises what `act` raises; the form can be sent again then.
+    `refused` answers an error of `act`, after which the form can be sent again. An error of the page that follows is
+    none of the form's: what was done stays done, and `admin.problems` says so.
     """
-    with form_once() as use:
-        if use.outcome is None:
-            use.done(act())
+    try:
+        with form_once() as use:
+            if use.outcome is None:
+                use.done(act())
+    except ApplicationError as error:
+        return told(error, refused)
     return page_at(use.outcome or use.path or "/", notice)
+
+
+def told(error: ApplicationError, refused: Callable[[ApplicationError], ResponseReturnValue]) -> ResponseReturnValue:
+    """What `refused` makes of an error; raises `error` itself if the portal is not there for drawing that.
+
+    What became of the action is worth more than why its form cannot be shown: it may be unknown.
+    """
+    try:
+        return refused(error)
+    except TryLater:
+        raise error from None
 
 
 def failure(error: ApplicationError, names: Collection[str]) -> Failure:

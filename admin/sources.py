@@ -21,7 +21,7 @@ from admin.listing import listed, number_in, shown
 from admin.rendering import stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
 from admin.session import capabilities, portal_client, submitted
-from errors import ApplicationError, FieldProblem, InUse, InvalidInput, NotFound, TryLater
+from errors import FieldProblem, InvalidInput, NotFound, TryLater
 from services import connectors
 from services import sources as service
 from services.connectors import Connector, Setting
@@ -91,10 +91,11 @@ def new_source() -> ResponseReturnValue:
     if not submitted() or choosing:
         return _form_page(form, inputs, choice=choice, connector=connector)
     names = names_of(form) | {row.input_name for row in inputs} | {"settings"}
-    try:
-        return saved(lambda: _made(form, connector, inputs), _("The source was created."))
-    except ApplicationError as error:
-        return _form_page(form, inputs, failure(error, names), choice=choice, connector=connector)
+    return saved(
+        lambda: _made(form, connector, inputs),
+        _("The source was created."),
+        lambda error: _form_page(form, inputs, failure(error, names), choice=choice, connector=connector),
+    )
 
 
 @blueprint.route("/sources/<int:source_id>/edit", methods=["GET", "POST"])
@@ -109,21 +110,26 @@ def edit_source(source_id: int) -> ResponseReturnValue:
     if not submitted():
         return _form_page(form, inputs, connector=connector, source=found)
     names = names_of(form) - {"connectorId"} | {row.input_name for row in inputs} | {"settings"}
-    try:
-        return saved(lambda: _changed(found, form, inputs), _("The source was changed."))
-    except ApplicationError as error:
-        return _form_page(form, inputs, failure(error, names), connector=connector, source=found)
+    return saved(
+        lambda: _changed(found, form, inputs),
+        _("The source was changed."),
+        lambda error: _form_page(form, inputs, failure(error, names), connector=connector, source=found),
+    )
 
 
 @blueprint.route("/sources/<int:source_id>/delete", methods=["GET", "POST"])
 def delete_source(source_id: int) -> ResponseReturnValue:
     """Ask before a source is deleted; tell which datasets keep it from being deleted."""
-    problem = NOTHING_WRONG
-    if submitted():
-        try:
-            return saved(lambda: _deleted(source_id), _("The source was deleted."))
-        except (InUse, TryLater) as error:
-            problem = failure(error, ())
+    if not submitted():
+        return _delete_page(source_id)
+    return saved(
+        lambda: _deleted(source_id),
+        _("The source was deleted."),
+        lambda error: _delete_page(source_id, failure(error, ())),
+    )
+
+
+def _delete_page(source_id: int, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     found = service.get(portal_client(), source_id)
     datasets = service.below(portal_client(), capabilities(), source_id)
     page = render_template("sources/delete.html", source=found, datasets=datasets, problem=problem)
@@ -210,10 +216,18 @@ def _changed(found: Source, form: SourceForm, inputs: Sequence[SettingInput]) ->
     if settings:
         fields["settings"] = settings
     service.update(portal_client(), capabilities(), found.id, fields, [row.code for row in inputs])
-    if form.active.data != found.active and service.get(portal_client(), found.id).active == found.active:
+    if form.active.data != found.active and _ignored(form.active.data, found.id):
         # Some portals ignore `active` in updates (facts/field 0.12) and say nothing: say it for them.
         raise InvalidInput([FieldProblem("active", "ACTIVE_IGNORED")])
     return url_for("admin.source", source_id=found.id)
+
+
+def _ignored(active: bool, source_id: int) -> bool:
+    """Whether the portal kept the source's switch as it was; if it cannot tell now, the next page shows it."""
+    try:
+        return service.get(portal_client(), source_id).active != active
+    except TryLater:
+        return False
 
 
 def _deleted(source_id: int) -> str:

@@ -12,11 +12,11 @@ from admin.connections import label
 from admin.diagnoses import diagnosis
 from admin.listing import listed, shown
 from admin.rendering import acted, page_at, stays
-from admin.saving import problems_of
+from admin.saving import problems_of, told
 from admin.sentences import sentence
 from admin.session import capabilities, form_once, portal_client, services, submitted, visit
 from drivers.errors import DriverError
-from errors import AskUser, TryLater
+from errors import ApplicationError, AskUser, TryLater
 from services import datasets
 from services.datasets import Dataset
 from services.hosted_rows import Held
@@ -74,9 +74,13 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     except (DriverError, NameRefused) as error:
         return _table_page(held, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
-        told = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
-        return _table_page(held, name, told)
+        return told(error, lambda error: _table_page(held, name, in_one_line(error)))
     return page_at(use.outcome or use.path or "/", notice)
+
+
+def in_one_line(error: ApplicationError) -> str:
+    """A refusal as the sentences of its problems."""
+    return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
 
 
 def _published(held: Held, name: str) -> tuple[int, bool]:
@@ -88,7 +92,7 @@ def _published(held: Held, name: str) -> tuple[int, bool]:
     return services().publishing.publish(client, caps, held, number, name)
 
 
-def _table_page(held: Held, name: str, told: str = "") -> ResponseReturnValue:
+def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue:
     view, problem = None, None
     try:
         view = services().publishing.table(held, name)
@@ -104,11 +108,11 @@ def _table_page(held: Held, name: str, told: str = "") -> ResponseReturnValue:
         name=name,
         view=view,
         problem=problem,
-        told=told,
+        told=refusal,
         dataset=dataset,
         diagnosis=diagnosis,
     )
-    status = 422 if told else 404 if isinstance(problem, NameRefused) else 200
+    status = 422 if refusal else 404 if isinstance(problem, NameRefused) else 200
     return page if acted() else stays(page, status)
 
 

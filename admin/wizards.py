@@ -11,11 +11,10 @@ from flask_babel import gettext as _
 from admin import blueprint
 from admin.analysts import analysts_only
 from admin.rendering import acted, page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure
-from admin.session import capabilities, form_once, portal_client, services, submitted, visit
+from admin.saving import NOTHING_WRONG, Failure, failure, saved
+from admin.session import capabilities, portal_client, services, submitted, visit
 from drivers import catalogue
 from drivers.base import Driver
-from errors import AskUser, TryLater
 from services import connectors
 from services.hosting import Label
 from services.typed_settings import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
@@ -51,14 +50,12 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
     }
     if found is None or not can_be_typed(found) or action not in notices or not submitted():
         return page_at(path)
-    try:
-        with form_once() as use:
-            if use.outcome is None:
-                _act(found, action)
-                use.done(path)
-    except (AskUser, TryLater) as error:
-        return _page(failure(error, ()))
-    return page_at(path, notices[action])
+
+    def act() -> str:
+        _act(found, action)
+        return path
+
+    return saved(act, notices[action], lambda error: _page(failure(error, ())))
 
 
 def _act(driver: Driver, action: str) -> None:
