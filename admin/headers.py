@@ -9,6 +9,7 @@ import logging
 
 from flask import Flask, Response, abort, current_app, g, request
 
+from admin.forms import MOST_ROWS
 from config import Settings
 from services.origins import is_own_request, origin_of
 
@@ -22,6 +23,9 @@ CALLED_BY_PORTALS = "gateway"
 
 ENTRY_LIMIT = 64 * 1024
 BODY_LIMIT = 256 * 1024
+LOGO_FILE_LIMIT = 8 * 1024 * 1024
+"""A photo that is chosen as a logo gets in, so that the form can say beside it that it is too large (`admin.logos`)."""
+LOGOS = frozenset({"admin.new_connector", "admin.edit_connector"})
 UPLOADS = frozenset({"admin.new_connection", "admin.edit_connection"})
 """Forms that take a file, as large as the operator allows."""
 SMALL_BODIES = frozenset({"entry.open_app", "entry.renew", "install.arrive"})
@@ -49,6 +53,10 @@ def limit_body() -> None:
             abort(411)
     elif request.endpoint in SMALL_BODIES:
         request.max_content_length = ENTRY_LIMIT
+    elif request.endpoint in LOGOS and request.mimetype == "multipart/form-data":
+        request.max_content_length = LOGO_FILE_LIMIT + BODY_LIMIT
+        # Each row has three inputs; the others are fewer than 100.
+        request.max_form_parts = 3 * MOST_ROWS + 100
     elif request.endpoint in UPLOADS and request.mimetype == "multipart/form-data":
         settings: Settings = current_app.extensions["services"].settings
         request.max_content_length = settings.upload_megabytes * 1024 * 1024 + BODY_LIMIT

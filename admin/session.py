@@ -7,7 +7,7 @@ The token travels in the header `X-App-Session` or the form field `_s`, never in
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -33,8 +33,20 @@ def services() -> Services:
 
 
 def session_required() -> None:
-    """Find the visit of this request before any view runs; raises `SessionEnded`."""
-    token, visits = carried_token(), services().visits
+    """Find the visit of this request before any view runs; raises `SessionEnded`.
+
+    The header is read before the body: a body that is too large must not cost its page the session and the frame.
+    """
+    in_header = _only(request.headers.getlist(HEADER))
+    if in_header:
+        _find(in_header)
+    token = carried_token()
+    if token != in_header:
+        _find(token)
+
+
+def _find(token: str) -> None:
+    visits = services().visits
     try:
         begin(token, visits.find(token))
     except SessionEnded:
@@ -60,13 +72,17 @@ def carried_token() -> str:
 
     Raises `SessionEnded` without one; two different ones are a 400.
     """
-    given = [*request.headers.getlist(HEADER), *request.form.getlist(TOKEN_FIELD)]
+    token = _only([*request.headers.getlist(HEADER), *request.form.getlist(TOKEN_FIELD)])
+    if not token:
+        raise SessionEnded("no session token")
+    return token
+
+
+def _only(given: Iterable[str]) -> str:
     tokens = {token for token in given if token}
     if len(tokens) > 1:
         abort(400, "The request carries two different session tokens.")
-    if not tokens:
-        raise SessionEnded("no session token")
-    return tokens.pop()
+    return tokens.pop() if tokens else ""
 
 
 def visit() -> Visit:

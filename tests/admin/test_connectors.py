@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
+from admin.forms import MOST_ROWS
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
 
@@ -86,6 +88,21 @@ def test_rows_left_out_by_a_script_do_not_shift_the_sentences(client: PageClient
     page = client.post("/connectors/new", sparse)
     assert list(page.sentences()) == ["settings-2-code"]
     assert page.value("settings-2-name") == "Again"
+
+
+def test_as_many_parameters_as_the_form_offers_rows_for_are_taken_with_a_logo_file(
+    client: PageClient, connector: dict[str, str]
+) -> None:
+    """Each row is three parts of a form with a file, and libraries limit parts on their own."""
+    rows = {
+        f"settings-{number}-{name}": value
+        for number in range(MOST_ROWS)
+        for name, value in (("code", f"code_{number}"), ("name", f"Parameter {number}"), ("type", "STRING"))
+    }
+    logo = io.BytesIO(b"\x89PNG\r\n\x1a\n")
+    page = client.post("/connectors/new", {**connector, **rows, "logoFile": (logo, "logo.png")})
+    assert (page.status, page.heading) == (200, "Online shop")
+    assert ["Parameter 499", "code_499", "Text"] in page.rows()
 
 
 @pytest.mark.parametrize(("generation", "offered"), [("newer", True), ("older", False)])

@@ -7,6 +7,7 @@ import io
 
 import pytest
 
+from admin.headers import LOGO_FILE_LIMIT
 from admin.logos import MOST_BYTES, kind_of
 from tests.admin.conftest import Enter
 from tests.pages import PageClient
@@ -57,6 +58,27 @@ def test_a_file_that_does_not_fit_is_told_beside_the_logo(
     assert page.status == 422
     assert page.sentences() == {"logo": sentence}
     assert page.value("title") == "Online shop"
+
+
+@pytest.mark.parametrize("megabytes", [0.3, 7])
+@pytest.mark.parametrize("in_header", [True, False], ids=["with script", "without script"])
+def test_a_file_far_too_large_for_a_logo_is_told_beside_it_and_costs_nothing_that_was_typed(
+    client: PageClient, connector: dict[str, str], megabytes: float, in_header: bool
+) -> None:
+    photo = io.BytesIO(b"\xff\xd8\xff" + b"\0" * int(megabytes * 1024 * 1024))
+    page = client.post("/connectors/new", {**connector, "logoFile": (photo, "photo.jpg")}, in_header=in_header)
+    assert page.status == 422
+    assert page.sentences() == {"logo": "The file has more than 64 KB. Choose a smaller image."}
+    assert page.value("title") == "Online shop"
+
+
+def test_a_form_beyond_every_limit_keeps_its_session_and_its_frame_where_the_header_carries_the_token(
+    client: PageClient, connector: dict[str, str]
+) -> None:
+    film = io.BytesIO(b"\0" * (LOGO_FILE_LIMIT + 512 * 1024))
+    page = client.post("/connectors/new", {**connector, "logoFile": (film, "film.mp4")}, in_header=True)
+    assert (page.status, page.heading) == (413, "Too much at once")
+    assert client.follow(page, "Connectors").status == 200
 
 
 def test_without_a_file_the_old_logo_stays(client: PageClient, connector: dict[str, str], enter: Enter) -> None:

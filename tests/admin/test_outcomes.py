@@ -102,8 +102,11 @@ def heal(installed: Stage) -> None:
 def objects(installed: Stage) -> dict[str, list[Any]]:
     """Everything that the portal holds."""
     state = installed.portal.emulator.portal.state
-    kinds = {"connectors": state.connectors, "sources": state.sources, "datasets": state.datasets}
-    return {kind: [repr(row) for row in rows.values()] for kind, rows in kinds.items()}
+    return {
+        "connectors": [repr(row) for row in state.connectors.values()],
+        "sources": [repr(row) for row in state.sources.values()],
+        "datasets": [repr(row) for row in state.datasets.values()],
+    }
 
 
 @pytest.mark.parametrize("fault", [{"shape": "text", "status": 502}, {"code": "OPERATION_TIME_LIMIT", "status": 429}])
