@@ -15,6 +15,7 @@ from admin import blueprint
 from admin.analysts import analysts_only
 from admin.connection_forms import (
     PASTED,
+    UPLOAD,
     Draft,
     draft,
     driver_named,
@@ -30,9 +31,9 @@ from admin.connection_forms import (
 from admin.diagnoses import diagnosis
 from admin.listing import listed, shown
 from admin.rendering import acted, page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, problems_of, saved
+from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from admin.sentences import sentence
-from admin.session import capabilities, form_once, portal_client, services, submitted, visit
+from admin.session import capabilities, comes_back, form_once, portal_client, services, submitted, visit
 from drivers import catalogue
 from errors import ApplicationError, AskUser, InvalidInput, PortalRefused, TryLater
 from services import sources
@@ -177,6 +178,8 @@ def _actions() -> Mapping[str, tuple[Callable[[Held], Any], str]]:
 
 def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]], str]) -> ResponseReturnValue:
     """What the button that was pressed asks for: fill the form, test it, or save it."""
+    if comes_back():
+        return _form_page(form, file_lost(UPLOAD), held=held)
     if "_fill" in request.form:
         ready = filled(form, pasted_text())
         if ready is None:

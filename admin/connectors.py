@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -10,9 +13,11 @@ from admin import blueprint, logos
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
 from admin.listing import listed, shown
 from admin.rendering import stays
-from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, submitted
+from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, saved
+from admin.session import capabilities, comes_back, portal_client, submitted
+from errors import FieldProblem, InvalidInput
 from services import connectors as service
+from services import rules
 from services.connectors import Connector
 
 SORTS = ("sort", "title", "dateCreate", "id")
@@ -38,11 +43,14 @@ def connector(connector_id: int) -> ResponseReturnValue:
 def new_connector() -> ResponseReturnValue:
     """The form of a connector to be made."""
     form = ConnectorForm(request.form if submitted() else None)
+    wrong_file = _take_logo(form)
+    if comes_back():
+        return _form_page(form, file_lost(logos.TEXT))
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form)
     keep_filled(form.settings, ("code", "name"))
     return saved(
-        lambda: _made(form),
+        lambda: _made(form, wrong_file),
         _("The connector was created."),
         lambda error: _form_page(form, failure(error, names_of(form))),
     )
@@ -53,11 +61,14 @@ def edit_connector(connector_id: int) -> ResponseReturnValue:
     """The form of a connector that exists."""
     found = service.get(portal_client(), connector_id)
     form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
+    wrong_file = _take_logo(form)
+    if comes_back():
+        return _form_page(form, file_lost(logos.TEXT), connector=found)
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form, connector=found)
     keep_filled(form.settings, ("code", "name"))
     return saved(
-        lambda: _changed(connector_id, form),
+        lambda: _changed(connector_id, form, wrong_file),
         _("The connector was changed."),
         lambda error: _form_page(form, failure(error, names_of(form)), connector=found),
     )
@@ -91,17 +102,34 @@ def _form_page(
     return stays(page, problem.status)
 
 
-def _made(form: ConnectorForm) -> str:
-    caps = capabilities()
-    form.logo.data = logos.chosen() or form.logo.data
-    made = service.add(portal_client(), caps, form.fields(caps))
+def _take_logo(form: ConnectorForm) -> Sequence[FieldProblem]:
+    """Let a chosen file take the place of the logo's text; what is wrong with the file, if anything."""
+    try:
+        form.logo.data = logos.chosen() or form.logo.data
+    except InvalidInput as error:
+        return error.problems
+    return ()
+
+
+def _fields(form: ConnectorForm, wrong_file: Sequence[FieldProblem], *, updating: bool = False) -> dict[str, Any]:
+    """What the form holds; a wrong file is told together with everything else that is wrong."""
+    fields = form.fields(capabilities())
+    if wrong_file:
+        try:
+            rules.connector(capabilities(), fields, updating=updating)
+        except InvalidInput as error:
+            raise InvalidInput([*wrong_file, *error.problems]) from None
+        raise InvalidInput(wrong_file)
+    return fields
+
+
+def _made(form: ConnectorForm, wrong_file: Sequence[FieldProblem]) -> str:
+    made = service.add(portal_client(), capabilities(), _fields(form, wrong_file))
     return url_for("admin.connector", connector_id=made)
 
 
-def _changed(connector_id: int, form: ConnectorForm) -> str:
-    caps = capabilities()
-    form.logo.data = logos.chosen() or form.logo.data
-    service.update(portal_client(), caps, connector_id, form.fields(caps))
+def _changed(connector_id: int, form: ConnectorForm, wrong_file: Sequence[FieldProblem]) -> str:
+    service.update(portal_client(), capabilities(), connector_id, _fields(form, wrong_file, updating=True))
     return url_for("admin.connector", connector_id=connector_id)
 
 

@@ -8,7 +8,8 @@ from flask import request
 
 from errors import FieldProblem, InvalidInput
 
-FIELD = "logoFile"
+FIELD, TEXT = "logoFile", "logo"
+"""The form's inputs: the file, and the text whose place it takes."""
 MOST_BYTES = 64 * 1024
 """A logo travels with every connector of a list, so it stays small."""
 SIGNATURES = (
@@ -20,19 +21,20 @@ SIGNATURES = (
 
 
 def chosen() -> str:
-    """The chosen file as a `data:` address, or an empty text if none was chosen.
+    """The chosen file as a `data:` address, or an empty text if none was chosen; may be asked again.
 
     Raises `InvalidInput` for a file that is no image, judged by its content, or larger than 64 KiB.
     """
     file = request.files.get(FIELD)
     if file is None or not file.filename:
         return ""
+    file.seek(0)
     content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise InvalidInput([FieldProblem("logo", "LOGO_TOO_LARGE")])
+        raise InvalidInput([FieldProblem(TEXT, "LOGO_TOO_LARGE")])
     kind = kind_of(content)
     if not kind:
-        raise InvalidInput([FieldProblem("logo", "LOGO_NOT_AN_IMAGE")])
+        raise InvalidInput([FieldProblem(TEXT, "LOGO_NOT_AN_IMAGE")])
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
 
 

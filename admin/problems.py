@@ -30,18 +30,19 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from werkzeug.exceptions import HTTPException
 
-from admin import kept, rights
+from admin import kept, logos, rights
 from admin.listing import number_in
 from admin.rendering import acted, next_path
 from admin.saving import problems_of
 from admin.sentences import refusal, sentence
-from admin.session import NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, session_required
+from admin.session import AGAIN_FIELD, NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, comes_back, session_required
 from errors import (
     AccessDenied,
     ApplicationError,
     AskUser,
     Forged,
     GiveUp,
+    InvalidInput,
     NotFound,
     OutcomeUnknown,
     PaymentRequired,
@@ -51,7 +52,7 @@ from errors import (
     TryLater,
 )
 
-OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD})
+OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD, AGAIN_FIELD})
 SHORT_WAIT = 60
 SOURCE_FORMS = frozenset({"admin.new_source", "admin.edit_source", "admin.new_connection", "admin.edit_connection"})
 
@@ -211,11 +212,15 @@ def _down(error: TryLater) -> str:
 
 @dataclass(frozen=True)
 class Again:
-    """The request as a form that sends it once more; typed secrets travel sealed."""
+    """The request as a form that sends it once more; typed secrets travel sealed, a chosen logo as its text.
+
+    Another file cannot travel: `comes_back` then lets the form be shown again instead of acting without the file.
+    """
 
     url: str
     fields: tuple[tuple[str, str], ...]
     is_view: bool
+    comes_back: bool = False
 
 
 def _sent_again() -> Again | None:
@@ -228,12 +233,24 @@ def _sent_again() -> Again | None:
         # The opening of the app carries the user's tokens, which must not stand in a page.
         return Again(url_for("admin.start"), (), True)
     is_view = request.method != "POST" or VIEW_FIELD in request.form
-    return Again(request.full_path.removesuffix("?"), tuple(_fields()), is_view)
+    logo = _chosen_logo()
+    kept_files = {logos.FIELD} if logo else set()
+    is_lost = any(file.filename for name, file in request.files.items(multi=True) if name not in kept_files)
+    return Again(request.full_path.removesuffix("?"), tuple(_fields(logo)), is_view, comes_back=is_lost or comes_back())
 
 
-def _fields() -> Iterable[tuple[str, str]]:
+def _chosen_logo() -> str:
+    try:
+        return logos.chosen()
+    except InvalidInput:
+        return ""
+
+
+def _fields(logo: str) -> Iterable[tuple[str, str]]:
+    if logo:
+        yield logos.TEXT, logo
     for name, value in request.form.items(multi=True):
-        if name in OWN_FIELDS:
+        if name in OWN_FIELDS or (logo and name == logos.TEXT):
             continue
         code = name.removeprefix("settings-")
         if request.endpoint in SOURCE_FORMS and name != code and kept.is_secret(code, value):

@@ -38,6 +38,11 @@ class Failure:
 NOTHING_WRONG = Failure()
 
 
+def file_lost(field: str) -> Failure:
+    """What a form says that comes back without the file which was chosen in `field`."""
+    return Failure(sentences([FieldProblem(field, "FILE_NOT_KEPT")]))
+
+
 def saved(
     act: Callable[[], str], notice: str, refused: Callable[[ApplicationError], ResponseReturnValue]
 ) -> ResponseReturnValue:

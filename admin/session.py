@@ -25,6 +25,7 @@ HEADER = "X-App-Session"
 TOKEN_FIELD = "_s"  # noqa: S105 - a field's name
 NONCE_FIELD = "_n"
 VIEW_FIELD = "_view"
+AGAIN_FIELD = "_again"
 
 
 def services() -> Services:
@@ -125,6 +126,11 @@ def is_administrator(*, fresh: bool = False) -> bool:
 def submitted() -> bool:
     """Whether this POST sends a form, rather than following a link without JavaScript (`_view`)."""
     return request.method == "POST" and VIEW_FIELD not in request.form
+
+
+def comes_back() -> bool:
+    """Whether the form is only to be shown again as it was typed, since a file of it could not be kept (`_again`)."""
+    return AGAIN_FIELD in request.form
 
 
 class FormUse:

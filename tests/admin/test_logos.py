@@ -81,6 +81,26 @@ def test_a_form_beyond_every_limit_keeps_its_session_and_its_frame_where_the_hea
     assert client.follow(page, "Connectors").status == 200
 
 
+def test_a_file_that_does_not_fit_hides_no_other_problem(client: PageClient, connector: dict[str, str]) -> None:
+    wrong = {**connector, "title": "", "logo": "", "urlCheck": "nonsense"}
+    for path in ("/connectors/new", "/connectors/1/edit"):
+        page = client.post(path, {**wrong, "logoFile": (io.BytesIO(b"hello"), "logo.png")})
+        assert page.status == 422
+        assert page.sentences() == {
+            "title": "Fill in this field.",
+            "logo": "The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file.",
+            "urlCheck": "Enter a full address that starts with https:// or http://.",
+        }
+        client.post("/connectors/new", connector)
+
+
+def test_a_chosen_file_stays_chosen_while_rows_are_added_without_script(
+    client: PageClient, connector: dict[str, str]
+) -> None:
+    page = client.post("/connectors/new", {"logo": "", "_add_settings": "1", "logoFile": (io.BytesIO(SVG), "logo.svg")})
+    assert page.value("logo").startswith("data:image/svg+xml;base64,")
+
+
 def test_without_a_file_the_old_logo_stays(client: PageClient, connector: dict[str, str], enter: Enter) -> None:
     client.post("/connectors/new", connector)
     page = client.submit(client.get("/connectors/1/edit"), "Save", {"title": "Renamed"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +58,45 @@ def test_the_retry_sends_what_was_typed_and_secrets_travel_sealed(
     page = client.post("/sources/new", SOURCE)
     up(control, installed)
     assert client.submit(page, "Try again").heading == "Shop, live"
+
+
+def test_the_retry_sends_the_chosen_logo_as_well(
+    client: PageClient, control: Control, installed: Stage, connector: dict[str, str]
+) -> None:
+    client.post("/connectors/new", connector)
+    down(control)
+    content = b"\x89PNG\r\n\x1a\nANOTHER"
+    page = client.post("/connectors/1/edit", {**connector, "logoFile": (io.BytesIO(content), "logo.png")})
+    assert "What you typed is kept and will be sent again." in page.text
+    up(control, installed)
+    page = client.submit(page, "Try again")
+    assert (page.status, page.alerts) == (200, ["The connector was changed."])
+    logo = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    assert installed.portal.emulator.portal.state.connectors[1].logo == logo
+
+
+def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing_is_sent_without_it(
+    client: PageClient, control: Control, installed: Stage, connector: dict[str, str]
+) -> None:
+    client.post("/connectors/new", connector)
+    no_image, table = (io.BytesIO(b"no image"), "logo.png"), (io.BytesIO(b"a,b\n1,2\n"), "table.csv")
+    for path, fields, name in (
+        ("/connectors/1/edit", {**connector, "title": "As typed", "logoFile": no_image}, "logo"),
+        ("/connections/new", {"driver": "file", "title": "As typed", "upload": table}, "upload"),
+    ):
+        down(control)
+        page = client.post(path, fields)
+        assert page.status == 503
+        assert "will be sent again" not in page.text
+        assert "What you typed is kept, but not the file that you chose." in page.text
+        page = client.submit(page, "Back to the form")
+        assert page.status == 503
+        up(control, installed)
+        page = client.submit(page, "Back to the form")
+        assert (page.status, page.path, page.value("title")) == (200, path, "As typed")
+        assert page.sentences() == {name: "The file could not be kept. Choose it again."}
+    assert installed.portal.emulator.portal.state.connectors[1].title == "Online shop"
+    assert installed.services.hosted.titles(1) == {}
 
 
 def test_an_outage_changes_nothing(
