@@ -19,7 +19,9 @@ The session script renews the session on 401 and repeats the request once (stati
 
 from __future__ import annotations
 
+import logging
 import math
+import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -51,6 +53,8 @@ from errors import (
     Reopen,
     TryLater,
 )
+
+log = logging.getLogger(__name__)
 
 OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD, AGAIN_FIELD})
 SHORT_WAIT = 60
@@ -152,18 +156,29 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
         text = _("The form is too large to be sent. Shorten it, for example by using a smaller logo.")
         return _page(Problem(413, _("Too much at once"), text, "alert"))
     if error.code >= 500:
-        return _page(Problem(error.code, _("Something broke"), _broke(), "alert"))
+        return _broken(error.code, getattr(error, "original_exception", None) or error)
     text = _("The request could not be understood. Open the application from the portal's menu again.")
     return _page(Problem(error.code, _("The request was refused"), text, "alert"))
 
 
-def unexpected(_error: ApplicationError) -> ResponseReturnValue:
+def unexpected(error: ApplicationError) -> ResponseReturnValue:
     """An error of our own that no page expects."""
-    return _page(Problem(500, _("Something broke"), _broke(), "alert"))
+    return _broken(500, error)
+
+
+def _broken(status: int, error: BaseException) -> ResponseReturnValue:
+    """A fault of our own: noted under a reference that the page shows; the logs hide secrets (`services.logs`)."""
+    reference = secrets.token_hex(6)
+    where = request.endpoint or "an unknown address"
+    log.error("%s: %s failed: %s", reference, where, type(error).__name__, exc_info=error)
+    text = _(
+        "This is our fault, and it has been noted. Try again; if it happens again, give the reference to the support."
+    )
+    return _page(Problem(status, _("Something broke"), text, "alert"), reference=reference)
 
 
 def _page(problem: Problem, **values: object) -> ResponseReturnValue:
-    known = {"typed": (), "causes": (), "resend": None, "list_url": ""}
+    known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": ""}
     told = _after_acting(problem) if acted() else problem
     page = render_template("problems/problem.html", problem=told, **{**known, **values})
     place = next_path() or "false"
@@ -176,12 +191,6 @@ def _after_acting(problem: Problem) -> Problem:
         heading = _("Done, but the next page cannot be shown")
         return replace(problem, heading=heading, text=f"{problem.heading}. {problem.text}")
     return replace(problem, text=" ".join(filter(None, (g.get("afterword", ""), problem.text))))
-
-
-def _broke() -> str:
-    return str(
-        _("This is our fault, and it has been noted. Try again; if it happens again, tell the support what you did.")
-    )
 
 
 def _wait(error: PortalBusy) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from admin import problems
 from errors import Forged, PortalBusy, PortalUnreachable
+from models import VaultBroken
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
@@ -236,6 +238,31 @@ def test_every_reason_of_an_outage_is_a_sentence(installed: Stage, reason: str) 
         answer = installed.app.make_response(problems.try_later(PortalUnreachable(reason)))
     assert answer.status_code == 503
     assert "The portal does not answer" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("broken", [VaultBroken("a secret does not open"), RuntimeError(f"refresh_token={CANARY}")])
+def test_a_fault_of_our_own_is_noted_under_the_reference_that_its_page_shows(
+    client: PageClient,
+    installed: Stage,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    broken: Exception,
+) -> None:
+    """facts/security 1 row 18: the traceback is kept, without secrets."""
+
+    def fail(*_: object) -> None:
+        raise broken
+
+    monkeypatch.setattr("services.connectors.read_page", fail)
+    installed.app.testing = False
+    page = client.get("/connectors/")
+    assert (page.status, page.heading) == (500, "Something broke")
+    reference = page.one("main code").text
+    noted = capfd.readouterr().err
+    assert re.fullmatch("[0-9a-f]{12}", reference)
+    assert f"{reference}: admin.connectors failed: {type(broken).__name__}" in noted
+    assert "Traceback" in noted.split(reference)[1]
+    assert CANARY not in noted + page.text
 
 
 def test_nothing_is_told_about_why_a_post_is_held_for_forged(installed: Stage) -> None:
