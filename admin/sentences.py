@@ -144,18 +144,24 @@ SENTENCES: Mapping[str, LazyString] = {
     "PORTAL_DELETED": _l("The portal is closed or deleted. Ask its owner."),
 }
 MISSING = "VALIDATION_REQUIRED_FIELD_MISSING"
-MISSING_LISTS: Mapping[str, LazyString] = {
-    "settings": _l("A connector needs at least one parameter, for example a login. Add one."),
-    "fields": SENTENCES["FIELDS_EMPTY"],
+MISSING_LISTS: Mapping[tuple[str, str], LazyString] = {
+    ("connector", "settings"): _l("A connector needs at least one parameter, for example a login. Add one."),
+    ("source", "settings"): _l(
+        "A source needs the values of its connector's parameters. Choose the connector, then fill them in."
+    ),
+    ("dataset", "fields"): SENTENCES["FIELDS_EMPTY"],
+    ("table", "fields"): SENTENCES["FIELDS_EMPTY"],
 }
-"""A list without rows is no field to fill in."""
+"""By object and field: a list without rows is no field to fill in."""
 OTHER = _l("The portal refused with the code %(code)s. Check what you entered, or give this code to the support.")
 
 
 def sentence(problem: FieldProblem) -> str:
     """What to read beside the field of `problem`, in the language of the page."""
     code = problem.code.upper()
-    known = MISSING_LISTS.get(problem.field, SENTENCES[MISSING]) if code == MISSING else SENTENCES.get(code)
+    known = SENTENCES.get(code)
+    if code == MISSING:
+        known = MISSING_LISTS.get((problem.details.get("object", ""), problem.field), known)
     if known is None:
         return str(OTHER) % {"code": problem.code}
     return str(known) % problem.details if problem.details else str(known)

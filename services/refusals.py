@@ -69,7 +69,7 @@ FORM_FIELDS = frozenset(rule.name for table in (rules.CONNECTOR, rules.SOURCE, r
 def problem_for(error: PortalRefused) -> FieldProblem:
     """The problem that a refusal is, with the form's field or an empty field for the form as a whole.
 
-    Details are `field` or `values` where the portal names them.
+    Details are `field` (with `object`: `connector`, `source`, ...) or `values` where the portal names them.
     """
     code = error.code.upper().replace("-", "")
     parts = error.method.lower().split(".")
@@ -77,7 +77,7 @@ def problem_for(error: PortalRefused) -> FieldProblem:
     if not code and kind == "source" and action == "update":
         return FieldProblem("title", "VALIDATION_REQUIRED_FIELD_MISSING", {"field": "title"})  # facts/biconnector 3.2
     if code in NAMES_A_FIELD:
-        return _about_quoted(code, error.description)
+        return _about_quoted(code, kind, error.description)
     if code in COLUMN_CODES:
         return FieldProblem("add" if "fields" in parts else "fields", code, _values(error.description))
     if code == "VALIDATION_UNKNOWN_PARAMETERS":
@@ -88,10 +88,10 @@ def problem_for(error: PortalRefused) -> FieldProblem:
     return FieldProblem(field, code, _values(error.description) if "DUPLICATE_EXIST" in code else {})
 
 
-def _about_quoted(code: str, description: str) -> FieldProblem:
+def _about_quoted(code: str, kind: str, description: str) -> FieldProblem:
     quoted = QUOTED.search(description)
     name = quoted[1] if quoted else ""
-    return FieldProblem(name if name in FORM_FIELDS else "", code, {"field": name})
+    return FieldProblem(name if name in FORM_FIELDS else "", code, {"field": name, "object": kind})
 
 
 def _values(description: str) -> dict[str, str]:

@@ -78,6 +78,7 @@ DATASET = (
     Rule("description"),
     Rule("fields", "array", required=True, immutable=True),
 )
+RULES = {"connector": CONNECTOR, "source": SOURCE, "dataset": DATASET}
 COLUMN = (Rule("name", required=True), Rule("type", required=True), Rule("externalCode", required=True))
 SETTING = (Rule("code", required=True, limit=512), Rule("name", required=True, limit=512), Rule("type", required=True))
 
@@ -93,7 +94,7 @@ LISTED = {
 def connector(caps: Capabilities, fields: Mapping[str, Any], *, updating: bool = False) -> dict[str, Any]:
     """Fields for `connector.add`, or those to change for `connector.update`."""
     problems: list[FieldProblem] = []
-    clean = _checked(CONNECTOR, caps, fields, updating, problems)
+    clean = _checked("connector", caps, fields, updating, problems)
     if isinstance(clean.get("settings"), list):
         clean["settings"] = _settings(caps, clean["settings"], problems)
     return _given(clean, problems)
@@ -104,10 +105,13 @@ def source(
 ) -> dict[str, Any]:
     """Fields for `source.add` or `source.update`, which needs a title every time (facts/biconnector 3.2).
 
-    `codes` are the setting codes of the source's connector, if they are known: when adding, each needs a value.
+    `codes` are the setting codes of the source's connector, if they are known: when adding, each needs a value. If
+    there are none, the map of settings is empty.
     """
     problems: list[FieldProblem] = []
-    clean = _checked(SOURCE, caps, {"title": None, **fields} if updating else fields, updating, problems)
+    optional = {"settings"} if codes is not None and not codes else set()
+    given = {"title": None, **fields} if updating else {**dict.fromkeys(optional), **fields}
+    clean = _checked("source", caps, given, updating, problems, optional)
     if isinstance(clean.get("settings"), Mapping):
         values = {str(code): value for code, value in clean["settings"].items()}
         problems += _setting_values(values, values.keys() if codes is None else codes, updating)
@@ -118,7 +122,7 @@ def source(
 def dataset(caps: Capabilities, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields for `dataset.add` or `table.add`."""
     problems: list[FieldProblem] = []
-    clean = _checked(DATASET, caps, fields, False, problems)
+    clean = _checked("dataset", caps, fields, False, problems)
     name = clean.get("name")
     if isinstance(name, str):
         problems += _name("name", name, DATASET_NAME, 230, "VALIDATION_DATASET_NAME")
@@ -131,7 +135,7 @@ def dataset(caps: Capabilities, fields: Mapping[str, Any]) -> dict[str, Any]:
 def dataset_changes(caps: Capabilities, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields for `dataset.update`, which changes nothing but the description (facts/biconnector 4.3)."""
     problems: list[FieldProblem] = []
-    return _given(_checked(DATASET, caps, fields, True, problems), problems)
+    return _given(_checked("dataset", caps, fields, True, problems), problems)
 
 
 def columns_to_add(
@@ -174,9 +178,15 @@ def listing(kind: str, wanted: Listing) -> None:
 
 
 def _checked(
-    rules: Iterable[Rule], caps: Capabilities, fields: Mapping[str, Any], updating: bool, problems: list[FieldProblem]
+    kind: str,
+    caps: Capabilities,
+    fields: Mapping[str, Any],
+    updating: bool,
+    problems: list[FieldProblem],
+    optional: Collection[str] = (),
 ) -> dict[str, Any]:
-    table = {rule.name: rule for rule in rules}
+    """The fields of an object of `kind` as the portal wants them; `optional` may be blank although usually required."""
+    table = {rule.name: rule for rule in RULES[kind]}
     unknown = [name for name in fields if name not in table]
     problems += [FieldProblem(name, UNKNOWN, {"values": name}) for name in unknown]
     clean: dict[str, Any] = {}
@@ -190,23 +200,23 @@ def _checked(
         elif updating and rule.immutable:
             problems.append(FieldProblem(rule.name, "VALIDATION_IMMUTABLE_FIELD", {"field": rule.name}))
         else:
-            clean[rule.name] = _value(rule, rule.name, value, problems)
+            clean[rule.name] = _value(kind, rule, value, problems, required=rule.required and rule.name not in optional)
     return clean
 
 
-def _value(rule: Rule, field: str, value: Any, problems: list[FieldProblem]) -> Any:
+def _value(kind: str, rule: Rule, value: Any, problems: list[FieldProblem], *, required: bool) -> Any:
     """The value as the portal wants it, or a problem."""
     if _is_blank(value):
-        if rule.required:
-            problems.append(FieldProblem(field, MISSING, {"field": rule.name}))
+        if required:
+            problems.append(FieldProblem(rule.name, MISSING, {"field": rule.name, "object": kind}))
             return None
-        return {"integer": 100, "boolean": False}.get(rule.kind, "")
+        return {"integer": 100, "boolean": False, "object": {}}.get(rule.kind, "")
     converted = CONVERSIONS[rule.kind](value)
     if converted is None:
         details = {"field": rule.name, "type": "integer" if rule.kind == "id" else rule.kind}
-        problems.append(FieldProblem(field, CONVERSION_CODES.get(rule.kind, WRONG_TYPE), details))
+        problems.append(FieldProblem(rule.name, CONVERSION_CODES.get(rule.kind, WRONG_TYPE), details))
     elif rule.limit is not None and len(converted) > rule.limit:
-        problems.append(FieldProblem(field, "VALIDATION_TOO_LONG", {"field": rule.name, "limit": str(rule.limit)}))
+        problems.append(FieldProblem(rule.name, "VALIDATION_TOO_LONG", {"field": rule.name, "limit": str(rule.limit)}))
     return converted
 
 

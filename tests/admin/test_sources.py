@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
 
 from admin import kept
 from tests.admin.conftest import Control, Enter
+from tests.doors import Stage
 from tests.pages import PageClient
 
 CANARY = "canary-8f2e-Passwort"
@@ -46,6 +50,49 @@ def test_a_source_is_made_changed_and_deleted(with_connector: PageClient) -> Non
     page = client.submit(client.follow(page, "Delete"), "Delete")
     assert (page.heading, page.place) == ("Sources", "/sources/")
     assert client.get("/sources/1").status == 404
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[str]:
+    """The address of an endpoint that says yes to whoever asks."""
+    server = make_server("127.0.0.1", 0, Response("yes"), threaded=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    yield f"http://127.0.0.1:{server.port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_connector_that_asks_for_nothing_gets_its_source(
+    with_connector: PageClient, installed: Stage, open_to_all: str
+) -> None:
+    """Such a connector's own page says that its sources have nothing to fill in."""
+    client, state = with_connector, installed.portal.emulator.portal.state
+    state.connectors[1].settings.clear()
+    state.connectors[1].url_check = open_to_all
+    page = client.get("/sources/new?connectorId=1")
+    assert "This connector asks for nothing." in page.text
+    page = client.submit(page, "Check and create", {"title": "Open data"})
+    assert (page.status, page.heading, page.alerts) == (200, "Open data", ["The source was created."])
+    page = client.submit(client.follow(page, "Edit"), "Save and check", {"title": "Open data, renamed"})
+    assert (page.heading, page.alerts) == ("Open data, renamed", ["The source was changed."])
+
+
+def test_a_source_without_a_connector_is_told_about_sources(client: PageClient, connector: dict[str, str]) -> None:
+    client.post("/connectors/new", connector)
+    page = client.post("/sources/new", {"title": "Shop", "connectorId": ""})
+    assert (page.status, page.sentences()) == (422, {"connectorId": "Fill in this field."})
+    assert page.alerts == [
+        "A source needs the values of its connector's parameters. Choose the connector, then fill them in."
+    ]
+
+
+def test_settings_that_the_portal_misses_are_told_about_sources(with_connector: PageClient, control: Control) -> None:
+    missing = {"code": "VALIDATION_REQUIRED_FIELD_MISSING", "message": 'Field "settings" is required.'}
+    control("fail", target="biconnector.source.add", shape="result", status=200, **missing)
+    page = with_connector.post("/sources/new", filled())
+    assert page.alerts[0].startswith("A source needs the values of its connector's parameters.")
 
 
 def test_the_connector_decides_which_settings_are_asked_for(client: PageClient, connector: dict[str, str]) -> None:

@@ -209,6 +209,16 @@ def test_a_source_needs_its_required_fields(field: str) -> None:
     assert problems(lambda: rules.source(OLDER, fields)) == [(field, "VALIDATION_REQUIRED_FIELD_MISSING")]
 
 
+@pytest.mark.parametrize("fields", [{**SOURCE, "settings": {}}, {"title": "Shop", "connectorId": "4"}])
+def test_a_source_of_a_connector_that_asks_for_nothing_has_an_empty_map_of_settings(fields: dict[str, Any]) -> None:
+    assert rules.source(OLDER, fields, []) == {"title": "Shop", "connectorId": 4, "settings": {}}
+    assert problems(lambda: rules.source(OLDER, fields)) == [("settings", "VALIDATION_REQUIRED_FIELD_MISSING")]
+
+
+def test_an_update_of_such_a_source_leaves_the_settings_alone() -> None:
+    assert rules.source(OLDER, {"title": "Shop"}, [], updating=True) == {"title": "Shop"}
+
+
 @pytest.mark.parametrize("value", ["0", "-1", "four", 0, True])
 def test_an_id_is_a_positive_number(value: Any) -> None:
     """facts/biconnector 1.7"""
