@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 
-from flask import Blueprint, abort, jsonify, render_template, request
+from flask import Blueprint, abort, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from admin.session import begin, carried_token, services, session_required, show_in_frame
 from admin.start import start_page
 from errors import Forged, SessionEnded
+from services import postponed
 from services.openings import Opening
 from services.origins import is_framed, origin_of
 
@@ -43,7 +44,7 @@ def open_app() -> ResponseReturnValue:
     if not framed and not house.settings.allow_open_outside_frame:
         security_log.warning("an opening outside a frame was refused")
         abort(403, "The app opens in a frame of Bitrix24 only.")
-    opening = Opening.parse(request.args, request.form)
+    opening = g.opening = _opening()
     # Whatever goes wrong from here on is told inside the frame of a portal that was verified before.
     show_in_frame(house.installations.known_origin(opening.member_id), opening.language)
     proof = house.installations.prove(opening)
@@ -58,6 +59,14 @@ def open_app() -> ResponseReturnValue:
     )
     begin(token, visit)
     return start_page()
+
+
+def _opening() -> Opening:
+    """What the portal's page posts, or our own page that offers another try (`admin.problems`)."""
+    sealed = request.form.get(postponed.FIELD, "")
+    if sealed:
+        return services().postponed.opened(sealed, blueprint.name)
+    return Opening.parse(request.args, request.form)
 
 
 @blueprint.post("/session/renew")

@@ -37,7 +37,7 @@ from admin.listing import number_in
 from admin.rendering import acted, next_path
 from admin.saving import problems_of
 from admin.sentences import refusal, sentence
-from admin.session import AGAIN_FIELD, NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, comes_back, session_required
+from admin.session import AGAIN_FIELD, NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, comes_back, services, session_required
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -123,8 +123,10 @@ def try_later(error: TryLater) -> ResponseReturnValue:
         problem = Problem(503, _("It is unknown whether this was done"), sentence(problems_of(error)[0]), "hourglass")
         return _page(problem, list_url=_list_url())
     if isinstance(error, PortalBusy):
-        return _page(Problem(503, _("The portal is busy"), _wait(error), "hourglass"), resend=_sent_again())
-    return _page(Problem(503, _("The portal does not answer"), _down(error), "no-network"), resend=_sent_again())
+        problem = Problem(503, _("The portal is busy"), _wait(error), "hourglass")
+    else:
+        problem = Problem(503, _("The portal does not answer"), _down(error), "no-network")
+    return _page(problem, resend=_sent_again(), opening=_opened_again())
 
 
 def give_up(error: GiveUp) -> ResponseReturnValue:
@@ -178,7 +180,7 @@ def _broken(status: int, error: BaseException) -> ResponseReturnValue:
 
 
 def _page(problem: Problem, **values: object) -> ResponseReturnValue:
-    known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": ""}
+    known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": "", "opening": ""}
     told = _after_acting(problem) if acted() else problem
     page = render_template("problems/problem.html", problem=told, **{**known, **values})
     place = next_path() or "false"
@@ -246,6 +248,14 @@ def _sent_again() -> Again | None:
     kept_files = {logos.FIELD} if logo else set()
     is_lost = any(file.filename for name, file in request.files.items(multi=True) if name not in kept_files)
     return Again(request.full_path.removesuffix("?"), tuple(_fields(logo)), is_view, comes_back=is_lost or comes_back())
+
+
+def _opened_again() -> str:
+    """The opening of this request, sealed for another try; an empty text if it led to a session, or there is none."""
+    opening = g.get("opening")
+    return (
+        "" if opening is None or g.get("app_session") else services().postponed.sealed(opening, request.blueprint or "")
+    )
 
 
 def _chosen_logo() -> str:

@@ -6,6 +6,7 @@
 | `event=...` | a lifecycle event | 200, 403 if not proved, 503 if it could not be proved now |
 | `AUTH_ID=...` | an administrator's browser in the installer's frame | the page that ends the installation |
 | `_s=...` | the same browser, trying again after binding failed | the same |
+| `_opening=...` | the same browser, trying again after nothing could be proved | the same |
 
 Errors become pages here and nowhere else: `Forged` 403, `AccessDenied` 403, `Reopen` 401, `TryLater` 503 with a way to
 try again, `GiveUp` 409.
@@ -20,7 +21,18 @@ from flask import Blueprint, abort, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from errors import AccessDenied, ApplicationError, AskUser, Forged, GiveUp, PaymentRequired, PortalRefused, Reopen
+from errors import (
+    AccessDenied,
+    ApplicationError,
+    AskUser,
+    Forged,
+    GiveUp,
+    PaymentRequired,
+    PortalRefused,
+    Reopen,
+    TryLater,
+)
+from services import postponed
 from services.languages import spoken
 from services.lifecycle import Event
 from services.openings import Opening
@@ -69,19 +81,26 @@ def install() -> ResponseReturnValue:
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
     if not framed and not house.settings.allow_open_outside_frame:
         abort(403, "The installer opens in a frame of Bitrix24 only.")
+    opening: Opening | None = None
     try:
-        opening = Opening.parse(request.args, request.form)
+        opening = _opening()
         g.language = spoken(opening.language)
         g.portal_origin = house.installations.known_origin(opening.member_id)
         proof = house.installations.prove(opening, remembered=False)
         g.portal_origin = origin_of(proof.endpoint)
         arrival = house.installations.install(proof, opening)
     except ApplicationError as problem:
-        return _problem(problem)
+        return _problem(problem, opening=opening)
     token, visit = house.visits.open(
         arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
     )
     return _bind(token, visit)
+
+
+def _opening() -> Opening:
+    """What the portal's page posts, or our own page that offers another try."""
+    sealed = request.form.get(postponed.FIELD, "")
+    return _house().postponed.opened(sealed, blueprint.name) if sealed else Opening.parse(request.args, request.form)
 
 
 def try_again() -> ResponseReturnValue:
@@ -110,17 +129,28 @@ def _bind(token: str, visit: Visit) -> ResponseReturnValue:
     return render_template("install/finish.html")
 
 
-def _problem(problem: ApplicationError, *, retry_token: str = "") -> ResponseReturnValue:
+def _problem(
+    problem: ApplicationError, *, retry_token: str = "", opening: Opening | None = None
+) -> ResponseReturnValue:
     status, sentence = _explained(problem)
     log.warning("installing failed: %s", problem)
-    retry = "" if isinstance(problem, Reopen | GiveUp) else retry_token
-    return render_template("install/problem.html", sentence=sentence, retry_token=retry), status
+    fields: dict[str, str] = {}
+    if isinstance(problem, TryLater | AskUser) and not _is_for_administrators(problem):
+        if retry_token:
+            fields = {TOKEN_FIELD: retry_token}
+        elif opening is not None:
+            fields = {postponed.FIELD: _house().postponed.sealed(opening, blueprint.name)}
+    return render_template("install/problem.html", sentence=sentence, retry=fields), status
+
+
+def _is_for_administrators(problem: ApplicationError) -> bool:
+    return isinstance(problem, AccessDenied) and problem.code == "ADMINISTRATOR_NEEDED"
 
 
 def _explained(problem: ApplicationError) -> tuple[int, str]:
     if isinstance(problem, Forged):
         return 403, _("Bitrix24 does not confirm who opened this page. Open the installation in Bitrix24 again.")
-    if isinstance(problem, AccessDenied) and problem.code == "ADMINISTRATOR_NEEDED":
+    if _is_for_administrators(problem):
         return 403, _("Only an administrator of this Bitrix24 can install the app. Ask one of them to open it.")
     if isinstance(problem, PortalRefused) and problem.code == "METHOD_MISSING":
         return 409, _("This Bitrix24 has no BI connectors yet. Update it, then open the installation again.")

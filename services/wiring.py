@@ -33,6 +33,7 @@ from services.openings import Verifier
 from services.origins import DEFAULT_PORTS, origin_of
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers
+from services.postponed import Postponed
 from services.publishing import Publishing
 from services.submissions import Submissions
 from services.trials import Trials
@@ -59,6 +60,7 @@ class Services:
     transport: Transport
     authorization_servers: AuthorizationServers
     verifier: Verifier
+    postponed: Postponed
     grants: Grants
     installations: Installations
     lifecycle: Lifecycle
@@ -108,6 +110,7 @@ def build(settings: Settings) -> Services:
         transport=transport,
         authorization_servers=servers,
         verifier=verifier,
+        postponed=Postponed(vault),
         grants=grants,
         installations=installations,
         lifecycle=Lifecycle(sessions, installations, uploads),

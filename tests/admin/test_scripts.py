@@ -114,6 +114,20 @@ def test_the_token_is_in_a_header_only_and_nothing_is_stored_in_the_browser(desk
     assert desk.inside("localStorage.length + sessionStorage.length + document.cookie.length") == 0
 
 
+def test_an_opening_that_met_an_outage_is_tried_again_in_the_same_frame(
+    desk: Desk, control: Control, installed: Stage
+) -> None:
+    control("fail", target="oauth", times=50, shape="text", status=502)
+    desk.page.reload()
+    expect(desk.app.locator("h1")).to_have_text("The portal does not answer")
+    desk.complaints.clear()  # the browser notes the status 503
+    installed.portal.emulator.portal.journal.faults.clear()
+    desk.press("Try again")
+    expect(desk.app.locator("h1")).to_have_text("From your data to a chart")
+    desk.link("Connectors")
+    expect(desk.app.locator("h1")).to_have_text("Connectors")
+
+
 def test_rows_come_and_go_without_a_request(desk: Desk) -> None:
     desk.link("Connectors")
     desk.link("Add a connector")
