@@ -11,10 +11,10 @@ from flask_babel import gettext as _
 
 from admin import blueprint, logos
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
-from admin.listing import listed, shown
+from admin.listing import created_since, listed, shown
 from admin.rendering import stays
 from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, saved
-from admin.session import capabilities, comes_back, portal_client, submitted
+from admin.session import capabilities, comes_back, portal_client, services, submitted, visit
 from errors import FieldProblem, InvalidInput
 from services import connectors as service
 from services import rules
@@ -25,9 +25,9 @@ SORTS = ("sort", "title", "dateCreate", "id")
 
 @blueprint.route("/connectors/", methods=["GET", "POST"])
 def connectors() -> ResponseReturnValue:
-    """A page of the portal's connectors."""
-    part = shown("admin.connectors", SORTS)
-    page = service.page(portal_client(), part.wanted({}))
+    """A page of the portal's connectors: all, those of a day and later, those that this application answers for."""
+    part = shown("admin.connectors", SORTS, ("dateCreate", "hosted"))
+    page = service.page(portal_client(), part.wanted({**created_since(part), **_hosted(part.filters["hosted"])}))
     return listed(render_template("connectors/list.html", shown=part, page=page), part)
 
 
@@ -100,6 +100,15 @@ def _form_page(
         form.settings.append_entry()
     page = render_template("connectors/form.html", form=form, problem=problem, connector=connector, caps=capabilities())
     return stays(page, problem.status)
+
+
+def _hosted(chosen: str) -> dict[str, Any]:
+    """The portal's filter for connectors that are ours, or not; by their numbers, since addresses change."""
+    if chosen not in ("yes", "no"):
+        return {}
+    # An empty list would filter nothing; no connector has the number 0.
+    numbers = services().hosted.registered(visit().portal_id) or [0]
+    return {"@id" if chosen == "yes" else "!@id": numbers}
 
 
 def _take_logo(form: ConnectorForm) -> Sequence[FieldProblem]:

@@ -20,7 +20,7 @@ from admin.forms import (
     names_of,
     rows_changed,
 )
-from admin.listing import listed, number_in, shown
+from admin.listing import created_since, listed, number_in, shown
 from admin.offers import Panel, asked, is_asked, searched
 from admin.rendering import acted, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
@@ -45,11 +45,11 @@ class Marks:
 
 @blueprint.route("/datasets/", methods=["GET", "POST"])
 def datasets() -> ResponseReturnValue:
-    """A page of the portal's datasets, of one source or of all."""
-    part = shown("admin.datasets", SORTS, ("sourceId",))
+    """A page of the portal's datasets: of one source or of all, of a day and later."""
+    part = shown("admin.datasets", SORTS, ("sourceId", "dateCreate"))
     above = sources.everything(portal_client())
     source_id = number_in(part.filters["sourceId"])
-    wanted = part.wanted({"=sourceId": source_id} if source_id else {})
+    wanted = part.wanted({**({"=sourceId": source_id} if source_id else {}), **created_since(part)})
     page = service.page(portal_client(), capabilities(), wanted)
     html = render_template(
         "datasets/list.html", shown=part, page=page, sources=above, titles={row.id: row for row in above}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Any
 
 from flask import request, url_for
 
-from admin.rendering import acted
+from admin.rendering import DAY, acted
 from services.listing import Listing
 
 LAST_PAGE = 100_000
@@ -97,6 +98,15 @@ def shown(
 def number_in(text: str) -> int | None:
     """The positive number that a filter or an address carries, or None."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 and int(text) else None
+
+
+def created_since(part: Shown) -> dict[str, Any]:
+    """The portal's filter for the day in the filter `dateCreate`; none if that is no day."""
+    text = part.filters["dateCreate"]
+    try:
+        return {">=dateCreate": date.fromisoformat(text).isoformat()} if DAY.fullmatch(text) else {}
+    except ValueError:
+        return {}
 
 
 def listed(page: str, part: Shown) -> tuple[str, int, dict[str, str]]:

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 
 from admin import blueprint, kept
 from admin.forms import SourceForm, names_of
-from admin.listing import listed, number_in, shown
+from admin.listing import created_since, listed, number_in, shown
 from admin.rendering import stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
 from admin.session import capabilities, portal_client, submitted
@@ -53,11 +53,17 @@ class SettingInput:
 
 @blueprint.route("/sources/", methods=["GET", "POST"])
 def sources() -> ResponseReturnValue:
-    """A page of the portal's sources, of one connector or of all."""
-    part = shown("admin.sources", SORTS, ("connectorId",))
+    """A page of the portal's sources: of one connector or of all, active or off, of a day and later."""
+    part = shown("admin.sources", SORTS, ("connectorId", "active", "dateCreate"))
     above = connectors.everything(portal_client())
     connector_id = number_in(part.filters["connectorId"])
-    page = service.page(portal_client(), part.wanted({"=connectorId": connector_id} if connector_id else {}))
+    active = part.filters["active"]
+    wanted = {
+        **({"=connectorId": connector_id} if connector_id else {}),
+        **({"=active": active} if active in ("Y", "N") else {}),
+        **created_since(part),
+    }
+    page = service.page(portal_client(), part.wanted(wanted))
     html = render_template(
         "sources/list.html", shown=part, page=page, connectors=above, titles={row.id: row for row in above}
     )

@@ -173,6 +173,12 @@ class HostedRows:
         with self._sessions() as session:
             return {row.driver: self._hosted(row) for row in session.scalars(wanted)}
 
+    def registered(self, portal_id: int) -> list[int]:
+        """The portal's numbers of all connectors that are hosted here."""
+        wanted = select(HostedConnector.registered_id).where(HostedConnector.portal_id == portal_id)
+        with self._sessions() as session:
+            return [number for number in session.scalars(wanted) if number is not None]
+
     def drop_connector(self, portal_id: int, driver: str) -> None:
         """Forget a connector; its addresses open nothing from now on."""
         mine = (HostedConnector.portal_id == portal_id, HostedConnector.driver == driver)

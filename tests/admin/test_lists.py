@@ -75,6 +75,52 @@ def test_sources_are_filtered_by_connector_and_datasets_by_source(
     assert titles(client.get("/datasets/?sourceId=1")) == ["sales_orders"]
 
 
+def test_connectors_are_filtered_by_their_day_and_by_who_answers_for_them(many: PageClient, installed: Stage) -> None:
+    state = installed.portal.emulator.portal.state
+    for number, day in enumerate(("2025-02-28 23:59:59", "2025-03-01 00:00:00", "2025-03-02 12:00:00"), start=1):
+        state.connectors[number].date_create = day
+    rows = installed.services.hosted
+    rows.set_registered(rows.connector(1).id, 2)
+    page = many.get("/connectors/")
+    assert titles(many.submit(page, "Apply", {"dateCreate": "2025-03-01"})) == ["alpha 100%", "Gamma", "Альфа"]
+    assert titles(many.submit(page, "Apply", {"hosted": "yes"})) == ["alpha 100%"]
+    page = many.submit(page, "Apply", {"dateCreate": "2025-03-01", "hosted": "no"})
+    assert titles(page) == ["Gamma", "Альфа"]
+    assert page.place == "/connectors/?dateCreate=2025-03-01&hosted=no"
+    assert (page.value("dateCreate"), page.value("hosted")) == ("2025-03-01", "no")
+    page = many.submit(page, "Find", {"search": "am"})
+    assert titles(page) == ["Gamma"]
+    assert titles(many.follow(page, "Order")) == ["Gamma"]
+
+
+def test_without_hosted_connectors_none_is_hosted_and_all_are_others(many: PageClient) -> None:
+    assert "Nothing found" in many.get("/connectors/?hosted=yes").text
+    assert len(titles(many.get("/connectors/?hosted=no"))) == 4
+
+
+@pytest.mark.parametrize("query", ["dateCreate=yesterday", "dateCreate=2025-13-01", "dateCreate=0", "hosted=perhaps"])
+def test_a_filter_that_makes_no_sense_filters_nothing(many: PageClient, query: str) -> None:
+    page = many.get(f"/connectors/?{query}")
+    assert len(titles(page)) == 4
+
+
+def test_sources_are_filtered_by_state_and_all_lists_by_their_day(
+    client: PageClient, demo: Mapping[str, Any], installed: Stage
+) -> None:
+    client.post(
+        "/sources/new", {"title": "Off", "connectorId": "1", "settings-login": "demo", "settings-password": "demo"}
+    )
+    state = installed.portal.emulator.portal.state
+    state.sources[2].active = False
+    page = client.get("/sources/")
+    assert titles(client.submit(page, "Apply", {"active": "Y"})) == ["Coffee shop, live"]
+    assert titles(client.submit(page, "Apply", {"active": "N"})) == ["Off"]
+    state.sources[1].date_create = state.datasets[1].date_create = "2025-02-28 23:59:59"
+    assert titles(client.submit(page, "Apply", {"dateCreate": "2025-03-01"})) == ["Off"]
+    assert "Nothing found" in client.get("/datasets/?dateCreate=2025-03-01").text
+    assert titles(client.get("/datasets/?dateCreate=2025-02-28")) == ["sales_orders"]
+
+
 def test_pages_are_walked_without_a_total(enter: Enter, installed: Stage, connector: dict[str, str]) -> None:
     """facts/biconnector 1.5: pages of 50, and only a short page is the last."""
     client = enter()[0]
