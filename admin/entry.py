@@ -54,7 +54,6 @@ def open_app() -> ResponseReturnValue:
         arrival.portal_id,
         arrival.user_id,
         is_admin=arrival.is_admin,
-        admin_known=arrival.admin_known,
         language=arrival.language,
     )
     begin(token, visit)

@@ -14,11 +14,10 @@ from typing import Any, cast
 from flask import abort, current_app, g, request
 
 from errors import SessionEnded
-from models import now
 from services.languages import spoken
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
-from services.visits import ADMIN_GOOD_FOR, Visit
+from services.visits import Visit
 from services.wiring import Services
 
 HEADER = "X-App-Session"
@@ -108,19 +107,6 @@ def capabilities() -> Capabilities:
     if "capabilities" not in g:
         g.capabilities = services().installations.capabilities(visit().portal_id, portal_client())
     return cast(Capabilities, g.capabilities)
-
-
-def is_administrator(*, fresh: bool = False) -> bool:
-    """Whether the user administers the portal; asks the portal again after 15 minutes, or now if `fresh`.
-
-    Ask with `fresh` before anything that only administrators may destroy (facts/security 2.2).
-    """
-    who = visit()
-    if not fresh and now() - who.admin_checked_at < ADMIN_GOOD_FOR:
-        return who.is_admin
-    is_admin = portal_client().call("user.admin") is True
-    services().visits.record_admin(who.session_id, is_admin)
-    return is_admin
 
 
 def submitted() -> bool:

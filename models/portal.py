@@ -100,7 +100,6 @@ class UserSession(Base):
     portal_id: Mapped[int] = mapped_column(ForeignKey("portals.id", ondelete="CASCADE"))
     user_id: Mapped[int]
     is_admin: Mapped[bool] = mapped_column(default=False)
-    admin_checked_at: Mapped[datetime] = mapped_column(Moment, default=now)
     language: Mapped[str] = mapped_column(String(8), default="en")
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     seen_at: Mapped[datetime] = mapped_column(Moment, default=now)

@@ -41,12 +41,11 @@ NEWER_MARK = "biconnector.table.fields"
 
 @dataclass(frozen=True)
 class Arrival:
-    """A verified user of a registered portal; `admin_known` is False if the portal could not be asked."""
+    """A verified user of a registered portal; `is_admin` is False also where the portal could not be asked."""
 
     portal_id: int
     user_id: int
     is_admin: bool
-    admin_known: bool
     language: str
 
 
@@ -84,12 +83,12 @@ class Installations:
         except (AskUser, TryLater) as problem:
             # The page that follows shows what is wrong with the portal, with a way to try again.
             log.warning("portal %s could not be surveyed: %s", portal.member_id, problem)
-            return self._arrival(portal, proof, opening, is_admin=False, admin_known=False)
+            return self._arrival(portal, proof, opening, is_admin=False)
         self._note_generation(portal, newer=survey.marked)
         if survey.is_admin:
             self._welcome_administrator(portal, proof, opening)
             self._mend(client, survey.missing)
-        return self._arrival(portal, proof, opening, is_admin=survey.is_admin, admin_known=True)
+        return self._arrival(portal, proof, opening, is_admin=survey.is_admin)
 
     def install(self, proof: Proof, opening: Opening) -> Arrival:
         """A proved administrator runs the installer: recorded; binding events is `bind`'s work.
@@ -104,7 +103,7 @@ class Installations:
         self._welcome_administrator(portal, proof, opening)
         # The installer runs again after updates: what the portal knows may have changed.
         self._change(portal, {"capabilities": None})
-        return self._arrival(portal, proof, opening, is_admin=True, admin_known=True)
+        return self._arrival(portal, proof, opening, is_admin=True)
 
     def take_in(self, proof: Proof, opening: Opening) -> Portal:
         """The portal of an event that was proved by an access token; raises `Forged` unless an administrator's."""
@@ -302,11 +301,10 @@ class Installations:
         for name, value in values.items():
             setattr(portal, name, value)
 
-    def _arrival(self, portal: Portal, proof: Proof, opening: Opening, *, is_admin: bool, admin_known: bool) -> Arrival:
+    def _arrival(self, portal: Portal, proof: Proof, opening: Opening, *, is_admin: bool) -> Arrival:
         return Arrival(
             portal_id=portal.id,
             user_id=proof.user_id,
             is_admin=is_admin,
-            admin_known=admin_known,
             language=opening.language,
         )

@@ -26,7 +26,6 @@ RENEWABLE = timedelta(hours=24)
 """How long an ended session can still be renewed by its user: a page may be left open over night."""
 TOUCH = timedelta(seconds=60)
 """A session's last use is written no more often than this."""
-ADMIN_GOOD_FOR = timedelta(minutes=15)
 
 Clock = Callable[[], datetime]
 
@@ -36,7 +35,7 @@ class Visit:
     """Who is looking at our pages: portal and user as an authorization server named them.
 
     `domain` is for display; `origin` is the portal's verified origin (`https://acme.bitrix24.com`); `language` is the
-    portal's code; `admin_checked_at` tells when the portal last said whether the user is an administrator.
+    portal's code; `is_admin` is what the portal said when the session was opened (docs/decisions/0006).
     """
 
     session_id: int
@@ -46,7 +45,6 @@ class Visit:
     origin: str
     user_id: int
     is_admin: bool
-    admin_checked_at: datetime
     language: str
 
 
@@ -57,13 +55,8 @@ class Visits:
         self._sessions = sessions
         self._idle, self._longest, self._clock = idle, longest, clock
 
-    def open(
-        self, portal_id: int, user_id: int, *, is_admin: bool, language: str, admin_known: bool = True
-    ) -> tuple[str, Visit]:
-        """A new session's token and visit; the oldest of more than 20 sessions of this user ends.
-
-        `admin_known` False records that the portal could not be asked, so that the next need asks again.
-        """
+    def open(self, portal_id: int, user_id: int, *, is_admin: bool, language: str) -> tuple[str, Visit]:
+        """A new session's token and visit; the oldest of more than 20 sessions of this user ends."""
         token, moment = secrets.token_urlsafe(32), self._clock()
         with self._sessions.begin() as session:
             session.add(
@@ -72,7 +65,6 @@ class Visits:
                     portal_id=portal_id,
                     user_id=user_id,
                     is_admin=is_admin,
-                    admin_checked_at=moment if admin_known else moment - ADMIN_GOOD_FOR,
                     language=language,
                     created_at=moment,
                     seen_at=moment,
@@ -132,20 +124,6 @@ class Visits:
                 raise SessionEnded("renewed by another request, or ended meanwhile")
         return fresh, self.find(fresh)
 
-    def record_admin(self, session_id: int, is_admin: bool) -> None:
-        """Remember what the portal just said about the user's administration right."""
-        with self._sessions.begin() as session:
-            change = update(UserSession).where(UserSession.id == session_id)
-            session.execute(change.values(is_admin=is_admin, admin_checked_at=self._clock()))
-
-    def end_all(self, portal_id: int, user_id: int | None = None) -> int:
-        """End all sessions of a portal, or of one of its users; returns how many there were."""
-        ends = delete(UserSession).where(UserSession.portal_id == portal_id)
-        if user_id is not None:
-            ends = ends.where(UserSession.user_id == user_id)
-        with self._sessions.begin() as session:
-            return int(session.execute(ends).rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
-
     def forget_ended(self) -> int:
         """Delete sessions that can no longer be renewed, with what belongs to them; returns how many there were."""
         ended = delete(UserSession).where(UserSession.expires_at <= self._clock() - RENEWABLE)
@@ -192,6 +170,5 @@ def _visit(row: UserSession, portal: Portal) -> Visit:
         origin=origin_of(portal.client_endpoint),
         user_id=row.user_id,
         is_admin=row.is_admin,
-        admin_checked_at=row.admin_checked_at,
         language=row.language,
     )

@@ -18,6 +18,7 @@ import psycopg
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
+from sqlalchemy import delete
 from sqlalchemy.engine import make_url
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
@@ -29,7 +30,7 @@ from emulator import server as emulator_server
 from emulator.config import EmulatorConfig
 from emulator.opening import Opening, open_application
 from emulator.server import RunningServer
-from models import Base, Portal
+from models import Base, Portal, UserSession
 from services.wiring import Services
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1"
@@ -133,6 +134,11 @@ class Stage:
     def tell(self, event: Mapping[str, str]) -> TestResponse:
         """Post an event to the installer's address, as the portal's queue does."""
         return self.app.test_client(use_cookies=False).post("/install/", data=dict(event))
+
+    def end_sessions(self) -> None:
+        """End all sessions, as the removal of their portal does."""
+        with self.services.sessions.begin() as session:
+            session.execute(delete(UserSession))
 
     def rows(self) -> dict[str, list[dict[str, Any]]]:
         """Everything that the database holds, for comparisons."""

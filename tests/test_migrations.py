@@ -12,13 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.orm import Session
 
 from app import create_app
 from cli.database import ROOT, bring_up_to_date, migrations
 from errors import ConfigurationError
-from models import Base, Portal, Vault, connect
+from models import Base, FormUse, Portal, UserSession, Vault, connect
 from services import wiring
 from tests.doors import key, settings_for
 
@@ -116,6 +116,29 @@ def test_an_earlier_revision_is_started_with_a_warning_and_never_without_the_key
     assert "The database lacks tables or columns: run `flask db-upgrade`." in caplog.messages
     with pytest.raises(ConfigurationError, match=r"SECRET_KEYS lacks old"):
         wiring.build(settings_for(any_database, secret_keys=key("new")))
+
+
+def test_dropping_a_column_of_sessions_keeps_them_and_the_forms_that_acted(any_database: str) -> None:
+    engine, config = connect(any_database), migrations()
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        moment = "2026-01-01 00:00:00"
+        for row in (
+            "portals (id, member_id, domain, client_endpoint, oauth_url, language, status, version, state, created_at)"
+            f" VALUES (1, 'acme', '', '', '', 'en', 'F', 1, 'active', '{moment}')",
+            "user_sessions (id, token_hash, portal_id, user_id, is_admin, admin_checked_at, language, created_at,"
+            f" seen_at, expires_at) VALUES (1, 'x', 1, 7, true, '{moment}', 'en', '{moment}', '{moment}', '{moment}')",
+            f"form_uses (nonce_hash, session_id, created_at) VALUES ('y', 1, '{moment}')",
+        ):
+            connection.execute(text(f"INSERT INTO {row}"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    with Session(engine) as session:
+        assert session.query(UserSession).one().user_id == 7
+        assert session.query(FormUse).one().nonce_hash == "y"
+    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from flask import g
 from werkzeug.test import TestResponse
 
 from admin import session as admin_session
@@ -315,18 +314,6 @@ def test_an_expired_session_is_told_inside_the_portals_frame(installed: Stage) -
     assert answer.status_code == 401
     assert answer.headers["Content-Security-Policy"].endswith(f"frame-ancestors {installed.portal.url}")
     assert "app-session" not in answer.text
-
-
-def test_the_administration_right_is_asked_for_again_after_15_minutes_and_on_demand(installed: Stage) -> None:
-    token = token_of(installed.enter("admin"))
-    installed.portal.emulator.portal.user("admin").admin = False
-    with installed.app.test_request_context(headers={"X-App-Session": token}):
-        admin_session.session_required()
-        assert admin_session.is_administrator()
-        assert not admin_session.is_administrator(fresh=True)
-    with installed.app.test_request_context(headers={"X-App-Session": token}):
-        admin_session.session_required()
-        assert not g.visit.is_admin
 
 
 def test_a_form_acts_once_and_a_failed_one_may_be_sent_again(installed: Stage) -> None:

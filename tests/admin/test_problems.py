@@ -194,7 +194,7 @@ def test_an_ended_session_shows_what_was_typed_as_text_but_no_secrets(
     installed: Stage, client: PageClient, connector: dict[str, str]
 ) -> None:
     client.post("/connectors/new", connector)
-    installed.services.visits.end_all(1)
+    installed.end_sessions()
     fields = {**SOURCE, "description": "a long <b>description</b>", "settings-password": CANARY}
     answer = installed.app.test_client(use_cookies=False).post("/sources/new", data={**fields, "_s": client.token})
     assert answer.status_code == 401
@@ -207,7 +207,7 @@ def test_an_ended_session_shows_what_was_typed_as_text_but_no_secrets(
 def test_following_a_link_after_the_session_has_ended_shows_no_field_names(
     installed: Stage, client: PageClient
 ) -> None:
-    installed.services.visits.end_all(1)
+    installed.end_sessions()
     answer = installed.app.test_client(use_cookies=False).post("/start", data={"_s": client.token, "_view": "1"})
     assert answer.status_code == 401
     assert "What you typed" not in answer.text

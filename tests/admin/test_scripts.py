@@ -212,7 +212,7 @@ def test_a_session_that_cannot_be_renewed_ends_with_what_was_typed(desk: Desk, i
     desk.link("Coffee shop")
     desk.link("Edit")
     desk.app.locator("[name=title]").fill("Not lost")
-    installed.services.visits.end_all(1)
+    installed.end_sessions()
     desk.press("Save")
     expect(desk.app.locator("h1")).to_have_text("The session has ended")
     expect(desk.app.locator("dd", has_text="Not lost")).to_be_visible()
