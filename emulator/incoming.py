@@ -22,8 +22,10 @@ def read_parameters(request: Request) -> dict[str, Any]:
 
 
 def lower_names(params: dict[str, Any]) -> dict[str, Any]:
-    """The parameters with top-level names in lower case, as `event.*` and `placement.*` read them."""
-    return {name.lower(): value for name, value in params.items()}
+    """The parameters with top-level names in lower case; of two spellings of one name the lower-case one counts."""
+    return {name.lower(): value for name, value in params.items()} | {
+        name: value for name, value in params.items() if name == name.lower()
+    }
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

@@ -27,8 +27,8 @@ from emulator.rest.values import keys, members
 
 blueprint = Blueprint("rest", __name__)
 
-CASELESS = ("event.", "placement.")
-"""Families whose parameters may be written in any case."""
+CASELESS = re.compile(r"(event|placement)\..*|biconnector\..*\.list")
+"""Methods whose parameters may be written in any case: the documentation's own calls of lists send SELECT, FILTER."""
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _run_method(emulator: Emulator, caller: Caller, name: str, params: Mapping[s
     method = find_method(emulator.portal, name)
     if method is None:
         raise SystemFault("ERROR_METHOD_NOT_FOUND")
-    if name.lower().startswith(CASELESS):
+    if CASELESS.fullmatch(name.lower()):
         params = lower_names(dict(params))
     call = RestCall(emulator, name.lower(), params, caller.user, caller.application, caller.grant)
     if not method.open_to(call.scope):

@@ -142,6 +142,37 @@ def test_select_of_fields_has_no_effect_in_dataset_lists(emulated: EmulatedPorta
     assert emulated.call("biconnector.dataset.list", select=["name", "fields"]) == [{"name": "orders"}]
 
 
+LISTS = [f"biconnector.{kind}.list" for kind in ("connector", "source", "dataset", "table")]
+
+
+@pytest.mark.parametrize("method", LISTS)
+def test_the_four_parameters_of_lists_may_be_written_in_any_case(emulated: EmulatedPortal, method: str) -> None:
+    """shared/seed, connector.list: the cURL examples send SELECT, FILTER and ORDER, all others lower case."""
+    for number in (1, 2, 3):
+        source = emulated.add_source(emulated.add_connector())
+        emulated.add_dataset(source, name=f"orders_{number}")
+    wanted = {"SELECT": ["id"], "Filter": {"@id": [1, 3]}, "ORDER": {"id": "DESC"}}
+    assert emulated.call(method, **wanted) == [{"id": "3"}, {"id": "1"}]
+    assert emulated.call(method, **wanted, PAGE=2) == []
+    assert emulated.error(method, SELECT="id")[0] == "VALIDATION_SELECT_TYPE"
+    batched = emulated.call("batch", cmd=[f"{method}?SELECT[]=id&FILTER[id]=2"])
+    assert batched["result"] == [[{"id": "2"}]]
+
+
+def test_what_is_inside_the_parameters_keeps_its_case(named: EmulatedPortal) -> None:
+    assert named.error("biconnector.connector.list", SELECT=["ID"])[0] == "VALIDATION_FIELD_NOT_ALLOWED_IN_SELECT"
+
+
+def test_other_methods_want_their_parameters_as_documented(named: EmulatedPortal) -> None:
+    assert named.error("biconnector.connector.get", ID=1)[0] == "VALIDATION_ID_NOT_PROVIDED"
+    assert named.error("biconnector.connector.add", FIELDS={"title": "x"})[0] == "VALIDATION_FIELDS_NOT_PROVIDED"
+
+
+def test_the_documented_spelling_wins_over_others(named: EmulatedPortal) -> None:
+    for given in ({"select": ["id"], "SELECT": ["title"]}, {"SELECT": ["title"], "select": ["id"]}):
+        assert named.call("biconnector.connector.list", filter={"id": 1}, **given) == [{"id": "1"}]
+
+
 def test_parameters_come_in_brackets_too(named: EmulatedPortal) -> None:
     """facts/platform 5.1: form and query are read like PHP reads them."""
     token = named.token()
