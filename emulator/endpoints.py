@@ -13,9 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
-import requests
-
-from emulator import brackets
+from emulator import brackets, outgoing
 from emulator.journal import MASK, EndpointCall
 from emulator.portal import Portal
 from emulator.queries import DataQuery
@@ -204,20 +202,18 @@ class Endpoints:
 
     def _post(self, url: str, pairs: brackets.Pairs) -> tuple[int, bytes]:
         config = self._portal.config
-        body = bytearray()
         try:
-            with requests.post(
-                url, data=pairs, timeout=config.endpoint_answer_seconds, allow_redirects=False, stream=True
-            ) as answer:
-                deadline = time.monotonic() + config.endpoint_transfer_seconds
-                for chunk in answer.iter_content(chunk_size=65536):
-                    body += chunk
-                    if time.monotonic() > deadline:
-                        raise NoConnection("The transfer of the body took too long.")
-                return answer.status_code, bytes(body)
-        except requests.Timeout:
-            raise NoConnection("The endpoint did not answer in time.") from None
-        except (requests.RequestException, ValueError):
+            return outgoing.post(
+                url,
+                pairs,
+                answer_seconds=config.endpoint_answer_seconds,
+                transfer_seconds=config.endpoint_transfer_seconds,
+            )
+        except outgoing.TooSlow as problem:
+            if problem.while_answering:
+                raise NoConnection("The endpoint did not answer in time.") from None
+            raise NoConnection("The transfer of the body took too long.") from None
+        except outgoing.Unreachable:
             raise NoConnection("The endpoint could not be reached.") from None
 
 

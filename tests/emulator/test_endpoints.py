@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,6 +18,7 @@ import pytest
 
 from emulator.config import EmulatorConfig
 from emulator.endpoints import BadAnswer, DescribedColumn, NoConnection, Rows, TableItem
+from emulator.journal import EndpointCall
 from emulator.queries import Condition, DataQuery, DateRange, UnknownColumn
 from emulator.records import Column, Connector, ConnectorSetting, Dataset, Source, SourceSetting
 from tests.emulator.portals import EmulatedPortal
@@ -158,23 +162,120 @@ def test_nobody_there_is_no_connection(chain: Chain, url: str) -> None:
         chain.emulated.emulator.endpoints.check(chain.connector, {})
 
 
-def test_an_endpoint_has_limited_time_to_answer(peer: Peer) -> None:
-    """facts/biconnector 5.3: 250 seconds, here a tenth of one."""
-    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=0.1, endpoint_transfer_seconds=5))
-    release = threading.Event()
-    peer.slow = lambda: release.wait(10)
-    peer.body = b"[]"
-    with pytest.raises(NoConnection, match=r"in time|could not be reached"):
-        chain.emulated.emulator.endpoints.check(chain.connector, {})
-    release.set()
+@dataclass(frozen=True)
+class Slow:
+    """How a server lingers: what it sends at once, and then one of `more` every twentieth of a second."""
+
+    at_once: bytes = b""
+    more: bytes = b""
 
 
-def test_the_body_has_a_limit_of_its_own(peer: Peer) -> None:
-    """facts/biconnector 5.3: 60 seconds for the transfer, here none at all."""
-    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=5, endpoint_transfer_seconds=0))
-    peer.body = b"[" + b" " * 200_000 + b"]"
-    with pytest.raises(NoConnection, match="transfer"):
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+LIMIT = 0.3
+"""A limit in tests, in seconds; what a test waits for would take `PATIENCE` without it."""
+PATIENCE = 20.0
+
+
+@contextmanager
+def lingering(slow: Slow) -> Iterator[str]:
+    """A server that takes much longer than any limit; gives its host and port."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve() -> None:
+        with suppress(OSError), listener.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(slow.at_once)
+            for _ in range(int(PATIENCE / 0.05)):
+                if over.wait(0.05):
+                    return
+                connection.sendall(slow.more)
+
+    worker = threading.Thread(target=serve)
+    worker.start()
+    try:
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        over.set()
+        listener.close()
+        worker.join()
+
+
+def asked(address: str, scheme: str = "http", **limits: float) -> tuple[str, EndpointCall]:
+    """What the portal makes of a lingering `urlTableList`, in time."""
+    config = EmulatorConfig(**{"endpoint_answer_seconds": PATIENCE, "endpoint_transfer_seconds": PATIENCE, **limits})  # type: ignore[arg-type] # only numbers are given
+    chain = make_chain(Peer(url=f"{scheme}://{address}"), config)
+    begin = time.monotonic()
+    with pytest.raises(NoConnection) as caught:
         chain.emulated.emulator.endpoints.tables(chain.source)
+    assert time.monotonic() - begin < PATIENCE / 2
+    return str(caught.value), chain.emulated.portal.journal.endpoint_calls[-1]
+
+
+@pytest.mark.parametrize(
+    ("slow", "scheme"),
+    [
+        (Slow(), "http"),
+        (Slow(at_once=HEAD), "http"),
+        (Slow(at_once=HEAD, more=b"X-A: b\r\n"), "http"),
+        (Slow(at_once=b"HTTP/1.1 200 ", more=b"O"), "http"),
+        (Slow(), "https"),
+    ],
+    ids=["silence", "half a head", "dripping head", "dripping status", "silent handshake"],
+)
+def test_an_endpoint_has_limited_time_to_connect_and_answer(slow: Slow, scheme: str) -> None:
+    """facts/biconnector 5.3: 250 seconds in all, here a part of one; every byte would begin a socket's limit anew."""
+    with lingering(slow) as address:
+        told, call = asked(address, scheme, endpoint_answer_seconds=LIMIT)
+    assert told == call.failure == "The endpoint did not answer in time."
+    assert call.status == 0
+
+
+@pytest.mark.parametrize(
+    "slow",
+    [
+        Slow(at_once=HEAD + b"Content-Length: 1000\r\n\r\n["),
+        Slow(at_once=HEAD + b"Content-Length: 1000\r\n\r\n[", more=b" "),
+        Slow(at_once=HEAD + b"\r\n[", more=b" "),
+        Slow(at_once=HEAD + b"\r\n[]"),
+        Slow(at_once=HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n[\r\n", more=b"1\r\n \r\n"),
+    ],
+    ids=["stall", "drip", "drip without a length", "never closed", "dripping chunks"],
+)
+def test_the_body_has_a_limit_of_its_own(slow: Slow) -> None:
+    """facts/biconnector 5.3: 60 seconds for the whole transfer, here a part of one."""
+    with lingering(slow) as address:
+        told, call = asked(address, endpoint_transfer_seconds=LIMIT)
+    assert told == call.failure == "The transfer of the body took too long."
+
+
+def test_the_time_for_the_answer_is_not_taken_from_the_body(peer: Peer) -> None:
+    """facts/biconnector 5.3: two limits; a body may take longer than what was left of the first."""
+    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=LIMIT, endpoint_transfer_seconds=PATIENCE))
+    peer.slow = lambda: time.sleep(2 * LIMIT)
+    peer.answer([{"code": "a", "title": "A"}])
+    assert chain.emulated.emulator.endpoints.tables(chain.source) == [TableItem("a", "A", "a")]
+
+
+def test_every_address_of_a_host_shares_one_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """facts/biconnector 5.3: 250 seconds to connect in all, not for each of the host's addresses."""
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
+        address = full.getsockname()
+        waiting = [_connecting(address) for _ in range(4)]
+        found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)] * int(PATIENCE / LIMIT)
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_more: found)
+        told, _call = asked("host.test:80", endpoint_answer_seconds=LIMIT)
+        for one in waiting:
+            one.close()
+    assert told == "The endpoint did not answer in time."
+
+
+def _connecting(address: Any) -> socket.socket:
+    """A connection under way, which takes a place in the queue of a server that accepts none."""
+    made = socket.socket()
+    made.setblocking(False)
+    made.connect_ex(address)
+    return made
 
 
 def test_defaults_are_the_documented_limits() -> None:
