@@ -21,6 +21,9 @@ from emulator.statefile import StateFile
 NOT_THE_PORTAL = ("/oauth/", "/rest/app.info", "/_emulator/", "/_demo/", "/_static/", "/api/v1/")
 """What belongs to the authorization server or to the emulator itself and therefore survives a rename."""
 
+CHANGES_NOTHING = ("/_static/", "/api/v1/", "/_demo/", "/_emulator/state")
+"""What is asked for often and leaves the state as it is, so that it need not be compared with the state file."""
+
 
 def create_emulator(config: EmulatorConfig, clock: Callable[[], float] = time.time) -> Flask:
     """A portal with its authorization server, controls and pages. `clock` answers Unix seconds."""
@@ -48,10 +51,11 @@ def create_emulator(config: EmulatorConfig, clock: Callable[[], float] = time.ti
 
 
 def _keep_state(app: Flask, portal: Portal, file: StateFile) -> None:
-    """Read the state now and write it after every request that changed it."""
+    """Read the state now and write it after every request that changed it, before the answer leaves."""
     file.load_into(portal)
 
     @app.after_request
     def save_state(response: Response) -> Response:
-        file.save(portal)
+        if not request.path.startswith(CHANGES_NOTHING):
+            file.save(portal)
         return response

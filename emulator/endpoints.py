@@ -118,10 +118,12 @@ class Endpoints:
         The request carries `limit` and neither `select` nor `filter` (facts/biconnector 5.8). Raises
         `EndpointFailure`; failures are not cached.
         """
-        key = (source.id, table)
-        kept = self._previews.get(key)
-        if kept is not None and self._portal.clock() - kept[0] < PREVIEW_SECONDS:
-            return kept[1]
+        key, now = (source.id, table), self._portal.clock()
+        # A new dictionary, since other threads may be looking at the old one.
+        fresh = {one: kept for one, kept in self._previews.items() if now - kept[0] < PREVIEW_SECONDS}
+        self._previews = fresh
+        if key in fresh:
+            return fresh[key][1]
         rows = self._ask_for_rows(source, table, {"limit": PREVIEW_ROWS}, _read_rows)
         preview = Rows(rows.header, rows.rows[:PREVIEW_ROWS])
         self._previews[key] = (self._portal.clock(), preview)
@@ -155,9 +157,14 @@ class Endpoints:
 
         return self._ask_for_rows(source, dataset.external_code, form, read)
 
+    @property
+    def kept_previews(self) -> int:
+        """How many previews the cache holds."""
+        return len(self._previews)
+
     def forget_previews(self) -> None:
         """Empty the cache of previews."""
-        self._previews.clear()
+        self._previews = {}
 
     def _ask_for_rows(self, source: Source, table: str, form: Mapping[str, Any], read: Callable[[bytes], Rows]) -> Rows:
         connector = self._portal.connector(source.connector_id)

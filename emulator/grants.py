@@ -9,11 +9,15 @@ from __future__ import annotations
 import secrets
 
 from emulator.portal import Portal
-from emulator.records import Application, AuthorizationCode, Grant, User
+from emulator.records import Application, AuthorizationCode, Grant, PortalState, User
 
 ACCESS_SECONDS = 3600
 REFRESH_SECONDS = 180 * 24 * 3600
 CODE_SECONDS = 30
+REMEMBERED_SECONDS = 24 * 3600
+"""How long after its end a pair is still told to have expired; afterwards nobody knows it any more."""
+KEPT = 100
+"""Pairs of one user of one application; the oldest are forgotten, as every opening and every event issues one more."""
 TOKEN_BYTES = 35
 
 
@@ -36,6 +40,7 @@ def issue(portal: Portal, application: Application, user: User) -> Grant:
     )
     with portal.lock:
         portal.state.grants.append(grant)
+        _forget_old(portal.state, grant, now)
     return grant
 
 
@@ -48,8 +53,22 @@ def issue_code(portal: Portal, application: Application, user: User) -> Authoriz
         expires_at=portal.clock() + CODE_SECONDS,
     )
     with portal.lock:
+        portal.state.codes = [known for known in portal.state.codes if known.expires_at > portal.clock()]
         portal.state.codes.append(code)
     return code
+
+
+def _forget_old(state: PortalState, latest: Grant, now: float) -> None:
+    """Drop pairs that can do nothing any more, and the oldest of the latest one's user beyond `KEPT`."""
+
+    def is_over(grant: Grant) -> bool:
+        usable_until = grant.expires_at if grant.used or grant.revoked else grant.refresh_expires_at
+        return max(usable_until, grant.expires_at) + REMEMBERED_SECONDS <= now
+
+    state.grants = [grant for grant in state.grants if not is_over(grant)]
+    own = [one for one in state.grants if (one.client_id, one.user_id) == (latest.client_id, latest.user_id)]
+    surplus = {one.access_token for one in own[:-KEPT]}
+    state.grants = [grant for grant in state.grants if grant.access_token not in surplus]
 
 
 def find(portal: Portal, access_token: str) -> Grant | None:

@@ -374,6 +374,17 @@ def test_a_preview_sends_a_limit_only_and_is_kept_for_an_hour(chain: Chain, peer
     assert len(peer.forms) == 2
 
 
+def test_previews_that_are_too_old_are_forgotten(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.8: whoever looks at ever new tables fills no memory."""
+    peer.answer([["a"]])
+    endpoints = chain.emulated.emulator.endpoints
+    for number in range(3):
+        endpoints.preview(chain.source, f"table_{number}")
+        chain.emulated.clock.forward(1800)
+    endpoints.preview(chain.source, "another")
+    assert endpoints.kept_previews == 2
+
+
 def test_a_failed_preview_is_not_kept(chain: Chain, peer: Peer) -> None:
     endpoints = chain.emulated.emulator.endpoints
     peer.status = 500

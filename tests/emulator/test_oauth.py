@@ -8,6 +8,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from emulator import grants
+from emulator.records import Grant
 from tests.emulator.portals import EmulatedPortal
 
 DAY = 24 * 3600
@@ -173,3 +174,53 @@ def test_tokens_of_two_calls_never_repeat(emulated: EmulatedPortal) -> None:
     pairs = [emulated.control("token") for _ in range(20)]
     assert len({pair[name] for pair in pairs for name in ("access_token", "refresh_token")}) == 40
     assert {len(pair["access_token"]) for pair in pairs} == {2 * grants.TOKEN_BYTES}
+
+
+def issued(emulated: EmulatedPortal, user: str = "analyst") -> Grant:
+    """A pair made the way every opening of the application makes one."""
+    return grants.issue(emulated.portal, emulated.portal.app, emulated.portal.user(user))
+
+
+def test_any_number_of_openings_leaves_a_bounded_number_of_pairs(emulated: EmulatedPortal) -> None:
+    """Every opening and every event issues a pair; the latest of each user work on, whatever others do."""
+    administrators = emulated.control("token", user="admin")
+    for _ in range(5 * grants.KEPT):
+        latest = issued(emulated)
+    assert len(emulated.portal.state.grants) == grants.KEPT + 1
+    assert emulated.http.post("/rest/profile", json={"auth": latest.access_token}).status_code == 200
+    assert emulated.http.post("/rest/profile", json={"auth": administrators["access_token"]}).status_code == 200
+    assert exchange(emulated, refresh_token=administrators["refresh_token"]).status_code == 200
+
+
+def test_a_pair_that_can_do_nothing_any_more_is_forgotten_a_day_later(emulated: EmulatedPortal) -> None:
+    """facts/platform 3.3, 5.3: until then its access token is told to have expired."""
+    old = emulated.control("token")
+    exchange(emulated, refresh_token=old["refresh_token"])
+    emulated.clock.forward(3600 + DAY - 1)
+    issued(emulated)
+    answer = emulated.http.post("/rest/profile", json={"auth": old["access_token"]})
+    assert answer.get_json()["error"] == "expired_token"
+    emulated.clock.forward(1)
+    issued(emulated)
+    assert len(emulated.portal.state.grants) == 3
+    assert (
+        emulated.http.post("/rest/profile", json={"auth": old["access_token"]}).get_json()["error"] == "NO_AUTH_FOUND"
+    )
+
+
+def test_an_unused_refresh_token_is_kept_for_all_its_180_days(emulated: EmulatedPortal) -> None:
+    """facts/platform 3.3"""
+    old = emulated.control("token", user="admin")
+    for _ in range(179):
+        emulated.clock.forward(DAY)
+        issued(emulated)
+    assert exchange(emulated, refresh_token=old["refresh_token"]).status_code == 200
+
+
+def test_codes_that_nobody_exchanged_are_forgotten(emulated: EmulatedPortal) -> None:
+    """facts/platform 3.2: they live 30 seconds."""
+    for _ in range(3):
+        emulated.control("code", user="admin")
+        emulated.clock.forward(30)
+    emulated.control("code", user="admin")
+    assert len(emulated.portal.state.codes) == 1

@@ -104,6 +104,19 @@ def test_the_state_file_is_private_and_replaced_whole(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["portal.json"]
 
 
+@pytest.mark.parametrize("path", ["/_static/portal.css", "/api/v1/", "/_emulator/state", "/_demo/data"])
+def test_requests_that_change_nothing_do_not_go_through_the_whole_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    emulated = EmulatedPortal(config=EmulatorConfig(state_file=tmp_path / "portal.json"))
+    saved: list[object] = []
+    monkeypatch.setattr(StateFile, "save", lambda _file, portal: saved.append(portal))
+    emulated.http.open(path, method="POST" if path.startswith("/_demo") else "GET").close()
+    assert saved == []
+    emulated.http.get("/oauth/token/")
+    assert saved == [emulated.portal]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"origin": 5}'])
 def test_a_file_that_holds_something_else_is_not_overwritten(tmp_path: Path, text: str) -> None:
     path = tmp_path / "notes.json"
