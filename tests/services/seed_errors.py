@@ -1,8 +1,14 @@
-"""The error tables of shared/seed, page by page: method, code and message as documented, without system errors."""
+"""The error tables of shared/seed, page by page: method, code and message as documented, and those of any method.
+
+Placeholders such as `#TITLE#` are filled in. `against_emulator/test_seed_tables.py` compares it with the documentation.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+PARTICULARS = re.compile(r'"[#\w]+"|(?<=: ).+|(?<=of type ).+')
 
 
 @dataclass(frozen=True)
@@ -13,8 +19,18 @@ class Row:
     code: str
     message: str
 
+    @property
+    def skeleton(self) -> str:
+        """The message without what it tells of the particular case."""
+        return skeleton(self.message)
+
     def __str__(self) -> str:
         return f"{self.method.removeprefix('biconnector.')}-{self.code or 'without-code'}"
+
+
+def skeleton(message: str) -> str:
+    """A message, or its pattern in the documentation, without what differs from case to case."""
+    return PARTICULARS.sub("…", message).rstrip(".")
 
 
 ID = {
@@ -119,6 +135,24 @@ TABLES: dict[str, dict[str, str]] = {
     "biconnector.dataset.list": LISTS,
     "biconnector.dataset.delete": ID | DATASET_MISSING | {"": "Error deleting dataset"},
 }
+SYSTEM: dict[str, tuple[int, str]] = {
+    "INTERNAL_SERVER_ERROR": (500, "Internal server error"),
+    "ERROR_UNEXPECTED_ANSWER": (500, "Server returned an unexpected response"),
+    "QUERY_LIMIT_EXCEEDED": (503, "Too many requests"),
+    "ERROR_BATCH_METHOD_NOT_ALLOWED": (405, "Method is not allowed for batch usage"),
+    "ERROR_BATCH_LENGTH_EXCEEDED": (400, "Max batch length exceeded"),
+    "NO_AUTH_FOUND": (401, "Wrong authorization data"),
+    "INVALID_REQUEST": (400, "Https required"),
+    "OVERLOAD_LIMIT": (503, "REST API is blocked due to overload"),
+    "ACCESS_DENIED": (403, "REST API is available only on commercial plans"),
+    "INVALID_CREDENTIALS": (403, "Invalid request credentials"),
+    "ERROR_MANIFEST_IS_NOT_AVAILABLE": (404, "Manifest is not available"),
+    "insufficient_scope": (403, "The request requires higher privileges than provided by the webhook token"),
+    "expired_token": (401, "The access token provided has expired"),
+    "user_access_error": (403, "The user does not have access to the application"),
+    "PORTAL_DELETED": (500, "Portal was deleted"),
+}
+"""Errors that "may occur when calling any method": status and message by code."""
 ROWS = [Row(method, code, message) for method, table in TABLES.items() for code, message in table.items()]
 
 FIELD_OF_CODE = {

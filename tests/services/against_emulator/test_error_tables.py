@@ -142,6 +142,7 @@ PROVOCATIONS: dict[str, dict[str, Provocation]] = {
         "VALIDATION_DATASET_NAME_INVALID": fields("dataset", name="Orders"),
         "VALIDATION_DATASET_NAME_TOO_LONG": fields("dataset", name="o" * 231),
         "VALIDATION_FIELD_MISSING_REQUIRED_PARAMETERS": fields("dataset", fields=[{"name": "ID", "type": "int"}]),
+        "": fields("dataset", fields=[]),
     }
     | {code: fields("dataset", fields=columns) for code, columns in BAD_COLUMNS.items()},
     "biconnector.dataset.update": BY_ID
@@ -169,8 +170,8 @@ PROVOCATIONS: dict[str, dict[str, Provocation]] = {
     "biconnector.dataset.delete": BY_ID,
 }
 UNREACHABLE = {
-    # Rows of the seed that no portal reaches by itself: a field cannot be immutable in `add`, the error belongs to
-    # another method, or it is "Error adding dataset." They are ordered from the emulator.
+    # Rows of the seed that no call leads to: a field cannot be immutable in `add`, the error belongs to another method,
+    # or the portal's own storage fails ("Error updating dataset."). They are ordered from the emulator.
     *[(f"biconnector.{kind}.add", "VALIDATION_IMMUTABLE_FIELD") for kind in ("connector", "source", "dataset")],
     ("biconnector.connector.update", "VALIDATION_IMMUTABLE_FIELD"),
     ("biconnector.source.add", "SOURCE_UPDATE_CONNECTION_ERROR"),
@@ -180,7 +181,7 @@ UNREACHABLE = {
     ("biconnector.source.update", "BX_ERROR"),
     ("biconnector.dataset.update", "VALIDATION_REQUIRED_FIELD_MISSING"),
     ("biconnector.dataset.fields.update", "DATASET_UPDATE_ERROR"),
-    *[(f"biconnector.dataset.{verb}", "") for verb in ("add", "update", "delete")],
+    *[(f"biconnector.dataset.{verb}", "") for verb in ("update", "delete")],
 }
 
 
