@@ -1,119 +1,210 @@
-"""Every row of the documentation's error tables, provoked on the portal: what the analyst reads, and where.
+"""Every row of the documentation's error tables: the portal is brought to say it, and the analyst reads a sentence.
 
-Our own rules catch most of these before any call; here the portal refuses all the same, as a newer or older one may.
+shared/seed, "Possible Error Codes" of each method, in both shapes of errors (facts/biconnector 1.3). What leads to a
+row is told in `documented_scenes`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
 from admin import sentences
+from emulator.journal import Call
 from errors import FieldProblem
-from tests.admin.conftest import LOGO
+from services.portal_api.capabilities import OLDER
+from tests.admin.documented_scenes import PAGES, SCENES, Ordered, Provoked, Scene, Stopped
 from tests.doors import Stage, staged
-from tests.pages import PageClient, opened
-from tests.services.seed_errors import ROWS, Row, field_of
+from tests.pages import Page, opened
+from tests.services.against_emulator.objects import DATASET, SHAPES, SOURCE, connector_fields, fill
+from tests.services.against_emulator.test_error_tables import PROVOCATIONS, UNREACHABLE
+from tests.services.emulated import EmulatedPortal
+from tests.services.seed_errors import ROWS, Row, field_of, skeleton
 
-CONNECTOR = {
-    "title": "Kept",
-    "logo": LOGO,
-    "urlCheck": "https://example.com/check",
-    "urlTableList": "https://example.com/tables",
-    "urlTableDescription": "https://example.com/description",
-    "urlData": "https://example.com/data",
-    "settings-0-code": "login",
-    "settings-0-name": "Login",
-    "settings-0-type": "STRING",
-}
-SOURCE = {"title": "Kept", "connectorId": "1", "settings-login": "demo", "settings-password": "demo"}
-DATASET = {
-    "name": "kept",
-    "externalName": "Kept",
-    "externalCode": "sales_orders",
-    "sourceId": "1",
-    "fields-0-name": "CITY",
-    "fields-0-externalCode": "CITY",
-    "fields-0-type": "string",
-}
-COLUMN = {"add-0-name": "KEPT", "add-0-externalCode": "KEPT", "add-0-type": "string"}
-FORMS: Mapping[str, tuple[str, Mapping[str, str]]] = {
-    "biconnector.connector.add": ("/connectors/new", CONNECTOR),
-    "biconnector.connector.update": ("/connectors/1/edit", CONNECTOR),
-    "biconnector.source.add": ("/sources/new", SOURCE),
-    "biconnector.source.update": ("/sources/1/edit", {k: v for k, v in SOURCE.items() if k != "connectorId"}),
-    "biconnector.dataset.add": ("/datasets/new", DATASET),
-    "biconnector.dataset.update": ("/datasets/1/edit", {"description": "Kept"}),
-    "biconnector.dataset.fields.update": ("/datasets/1", COLUMN),
-    "biconnector.connector.delete": ("/connectors/1/delete", {}),
-    "biconnector.source.delete": ("/sources/1/delete", {}),
-    "biconnector.dataset.delete": ("/datasets/1/delete", {}),
-}
 LISTS = ("", "settings", "fields", "add", "update", "delete")
 """Problems of a whole list or form stand above it and not beside an input."""
-PAGES = {
-    "biconnector.connector.get": "/connectors/1",
-    "biconnector.connector.list": "/connectors/",
-    "biconnector.source.get": "/sources/1",
-    "biconnector.source.list": "/sources/",
-    "biconnector.dataset.get": "/datasets/1",
-    "biconnector.dataset.list": "/datasets/",
-}
+NOT_SHOWN_AGAIN = ("settings-password", "connectorId", "sourceId", "settings-0-type")
+"""A secret, and choices that offer only what there is; of a single one the page makes no choice."""
 
 
-@pytest.fixture(scope="module")
-def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """An older portal, which knows the methods under the documentation's names, with the demonstration on it."""
-    folder: Path = tmp_path_factory.mktemp("older")
+class World:
+    """An analyst's browser in the app, and the portal behind it, which can also be asked past the app."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.portal = EmulatedPortal(stage.portal)
+        self.browser = opened(stage.app, stage.enter("analyst"), stage.portal.url)[0]
+        self._token = self.portal.tokens("analyst").access
+
+    def ask(self, method: str, **params: Any) -> Mapping[str, Any]:
+        """The whole answer to a call, which is one of the module's in either case."""
+        url = f"{self.stage.portal.url}/rest/{method}"
+        answer = requests.post(url, json={**params, "auth": self._token}, timeout=30)
+        assert answer.status_code == 200, answer.text
+        body: Mapping[str, Any] = answer.json()
+        return body
+
+    def make(self, kind: str) -> int:
+        """One object more, with what it needs above it."""
+        if kind == "connector":
+            fields = connector_fields(self.portal)
+        elif kind == "source":
+            fields = {**SOURCE, "connectorId": self.make("connector")}
+        else:
+            source_id = self.make("source")
+            fields = {**DATASET, "name": f"orders_{source_id}", "sourceId": source_id}
+        return int(self.ask(f"biconnector.{kind}.add", fields=fields)["result"]["id"])
+
+    def calls(self, method: str) -> list[Call]:
+        """Calls of one method that have reached the portal."""
+        return [call for call in self.stage.portal.emulator.portal.journal.calls if call.method == method]
+
+    def act(self, scene: Scene, row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[Page, Mapping[str, str]]:
+        """What the scene leads to, and what was typed in it."""
+        number = self.make(scene.fresh) if scene.fresh else 0
+        path = scene.path.format(number)
+        typed = {name: value.format(number) for name, value in (scene.form or {}).items()}
+        if scene.rival is not None:
+            rival = scene.rival
+            self._before(row.method, lambda: rival(self, number), monkeypatch)
+        page = self.browser.get(path) if scene.form is None else self.browser.post(path, typed)
+        return page, typed
+
+    def sentence(self, field: str, code: str) -> str:
+        """What is read about a code."""
+        with self.stage.app.test_request_context():
+            return sentences.sentence(FieldProblem(field, code))
+
+    def _before(self, method: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let something happen once, after a call of `method` has left the app and before the portal serves it."""
+        emulator = self.stage.portal.app
+        serve, waiting = emulator.wsgi_app, [act]
+
+        def overtaken(environ: Any, start_response: Any) -> Any:
+            if environ["PATH_INFO"] == f"/rest/{method}" and waiting:
+                waiting.pop()()
+            return serve(environ, start_response)
+
+        monkeypatch.setattr(emulator, "wsgi_app", overtaken)
+
+
+def prepared(folder: Path, generation: str) -> Iterator[World]:
+    """A portal with one object of each kind, whose generation the app has got to know."""
     with staged(f"sqlite:///{folder / 'app.db'}") as stage:
         stage.register()
         assert stage.install().status_code == 200
         stage.finish()
-        order(stage, "generation", generation="older")
-        order(stage, "demo")
-        yield stage
+        stage.control("generation", generation=generation)
+        world = World(stage)
+        assert world.browser.get("/connectors/new").status == 200
+        stage.control("generation", generation="older")
+        assert fill(world.portal, world.portal.client(), OLDER) == (1, 1, 1)
+        yield world
 
 
 @pytest.fixture(scope="module")
-def analyst(older: Stage) -> PageClient:
-    """An analyst's browser on the older portal."""
-    return opened(older.app, older.enter("analyst"), older.portal.url)[0]
+def older(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An older portal, which knows the methods under the documentation's names."""
+    yield from prepared(tmp_path_factory.mktemp("older"), "older")
 
 
-def order(stage: Stage, name: str, **members: object) -> None:
-    """Work a control of the emulator."""
-    answer = requests.post(f"{stage.portal.url}/_emulator/{name}", json=members, timeout=30)
-    assert answer.status_code == 200, answer.text
+@pytest.fixture(scope="module")
+def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """An older portal that was a newer one when the app asked what it knows, as after a restored backup."""
+    yield from prepared(tmp_path_factory.mktemp("behind"), "newer")
 
 
-def expected(stage: Stage, row: Row) -> str:
-    """The sentence of a row's code."""
-    with stage.app.test_request_context():
-        problem = FieldProblem("", row.code)
-        if row.method == "biconnector.source.update" and not row.code:
-            problem = FieldProblem("title", "VALIDATION_REQUIRED_FIELD_MISSING")
-        return sentences.sentence(problem)
+def rows_of(kind: type[Scene | Ordered]) -> list[Row]:
+    """The rows that are shown by this kind of scene."""
+    return [row for row in ROWS if isinstance(SCENES.get(row.method, {}).get(row.code), kind)]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=str)
-def test_the_analyst_reads_the_code_s_sentence_and_loses_nothing(older: Stage, analyst: PageClient, row: Row) -> None:
-    order(older, "fail", target=row.method, code=row.code, message=row.message, shape="result", status=200)
-    if row.method in PAGES:
-        page = analyst.get(PAGES[row.method])
-        fields: Mapping[str, str] = {}
-    else:
-        path, fields = FORMS[row.method]
-        page = analyst.post(path, fields)
-    sentence, beside = expected(older, row), page.sentences()
-    assert page.status == (404 if row.code.endswith("_NOT_FOUND") and not field_of(row) else 422)
-    if field_of(row) not in LISTS and page.has_control(field_of(row)):
-        assert beside == {field_of(row): sentence}
+def test_every_row_has_a_scene_and_only_rows_have_one() -> None:
+    assert {(method, code) for method, table in SCENES.items() for code in table} == {
+        (row.method, row.code) for row in ROWS
+    }
+
+
+def told(world: World, page: Page, beside: str, sentence: str, *, alone: bool = True) -> None:
+    """The sentence stands beside its input, and otherwise above the form."""
+    if beside not in LISTS and page.has_control(beside):
+        assert page.sentences()[beside] == sentence
+        assert page.sentences() == {beside: sentence} or not alone
     else:
         assert sentence in page.words
-        assert beside == {}
-    for name, value in fields.items():
-        if page.status == 422 and name not in ("settings-password", "settings-0-type"):
+        assert page.sentences() == {}
+
+
+def kept(page: Page, typed: Mapping[str, str]) -> None:
+    """What was typed is still there."""
+    for name, value in typed.items():
+        if page.has_control(name) and name not in NOT_SHOWN_AGAIN and name not in LISTS:
             assert page.value(name) == value
+
+
+def asked_directly(world: World, row: Row, shape: str) -> None:
+    """The portal itself answers the row, in the shape that it is switched to."""
+    answer = world.ask(row.method, **PROVOCATIONS[row.method][row.code].params(world.portal))
+    error = answer["result"]["error"] if shape == "result" else answer
+    assert error["error"] == row.code
+    assert skeleton(error["error_description"]) == row.skeleton
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("row", rows_of(Provoked), ids=str)
+def test_the_portal_refuses_and_the_analyst_reads_why(
+    older: World, behind: World, monkeypatch: pytest.MonkeyPatch, row: Row, shape: str
+) -> None:
+    scene = SCENES[row.method][row.code]
+    assert isinstance(scene, Provoked)
+    world = behind if scene.behind else older
+    world.stage.control("error-shape", shape=shape)
+    before = len(world.calls(row.method))
+    page, typed = world.act(scene, row, monkeypatch)
+    assert [call.error for call in world.calls(row.method)[before:]][-1] == row.code
+    assert page.status == (404 if scene.own_page and row.code.endswith("_NOT_FOUND") else 422)
+    told(world, page, scene.beside, world.sentence(scene.beside, row.code))
+    if not scene.own_page:
+        kept(page, typed)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("row", rows_of(Stopped), ids=str)
+def test_the_app_tells_before_it_asks_and_the_portal_would_refuse(
+    older: World, monkeypatch: pytest.MonkeyPatch, row: Row, shape: str
+) -> None:
+    scene = SCENES[row.method][row.code]
+    assert isinstance(scene, Stopped)
+    older.stage.control("error-shape", shape=shape)
+    before = len(older.calls(row.method))
+    page, typed = older.act(scene, row, monkeypatch)
+    assert len(older.calls(row.method)) == before
+    assert page.status == 422
+    code = row.code if scene.code is None else scene.code
+    told(older, page, scene.beside, older.sentence(scene.beside, code), alone=scene.alone)
+    if not scene.own_page:
+        kept(page, typed)
+    if (row.method, row.code) not in UNREACHABLE:
+        asked_directly(older, row, shape)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("row", [row for row in ROWS if row not in rows_of(Provoked)], ids=str)
+def test_what_no_page_leads_to_is_told_all_the_same(older: World, row: Row, shape: str) -> None:
+    """`Ordered` rows, and `Stopped` ones once more: the rules of another portal may be stricter than ours."""
+    older.stage.control("error-shape", shape=shape)
+    if (row.method, row.code) not in UNREACHABLE:
+        asked_directly(older, row, shape)
+    older.stage.control("fail", target=row.method, code=row.code, message=row.message, shape="result", status=200)
+    path, form = PAGES[row.method]
+    page = older.browser.get(path) if form is None else older.browser.post(path, form)
+    code, beside = row.code, field_of(row)
+    if (row.method, code) == ("biconnector.source.update", ""):
+        beside, code = "title", "VALIDATION_REQUIRED_FIELD_MISSING"  # facts/biconnector 3.2
+    assert page.status == 422
+    told(older, page, beside, older.sentence(beside, code))
+    kept(page, form or {})
