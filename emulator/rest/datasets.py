@@ -98,9 +98,9 @@ def fields(call: RestCall) -> dict[str, Any]:
 def update_fields(call: RestCall) -> bool:
     """`*.fields.update` (facts/biconnector 4.3, 4.4)."""
     dataset_id = validation.checked_id(call.params)
-    added, updated, deleted = columns.read_changes(call)
     with call.portal.lock:
-        columns.change(call.portal, find(call, dataset_id), added, updated, deleted)
+        dataset = find(call, dataset_id)
+        columns.change(call.portal, dataset, *columns.read_changes(call))
     return True
 
 
@@ -135,42 +135,44 @@ def _add(call: RestCall, *, with_bi_builder_dataset: bool) -> dict[str, int]:
 
 
 def _problems(call: RestCall, given: Mapping[str, Any]) -> Iterator[ModuleError]:
-    """What is wrong with a new dataset, in the order in which portals notice it."""
+    """What is wrong with a new dataset, in the order of the documentation's table."""
+    if call.newer and as_integer(given["sourceId"]) == 0:
+        yield ModuleError("VALIDATION_SOURCE_ID_REQUIRED", 'The "sourceId" parameter is required.')
+    sources.find(call, as_integer(given["sourceId"]))
+    yield from _taken(call, given)
     if not DATASET_NAME.fullmatch(given["name"]):
         yield ModuleError(
             "VALIDATION_DATASET_NAME_INVALID",
             "Dataset name has to start with a lowercase Latin character. Possible entry includes lowercase Latin "
             "characters (a-z), numbers (0-9) and underscores.",
         )
-    if call.newer and as_integer(given["sourceId"]) == 0:
-        yield ModuleError("VALIDATION_SOURCE_ID_REQUIRED", 'The "sourceId" parameter is required.')
-    sources.find(call, as_integer(given["sourceId"]))
-    yield from (_newer_problems if call.newer else _older_problems)(call, given)
-    yield from columns.problems(call.portal, members(given["fields"]))
     if len(given["name"]) > DATASET_NAME_LENGTH:
         yield ModuleError("VALIDATION_DATASET_NAME_TOO_LONG", "Dataset name must not exceed 230 characters.")
+    if call.newer:
+        yield from _newer_column_problems(given)
+    yield from columns.problems(call.portal, members(given["fields"]))
+    if is_empty(given["fields"]):
+        yield ModuleError("", "Error adding dataset")
 
 
-def _newer_problems(call: RestCall, given: Mapping[str, Any]) -> Iterator[ModuleError]:
-    """The codes that newer portals have for repeated and empty things (facts/biconnector 4.6)."""
-    new_columns = [column for column in members(given["fields"]) if isinstance(column, dict)]
-    names = columns.repeated(new_columns, "name")
-    if names:
-        yield ModuleError("DUPLICATE_FIELDS", f"Duplicate column names: {', '.join(names)}.")
+def _taken(call: RestCall, given: Mapping[str, Any]) -> Iterator[ModuleError]:
+    """Names that are given away; newer portals tell their own tables from others (facts/biconnector 4.6)."""
+    if not call.newer and (given["name"] in BUILT_IN_TABLES or _is_taken(call, given["name"])):
+        yield ModuleError("DATASET_ALREADY_EXIST", "Dataset with this name already exists.")
     if given["name"] in BUILT_IN_TABLES:
         yield ModuleError("DATASET_ALREADY_EXIST", "Table with this name already exists.")
     if _is_taken(call, given["name"]):
         yield ModuleError("NAME_EXISTS", f'A table named "{given["name"]}" already exists.')
+
+
+def _newer_column_problems(given: Mapping[str, Any]) -> Iterator[ModuleError]:
+    """The codes that newer portals have for repeated and missing columns (facts/biconnector 4.6)."""
+    new_columns = [column for column in members(given["fields"]) if isinstance(column, dict)]
+    names = columns.repeated(new_columns, "name")
+    if names:
+        yield ModuleError("DUPLICATE_FIELDS", f"Duplicate column names: {', '.join(names)}.")
     if is_empty(given["fields"]):
         yield ModuleError("FIELDS_EMPTY", "$fields is empty")
-
-
-def _older_problems(call: RestCall, given: Mapping[str, Any]) -> Iterator[ModuleError]:
-    """The codes of the documentation that this project was created from."""
-    if given["name"] in BUILT_IN_TABLES or _is_taken(call, given["name"]):
-        yield ModuleError("DATASET_ALREADY_EXIST", "Dataset with this name already exists.")
-    if is_empty(given["fields"]):
-        yield ModuleError("", "Error adding dataset")
 
 
 def _is_taken(call: RestCall, name: str) -> bool:

@@ -290,6 +290,46 @@ def test_dataset_add(older: EmulatedPortal, changes: dict[str, Any], code: str, 
     assert older.error("biconnector.dataset.add", fields=fields) == (code, text)
 
 
+DOUBLE = [*COLUMNS, *COLUMNS]
+WRONG_TYPE = {"name": "OTHER", "externalCode": "other", "type": "text"}
+SEVERAL_MISTAKES: list[tuple[dict[str, Any], str]] = [
+    ({"sourceId": 9, "name": "orders", "fields": DOUBLE}, "SOURCE_NOT_FOUND"),
+    ({"sourceId": 9, "name": "O" * 231}, "SOURCE_NOT_FOUND"),
+    ({"name": "orders", "fields": DOUBLE}, "DATASET_ALREADY_EXIST"),
+    ({"name": "O" * 231, "fields": DOUBLE}, "VALIDATION_DATASET_NAME_INVALID"),
+    ({"name": "o" * 231, "fields": DOUBLE}, "VALIDATION_DATASET_NAME_TOO_LONG"),
+    ({"fields": [*DOUBLE, {"name": "ID"}]}, "VALIDATION_DUPLICATE_FIELD_CODE"),
+    (
+        {"fields": [*COLUMNS, {"name": "ID", "externalCode": "x", "type": "text"}]},
+        "VALIDATION_DUPLICATE_FIELD_NAME",
+    ),
+    ({"fields": [{"name": "id", "type": "text"}, WRONG_TYPE]}, "VALIDATION_FIELD_MISSING_REQUIRED_PARAMETERS"),
+    ({"fields": [{**WRONG_TYPE, "name": "o" * 33}]}, "VALIDATION_FIELD_NAME_INVALID_FORMAT"),
+    ({"fields": [{**WRONG_TYPE, "name": "O" * 33}]}, "VALIDATION_FIELD_NAME_TOO_LONG"),
+    ({"fields": [WRONG_TYPE], "externalCode": LONG}, "VALIDATION_FIELD_INVALID_TYPE"),
+]
+
+
+@pytest.mark.parametrize(("changes", "code"), SEVERAL_MISTAKES)
+def test_of_several_mistakes_in_a_dataset_the_first_of_the_documented_table_is_told(
+    older: EmulatedPortal, changes: dict[str, Any], code: str
+) -> None:
+    """shared/seed, dataset.add, "Possible Error Codes"; facts/biconnector 1.7: only one problem is returned."""
+    older.add_dataset(older.add_source(older.add_connector()), family="dataset")
+    fields = {**COMPLETE["dataset"], "name": "customers", **changes}
+    assert older.error("biconnector.dataset.add", fields=fields)[0] == code
+
+
+@pytest.mark.parametrize(
+    "changes", [{"add": [{}]}, {"update": [{}]}, {"delete": ["x"]}, {"add": [{"name": "A"}, {"name": "A"}]}]
+)
+def test_a_missing_dataset_is_told_before_mistakes_in_its_columns(
+    filled: EmulatedPortal, changes: dict[str, Any]
+) -> None:
+    """shared/seed, dataset.fields.update: the documented table names it first."""
+    assert filled.error("biconnector.dataset.fields.update", id=77, **changes)[0] == "DATASET_NOT_FOUND"
+
+
 def test_dataset_update_refuses_columns(filled: EmulatedPortal) -> None:
     text = 'Use the method "biconnector.dataset.fields.update" to update the dataset fields.'
     assert filled.error("biconnector.dataset.update", id=1, fields={"fields": COLUMNS}) == ("INVALID_METHOD", text)

@@ -151,7 +151,7 @@ def test_the_four_parameters_of_lists_may_be_written_in_any_case(emulated: Emula
     for number in (1, 2, 3):
         source = emulated.add_source(emulated.add_connector())
         emulated.add_dataset(source, name=f"orders_{number}")
-    wanted = {"SELECT": ["id"], "Filter": {"@id": [1, 3]}, "ORDER": {"id": "DESC"}}
+    wanted: dict[str, Any] = {"SELECT": ["id"], "Filter": {"@id": [1, 3]}, "ORDER": {"id": "DESC"}}
     assert emulated.call(method, **wanted) == [{"id": "3"}, {"id": "1"}]
     assert emulated.call(method, **wanted, PAGE=2) == []
     assert emulated.error(method, SELECT="id")[0] == "VALIDATION_SELECT_TYPE"
@@ -169,7 +169,11 @@ def test_other_methods_want_their_parameters_as_documented(named: EmulatedPortal
 
 
 def test_the_documented_spelling_wins_over_others(named: EmulatedPortal) -> None:
-    for given in ({"select": ["id"], "SELECT": ["title"]}, {"SELECT": ["title"], "select": ["id"]}):
+    spellings: list[dict[str, Any]] = [
+        {"select": ["id"], "SELECT": ["title"]},
+        {"SELECT": ["title"], "select": ["id"]},
+    ]
+    for given in spellings:
         assert named.call("biconnector.connector.list", filter={"id": 1}, **given) == [{"id": "1"}]
 
 
