@@ -11,9 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import requests
-
-from emulator import brackets, grants
+from emulator import brackets, grants, outgoing
 from emulator.journal import Delivery
 from emulator.portal import Portal
 from emulator.records import Application, EventHandler, Grant, User
@@ -183,8 +181,8 @@ class Deliveries:
         at, name = self._portal.timestamp(), str(event["event"])
         seconds = self._portal.config.delivery_seconds
         try:
-            answer = requests.post(url, data=brackets.encode(event), timeout=seconds, allow_redirects=False)
-        except requests.RequestException as problem:
+            status, _body = outgoing.post(url, brackets.encode(event), answer_seconds=seconds, transfer_seconds=seconds)
+        except (outgoing.Unreachable, outgoing.TooSlow) as problem:
             return Delivery(at, name, url, 0, type(problem).__name__)
-        failure = "" if answer.ok else f"HTTP {answer.status_code}"
-        return Delivery(at, name, url, answer.status_code, failure)
+        failure = "" if status < 400 else f"HTTP {status}"
+        return Delivery(at, name, url, status, failure)

@@ -94,7 +94,7 @@ class Endpoints:
         Raises `NoConnection`, or `BadAnswer` if one item lacks `code` or `title` (facts/biconnector 5.5).
         """
         connector = self._portal.connector(source.connector_id)
-        form = {"searchString": search, "connection": _values(source)}
+        form = {"searchString": search, "connection": values_of(source)}
         return self._call("urlTableList", connector, connector.url_table_list, form, source.id, _read_tables)
 
     def description(self, source: Source, table: str) -> list[DescribedColumn]:
@@ -104,7 +104,7 @@ class Endpoints:
         are read in any case and unknown ones become `string` (facts/biconnector 4.7, 5.6).
         """
         connector = self._portal.connector(source.connector_id)
-        form = {"table": table, "connection": _values(source)}
+        form = {"table": table, "connection": values_of(source)}
         known = COLUMN_TYPES[self._portal.generation]
 
         def read(body: bytes) -> list[DescribedColumn]:
@@ -168,7 +168,7 @@ class Endpoints:
 
     def _ask_for_rows(self, source: Source, table: str, form: Mapping[str, Any], read: Callable[[bytes], Rows]) -> Rows:
         connector = self._portal.connector(source.connector_id)
-        whole = {**form, "connection": _values(source), "table": table}
+        whole = {**form, "connection": values_of(source), "table": table}
         return self._call("urlData", connector, connector.url_data, whole, source.id, read)
 
     def _call(
@@ -276,7 +276,8 @@ def _under_names(rows: Rows, columns: Sequence[Column]) -> Rows:
     return Rows(names, [[row[position] for position in positions] for row in rows.rows])
 
 
-def _values(source: Source) -> dict[str, str]:
+def values_of(source: Source) -> dict[str, str]:
+    """What a source fills in for its connector's settings, by code."""
     return {setting.code: setting.value for setting in source.settings}
 
 
@@ -297,4 +298,4 @@ def _refuse_constant(name: str) -> NoReturn:
 
 def _empty(value: object) -> bool:
     """PHP's `empty`, for which "0" is empty too."""
-    return value in (None, "", "0", 0, False) or value == []
+    return value in (None, "", "0", 0, False) or value in ([], {})

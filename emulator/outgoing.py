@@ -2,7 +2,8 @@
 
 A time limit of sockets begins anew with every byte, so a peer that drips could hold a call for hours. Here a watchdog
 cuts the connection when the time is over: first the time to connect and answer, then the time for the body
-(facts/biconnector 5.3). Only the look-up of a name is left to the system's own patience.
+(facts/biconnector 5.3). Only the look-up of a name is left to the system's own patience. Endpoints and handlers of
+events are called through here.
 """
 
 from __future__ import annotations

@@ -249,6 +249,20 @@ def test_the_body_has_a_limit_of_its_own(slow: Slow) -> None:
     assert told == call.failure == "The transfer of the body took too long."
 
 
+@pytest.mark.parametrize("slow", [Slow(at_once=HEAD, more=b"X-A: b\r\n"), Slow(at_once=HEAD + b"\r\n", more=b" ")])
+def test_a_handler_that_drips_loses_its_event_and_holds_up_no_other(slow: Slow) -> None:
+    """facts/platform 4: no answer in time, and the event is lost; the next one in the queue is sent."""
+    emulated = EmulatedPortal(config=EmulatorConfig(delivery_seconds=LIMIT))
+    deliveries = emulated.emulator.deliveries
+    begin = time.monotonic()
+    with lingering(slow) as first, lingering(slow) as second:
+        for address in (first, second):
+            deliveries.send(f"http://{address}/", deliveries.event("ONAPPTEST", {}, {}))
+        deliveries.wait()
+    assert time.monotonic() - begin < PATIENCE / 2
+    assert [(one.status, one.failure) for one in emulated.portal.journal.deliveries] == [(0, "TooSlow")] * 2
+
+
 def test_the_time_for_the_answer_is_not_taken_from_the_body(peer: Peer) -> None:
     """facts/biconnector 5.3: two limits; a body may take longer than what was left of the first."""
     chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=LIMIT, endpoint_transfer_seconds=PATIENCE))
@@ -308,6 +322,7 @@ BAD_LISTS: list[Any] = [
     [{"code": "a"}],
     [{"code": "", "title": "A"}],
     [{"code": "0", "title": "A"}],
+    [{"code": {}, "title": "A"}],
     [{"code": "a", "title": "A"}, {"code": "b", "title": None}],
 ]
 

@@ -222,7 +222,7 @@ def test_a_lost_event_is_not_sent_again(installed: EmulatedPortal, network: resp
     installed.call("event.test")
     installed.emulator.deliveries.wait()
     assert len(network.calls) == sent + 1
-    assert installed.portal.journal.deliveries[-1].failure == "ConnectionError"
+    assert installed.portal.journal.deliveries[-1].failure == "Unreachable"
 
 
 def test_events_can_be_sent_again_and_forged(installed: EmulatedPortal, network: responses.RequestsMock) -> None:
