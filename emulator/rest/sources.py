@@ -14,7 +14,7 @@ from emulator.records import Connector, Source, SourceSetting
 from emulator.rest import connectors, lists, schemas, validation
 from emulator.rest.calls import Method, RestCall, needs_application, needs_rights
 from emulator.rest.replies import ModuleError
-from emulator.rest.values import as_integer, keys, members
+from emulator.rest.values import as_integer, as_text, keys, members
 
 
 def add(call: RestCall) -> dict[str, int]:
@@ -137,8 +137,8 @@ def _setting(setting: SourceSetting) -> dict[str, Any]:
 
 
 def _values(given: list[Any] | dict[str, Any]) -> dict[str, str]:
-    """Settings as code and value; a list counts as a map with numeric codes, as in PHP."""
-    return {code: "" if value is None else str(value) for code, value in zip(keys(given), members(given), strict=True)}
+    """Settings as code and text; a list counts as a map with numeric codes, as in PHP."""
+    return {code: as_text(value) for code, value in zip(keys(given), members(given), strict=True)}
 
 
 def _check(

@@ -39,6 +39,17 @@ def is_empty(value: object) -> bool:
     return value in (None, "", "0", 0, False) or value in ([], {})
 
 
+def as_text(value: object) -> str:
+    """PHP's string of a value: true is `1`, false and null are empty, a list or a map is the word `Array`."""
+    if value is None or value is False:
+        return ""
+    if value is True:
+        return "1"
+    if is_array(value):
+        return "Array"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
+
+
 def is_array(value: object) -> bool:
     """PHP has one type for lists and maps."""
     return isinstance(value, (list, dict))

@@ -148,6 +148,22 @@ def test_source_get_nests_the_own_fields(emulated: EmulatedPortal, network: resp
     assert listed["settings"][0] == {"code": "login", "name": "Login", "type": "STRING", "value": "demo"}
 
 
+def test_values_of_settings_are_kept_as_the_texts_that_php_makes_of_them(
+    emulated: EmulatedPortal, network: responses.RequestsMock
+) -> None:
+    """facts/biconnector 5.1: every value arrives at the endpoint as a string."""
+    given = {"a": 5432, "b": 1.5, "c": 2.0, "d": True, "e": False, "f": None, "g": ["x"]}
+    settings = [{"code": code, "name": code, "type": "STRING"} for code in given]
+    emulated.add_connector(settings=settings)
+    checked = network.post(CHECK, body="ok")
+    emulated.call("biconnector.source.add", fields=source_fields(settings=given))
+    sent = re.findall(r"connection%5B(\w)%5D=([^&]*)", str(checked.calls[0].request.body))
+    texts = [("a", "5432"), ("b", "1.5"), ("c", "2"), ("d", "1"), ("e", ""), ("f", ""), ("g", "Array")]
+    assert sent == texts
+    item = emulated.call("biconnector.source.get", id=1)["item"]
+    assert [(one["code"], one["value"]) for one in item["settings"]] == texts
+
+
 def test_a_failed_check_saves_nothing(emulated: EmulatedPortal, network: responses.RequestsMock) -> None:
     """facts/biconnector 3.1, 5.2"""
     emulated.add_connector()

@@ -9,7 +9,7 @@ import responses
 
 from tests.emulator.portals import EmulatedPortal
 
-CONNECTOR = {
+CONNECTOR: dict[str, Any] = {
     "title": "SUPER REST CONNECTOR",
     "logo": "data:image/svg+xml;base64,PHN2ZyB3aWR0aD0iMjIiIGhlaWdodD0iMjIiIHZpZXdCb3g9IjAgMCAyMiAyMiI+PC9zdmc+",
     "description": "Connector with token",
@@ -37,7 +37,7 @@ CHANGED_CONNECTOR = {
     ],
     "sort": 200,
 }
-DATASET = {
+DATASET: dict[str, Any] = {
     "sourceId": 3,
     "name": "rest_dataset",
     "externalName": "externalName",
