@@ -14,6 +14,7 @@ from emulator.pages import chart as drawing
 from emulator.pages.access import for_analysts
 from emulator.pages.groups import AGGREGATIONS, GRAINS, Aggregation, Grouping, group_rows
 from emulator.pages.layout import page_address, say
+from emulator.pages.outcome import Outcome, preview_of
 from emulator.pages.report import COMPARISONS, DATE_TYPES, NUMBER_TYPES, Line, Report, read_report
 from emulator.records import Column, Connector, Dataset, Source
 
@@ -27,14 +28,6 @@ CHART_TITLES: dict[Aggregation, str] = {
     "avg": "Average of {measure} by {dimension}",
     "count": "Number of rows by {dimension}",
 }
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an endpoint answered: rows, or the reason why there are none."""
-
-    rows: Rows | None
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,7 +51,7 @@ def show(table_id: int) -> str:
         source=source,
         connector=connector,
         view="overview",
-        outcome=_preview(dataset, source),
+        outcome=preview_of(source, dataset.external_code),
         number_types=NUMBER_TYPES,
         types={name: column.type for column in dataset.columns for name in (column.name, column.external_code)},
         synchronised=request.args.get("synchronised") == "1",
@@ -79,13 +72,6 @@ def _found(table_id: int) -> tuple[Dataset, Source, Connector]:
         dataset = portal.dataset(table_id)
         source = portal.source(dataset.source_id)
         return dataset, source, portal.connector(source.connector_id)
-
-
-def _preview(dataset: Dataset, source: Source) -> Outcome:
-    try:
-        return Outcome(current_emulator().endpoints.preview(source, dataset.external_code))
-    except EndpointFailure as problem:
-        return Outcome(None, str(problem))
 
 
 def _report_page(dataset: Dataset, source: Source, connector: Connector) -> str:

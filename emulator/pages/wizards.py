@@ -1,7 +1,8 @@
 """The hub's own wizards: a new source through a connector, a new table from a source.
 
-They ask the connector's endpoints as portals do: `urlCheck` before a source is kept (facts/biconnector 3.1), then
-`urlTableList` and `urlTableDescription` for a table.
+They ask the connector's endpoints as portals do: `urlCheck` before a source is kept (facts/biconnector 3.1); for a
+table `urlTableList`, `urlTableDescription` and `urlData` for a preview, and `urlCheck` again before it is kept
+(shared/seed, "Connector Endpoints").
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from emulator.context import current_emulator
-from emulator.endpoints import EndpointFailure, TableItem
+from emulator.endpoints import EndpointFailure, TableItem, values_of
 from emulator.pages import creation
 from emulator.pages.access import for_analysts
 from emulator.pages.layout import page_address
+from emulator.pages.outcome import preview_of
+from emulator.pages.report import NUMBER_TYPES
 from emulator.records import Connector, Source
 
 blueprint = Blueprint("wizards", __name__, url_prefix="/bi")
@@ -80,14 +83,13 @@ def create_table() -> AnyResponse | tuple[str, int]:
     source = emulator.portal.source(request.form.get("source", 0, type=int))
     code = request.form.get("table", "")
     try:
+        emulator.endpoints.check(emulator.portal.connector(source.connector_id), values_of(source), source.id)
         described = emulator.endpoints.description(source, code)
     except EndpointFailure as problem:
-        return render_template(
-            "portal/table_columns.html", source=source, code=code, form=None, reason=str(problem)
-        ), 422
+        return _columns_page(source, code, None, str(problem)), 422
     form = creation.read_table(request.form, described, emulator.portal)
     if not form.valid:
-        return render_template("portal/table_columns.html", source=source, code=code, form=form, reason=""), 422
+        return _columns_page(source, code, form), 422
     dataset = creation.keep_table(emulator.portal, source, code, form)
     return redirect(page_address("pages.table.show", table_id=dataset.id), 303)
 
@@ -105,9 +107,22 @@ def _offer(source: Source, search: str) -> Offer:
 
 def _described(source: Source, code: str, title: str) -> str:
     emulator = current_emulator()
-    form, reason = None, ""
     try:
         form = creation.suggest_table(code, title, emulator.endpoints.description(source, code), emulator.portal)
     except EndpointFailure as problem:
-        reason = str(problem)
-    return render_template("portal/table_columns.html", source=source, code=code, form=form, reason=reason)
+        return _columns_page(source, code, None, str(problem))
+    return _columns_page(source, code, form)
+
+
+def _columns_page(source: Source, code: str, form: creation.TableForm | None, reason: str = "") -> str:
+    """The last step with the table's first rows, or the reason why there is none."""
+    return render_template(
+        "portal/table_columns.html",
+        source=source,
+        code=code,
+        form=form,
+        reason=reason,
+        outcome=None if form is None else preview_of(source, code),
+        types={} if form is None else {column.code: column.type for column in form.columns},
+        number_types=NUMBER_TYPES,
+    )

@@ -398,6 +398,43 @@ def test_a_new_table_gets_names_that_the_portal_accepts(
     assert emulator.portal.dataset(2).external_id == 0
 
 
+def test_a_new_table_is_previewed_before_it_is_made(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    """shared/seed: `urlData` is called "when creating a dataset through the interface"; facts/biconnector 5.8."""
+    page = browser.get("/bi/table/new?source=1&table=orders").text
+    sent = {name: value for name, value in endpoint.last("data").items() if not name.startswith("connection")}
+    assert sent == {"table": "orders", "limit": "20"}
+    assert "First rows: 5. Kept for an hour." in page
+    assert "2025-03-02" in page
+    browser.get("/bi/table/new?source=1&table=orders")
+    assert endpoint.count("data") == 1
+
+
+def test_a_preview_that_fails_is_told_beside_the_columns(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    endpoint.answers["data"] = (200, [["id"], [1, 2]])
+    page = browser.get("/bi/table/new?source=1&table=orders").text
+    assert "Could not get data from the source." in page
+    assert 'name="column-0"' in page
+
+
+def test_a_new_table_needs_a_source_that_answers(
+    browser: FlaskClient, emulator: Emulator, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    """shared/seed: `urlCheck` is called "when creating a dataset"."""
+    form = {"source": "1", "table": "orders", "name": "fine", "title": "Fine", "column-0": "1"}
+    endpoint.answers["check"] = (403, "no")
+    answer = browser.post("/bi/table/new", data=form)
+    assert answer.status_code == 422
+    assert "Check the connection settings." in answer.text
+    assert len(emulator.portal.datasets()) == 1
+    endpoint.answers["check"] = (200, "yes")
+    assert browser.post("/bi/table/new", data=form).status_code == 303
+    assert endpoint.last("check") == {"connection[login]": "reader", "connection[port]": "5432"}
+
+
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [

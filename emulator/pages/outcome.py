@@ -1,0 +1,25 @@
+"""What came of asking a source for rows, for the pages that show them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from emulator.context import current_emulator
+from emulator.endpoints import EndpointFailure, Rows
+from emulator.records import Source
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an endpoint answered: rows, or the reason why there are none."""
+
+    rows: Rows | None
+    reason: str = ""
+
+
+def preview_of(source: Source, table: str) -> Outcome:
+    """The first rows of a table, asked for or kept (facts/biconnector 5.8)."""
+    try:
+        return Outcome(current_emulator().endpoints.preview(source, table))
+    except EndpointFailure as problem:
+        return Outcome(None, str(problem))
