@@ -12,7 +12,9 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -42,6 +44,7 @@ _SERVICE_PORTS = frozenset(
     | {8600, 9042, 9090, 9092, 9100, 9200, 9300, 10250, 10255, 11211, 15672, 16379, 27017, 27018, 50000, 50070}
 )
 _RUNNING_LOOKUPS = threading.BoundedSemaphore(32)
+_WATCHER: ContextVar[Callable[[socket.socket], None] | None] = ContextVar("watcher", default=None)
 
 
 @dataclass(frozen=True)
@@ -296,14 +299,44 @@ class PinnedAdapter(HTTPAdapter):
         return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=None)
 
 
+@contextmanager
+def watching(see: Callable[[socket.socket], None]) -> Iterator[None]:
+    """Show `see` every socket that guarded sessions use in this thread meanwhile, before a byte goes over it.
+
+    It sees new ones before TLS shakes hands and pooled ones when they are used again.
+    """
+    before = _WATCHER.set(see)
+    try:
+        yield
+    finally:
+        _WATCHER.reset(before)
+
+
+def _shown(used: socket.socket) -> socket.socket:
+    see = _WATCHER.get()
+    if see is not None:
+        see(used)
+    return used
+
+
 def _pool_classes(pinned: type[_Pinned]) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return pinned.dial(self, secure=False)
+            return _shown(pinned.dial(self, secure=False))
+
+        def request(self, *args: Any, **options: Any) -> None:
+            if self.sock is not None:
+                _shown(self.sock)
+            super().request(*args, **options)
 
     class SecureConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return pinned.dial(self, secure=True)
+            return _shown(pinned.dial(self, secure=True))
+
+        def request(self, *args: Any, **options: Any) -> None:
+            if self.sock is not None:
+                _shown(self.sock)
+            super().request(*args, **options)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = PlainConnection

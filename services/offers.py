@@ -9,26 +9,23 @@ from __future__ import annotations
 
 import json
 import logging
-import socket
-import threading
 import time
 import unicodedata
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
-from urllib3.connectionpool import HTTPConnectionPool
 
 from drivers.errors import TargetRefused
-from drivers.network import PinnedAdapter, Policy, guarded_session
+from drivers.network import Policy, guarded_session
 from errors import ApplicationError
 from services.connectors import Connector
+from services.deadlines import Deadline
 from services.names import column_codes
-from services.portal_api._transport import USER_AGENT, Transport
+from services.portal_api import USER_AGENT, Transport
 from services.portal_api.client import php_query
 from services.sources import Source
 
@@ -119,7 +116,7 @@ class Offers:
     def _post(self, url: str, form: Mapping[str, Any]) -> bytes:
         if not self._is_allowed(url):
             raise NoOffer("refused")
-        deadline = _Deadline(self._connect + self._read)
+        deadline = Deadline(self._connect + self._read)
         code = "unreachable"
         try:
             with guarded_session(self._policy, "portal") as session, deadline.running():
@@ -135,16 +132,16 @@ class Offers:
         # Raised outside the handlers, so that no library exception, which quotes requests, stays attached to it.
         raise NoOffer(code)
 
-    def _answer(self, session: requests.Session, url: str, form: Mapping[str, Any], deadline: _Deadline) -> bytes:
+    def _answer(self, session: requests.Session, url: str, form: Mapping[str, Any], deadline: Deadline) -> bytes:
         headers = {
             "Accept": "application/json",
             "Content-Type": "application/x-www-form-urlencoded",
             "User-Agent": USER_AGENT,
         }
-        request = session.prepare_request(requests.Request("POST", url, headers=headers, data=php_query(form)))
-        deadline.watch(session.get_adapter(url), request)
         times = (self._connect, self._read)
-        with session.send(request, timeout=times, allow_redirects=False, stream=True) as response:
+        with session.post(
+            url, headers=headers, data=php_query(form), timeout=times, allow_redirects=False, stream=True
+        ) as response:
             if response.status_code != requests.codes.ok:
                 raise NoOffer("status")
             body = _body(response, deadline)
@@ -153,61 +150,7 @@ class Offers:
         return body
 
 
-class _Deadline:
-    """Ends a call however slowly its server writes: a time limit of sockets begins anew with every byte."""
-
-    def __init__(self, seconds: float) -> None:
-        self._seconds = seconds
-        self._end = time.monotonic() + seconds
-        self._held: list[socket.socket] = []
-        self._lock = threading.Lock()
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the time has passed."""
-        return time.monotonic() >= self._end
-
-    @contextmanager
-    def running(self) -> Iterator[None]:
-        """Cut the watched connections when the time is over, unless the block has ended before."""
-        timer = threading.Timer(self._seconds, self._cut)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-            with self._lock:
-                for held in self._held:
-                    held.close()
-                self._held.clear()
-
-    def watch(self, adapter: requests.adapters.BaseAdapter, request: requests.PreparedRequest) -> None:
-        """Hold on to each connection that the adapter opens for a request."""
-        if not isinstance(adapter, PinnedAdapter):
-            raise TypeError("not behind the egress guard")
-        pool = adapter.get_connection_with_tls_context(request, verify=True)
-        if not isinstance(pool, HTTPConnectionPool):
-            raise TypeError("not a pool of HTTP connections")
-        usual: Any = pool.ConnectionCls
-
-        def opened(connection: Any) -> socket.socket:
-            made: socket.socket = usual._new_conn(connection)
-            with self._lock:
-                # A second handle of the same connection: TLS takes the first one away.
-                self._held.append(made.dup())
-            return made
-
-        pool.ConnectionCls = type("_Watched", (usual,), {"_new_conn": opened})
-
-    def _cut(self) -> None:
-        with self._lock:
-            for held in self._held:
-                with suppress(OSError):
-                    held.shutdown(socket.SHUT_RDWR)
-
-
-def _body(response: requests.Response, deadline: _Deadline) -> bytes:
+def _body(response: requests.Response, deadline: Deadline) -> bytes:
     body = bytearray()
     while chunk := response.raw.read1(CHUNK, decode_content=True):
         body += chunk

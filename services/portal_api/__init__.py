@@ -3,4 +3,10 @@
 `_transport` sends, `_authorized` adds the token of a user, `client` names the methods.
 
 `replies` judges every answer in one function; `oauth` speaks to authorization servers.
+
+The rings are each other's business; what the rest of the house needs of the first one is named here.
 """
+
+from services.portal_api._transport import USER_AGENT, Transport
+
+__all__ = ["USER_AGENT", "Transport"]

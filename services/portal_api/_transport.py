@@ -21,6 +21,7 @@ import urllib3.exceptions
 from drivers.errors import TargetRefused
 from drivers.network import Policy, guarded_session
 from errors import ApplicationError, PortalUnreachable
+from services.deadlines import Deadline
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -58,9 +59,8 @@ class Reply:
 class Transport:
     """Sends POST requests to portals and authorization servers; one per process, used by all threads."""
 
-    def __init__(self, policy: Policy, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._clock = clock
         # Pools are per host, so their number is the number of portals that keep a warm connection.
         self._session = guarded_session(
             policy, "portal", pool_connections=POOLED_HOSTS, pool_maxsize=POOLED_CONNECTIONS
@@ -84,18 +84,20 @@ class Transport:
         `tls`, `timeout` or `connection` otherwise; `sent` tells whether the request may have arrived.
         """
         self._check(url)
-        deadline = self._clock() + timeout.connect + timeout.answer
+        deadline = Deadline(timeout.connect + timeout.answer)
         arrived = True
         try:
-            response = self._session.post(
-                url,
-                json=json,
-                data=form,
-                timeout=(timeout.connect, timeout.answer),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
+            with (
+                deadline.running(),
+                self._session.post(
+                    url,
+                    json=json,
+                    data=form,
+                    timeout=(timeout.connect, timeout.answer),
+                    allow_redirects=False,
+                    stream=True,
+                ) as response,
+            ):
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Reply(response.status_code, headers, self._body(response, deadline))
         except TargetRefused:
@@ -105,9 +107,9 @@ class Transport:
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
             reason = "timeout"
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
-            reason, arrived = "tls", False
+            reason, arrived = "timeout" if deadline.is_over else "tls", False
         except (requests.RequestException, urllib3.exceptions.HTTPError) as problem:
-            reason, arrived = "connection", not _never_connected(problem)
+            reason, arrived = "timeout" if deadline.is_over else "connection", not _never_connected(problem)
         # Raised outside the handlers, so that no library exception stays attached as its context.
         raise PortalUnreachable(reason, sent=arrived)
 
@@ -128,14 +130,15 @@ class Transport:
         if not self.is_allowed(url):
             raise PortalUnreachable("refused", sent=False)
 
-    def _body(self, response: requests.Response, deadline: float) -> bytes:
+    def _body(self, response: requests.Response, deadline: Deadline) -> bytes:
         body = bytearray()
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > BODY_LIMIT:
                 raise PortalUnreachable("refused")
-            if self._clock() > deadline:
-                raise PortalUnreachable("timeout")
+        if deadline.is_over:
+            # A connection that was cut looks like the end of an answer without a length.
+            raise PortalUnreachable("timeout")
         return bytes(body)
 
 

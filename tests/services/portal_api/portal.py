@@ -122,7 +122,7 @@ class Portal:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.tokens = tokens or FakeTokens()
         self.time = FakeTime()
-        self.transport = Transport(Policy(lookup=lambda host, port: ["203.0.113.9"]), clock=self.time.clock)
+        self.transport = Transport(Policy(lookup=lambda host, port: ["203.0.113.9"]))
 
     def client(self, **patience: Any) -> PortalClient:
         return PortalClient(

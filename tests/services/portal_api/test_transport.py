@@ -7,6 +7,7 @@ import json
 import logging
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -219,21 +220,67 @@ def test_a_server_that_is_silent_costs_no_more_than_the_time_limit(serving: Serv
     assert (caught.value.reason, caught.value.sent) == ("timeout", True)
 
 
-def test_a_server_that_drips_is_stopped_at_the_deadline(serving: Serving) -> None:
-    """Each byte comes in time, the whole answer does not."""
-    hold = threading.Event()
-    moments = iter((0.0, 100.0))
+ENDLESS: list[tuple[str, bytes, bytes]] = [
+    ("headers", b"HTTP/1.1 200 OK\r\n", b"X-More: 1\r\n"),
+    ("a body", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n", b" "),
+    ("a body without length", b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n", b" "),
+]
+
+
+@pytest.mark.parametrize("used_before", [False, True])
+@pytest.mark.parametrize(("start", "drop"), [row[1:] for row in ENDLESS], ids=[row[0] for row in ENDLESS])
+def test_a_server_that_drips_is_stopped_at_the_deadline(
+    serving: Serving, start: bytes, drop: bytes, used_before: bool
+) -> None:
+    """Each byte comes in time, the whole answer does not; also over a connection that the pool had kept."""
+    stopped = threading.Event()
 
     def drip(connection: socket.socket) -> None:
-        answer(connection, "HTTP/1.1 200 OK\nContent-Length: 100000", b"{")
-        hold.wait(10)
+        if used_before:
+            answer(connection, "HTTP/1.1 200 OK\nContent-Length: 2", b"{}")
+        read_request(connection)
+        connection.sendall(start)
+        while not stopped.wait(0.05):
+            connection.sendall(drop)
 
-    server = serving(drip)[0]
-    transport = Transport(Policy(insecure_hosts=[f"127.0.0.1:{server.port}"]), clock=lambda: next(moments))
+    server, transport = serving(drip)
+    url, times = f"http://127.0.0.1:{server.port}/rest/profile", Timeout(0.3, 0.3)
+    if used_before:
+        assert transport.post(url, json={}, timeout=times).body == b"{}"
+    begun = time.monotonic()
     with pytest.raises(PortalUnreachable) as caught:
-        transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={})
-    hold.set()
+        transport.post(url, json={}, timeout=times)
+    spent = time.monotonic() - begun
+    stopped.set()
     assert (caught.value.reason, caught.value.sent) == ("timeout", True)
+    assert 0.5 < spent < 3
+    assert server.connections == 1
+
+
+def test_a_handshake_that_drips_is_stopped_at_the_deadline(serving: Serving) -> None:
+    stopped = threading.Event()
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"\x16\x03\x03\x40\x00")  # the head of a TLS record of 16 KB
+        while not stopped.wait(0.05):
+            connection.sendall(b"\x02")
+
+    server, transport = serving(drip)
+    begun = time.monotonic()
+    with pytest.raises(PortalUnreachable) as caught:
+        transport.post(f"https://127.0.0.1:{server.port}/rest/profile", json={}, timeout=Timeout(0.3, 0.3))
+    stopped.set()
+    assert caught.value.reason == "timeout"
+    assert time.monotonic() - begun < 3
+
+
+def test_an_answer_in_time_leaves_no_watchman_behind(serving: Serving) -> None:
+    def once(connection: socket.socket) -> None:
+        answer(connection, "HTTP/1.1 200 OK\nContent-Length: 2", b"{}")
+
+    server, transport = serving(once)
+    transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={}, timeout=Timeout(30, 30))
+    assert [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)] == []
 
 
 @pytest.mark.parametrize("packed", [False, True])
