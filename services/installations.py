@@ -22,8 +22,8 @@ from services.bindings import Bindings
 from services.grants import Grants
 from services.openings import Opening, Proof, ProvenToken, Verifier
 from services.origins import origin_of
+from services.portal_api import Transport
 from services.portal_api import capabilities as generations
-from services.portal_api._transport import Transport
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
 

@@ -19,7 +19,7 @@ from errors import Forged
 from models import LifecycleEvent, Portal, Sessions, now
 from services.installations import Installations
 from services.languages import portal_language
-from services.openings import Opening, Proof
+from services.openings import MEMBER_ID, Opening, Proof
 from services.uploads import Uploads
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,6 @@ security_log = logging.getLogger("security")
 
 _NAME = re.compile(r"[A-Z0-9_.:]{1,64}\Z")
 _TS = re.compile(r"[0-9.]{0,20}\Z")
-_MEMBER = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Event:
     def parse(cls, form: Mapping[str, str]) -> Event:
         """The event in a body with PHP's brackets. Raises `Forged` for one that no portal would send."""
         name, ts, auth = form.get("event", "").upper(), form.get("ts", ""), _part(form, "auth")
-        if not _NAME.match(name) or not _TS.match(ts) or not _MEMBER.match(auth.get("member_id", "")):
+        if not _NAME.match(name) or not _TS.match(ts) or not MEMBER_ID.match(auth.get("member_id", "")):
             raise Forged("an event in a foreign form")
         return cls(name=name, ts=ts, auth=auth, data=_part(form, "data"))
 

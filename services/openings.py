@@ -27,7 +27,8 @@ VERIFIED_FOR_SECONDS = 60
 ACCESS_TOKEN_LIFE = timedelta(hours=1)
 
 _TOKEN = re.compile(r"[!-~]{1,1024}\Z")
-_MEMBER = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")
+MEMBER_ID = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")
+"""What a portal's `member_id` looks like, in openings and in events."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Opening:
             access_token=_shaped(_TOKEN, form.get("AUTH_ID", ""), "AUTH_ID"),
             refresh_token=_shaped(_TOKEN, form.get("REFRESH_ID", ""), "REFRESH_ID", may_lack=True),
             application_token=_shaped(_TOKEN, form.get("APPLICATION_TOKEN", ""), "APPLICATION_TOKEN", may_lack=True),
-            member_id=_shaped(_MEMBER, form.get("member_id", ""), "member_id"),
+            member_id=_shaped(MEMBER_ID, form.get("member_id", ""), "member_id"),
             domain=query.get("DOMAIN") or form.get("DOMAIN", ""),
             server_endpoint=form.get("SERVER_ENDPOINT", ""),
             language=portal_language(query.get("LANG") or form.get("LANG", "")),
@@ -66,7 +67,7 @@ class Opening:
             access_token=_shaped(_TOKEN, fields.get("access_token", ""), "access_token"),
             refresh_token=_shaped(_TOKEN, fields.get("refresh_token", ""), "refresh_token", may_lack=True),
             application_token=_shaped(_TOKEN, application_token, "application_token", may_lack=True),
-            member_id=_shaped(_MEMBER, fields.get("member_id", ""), "member_id"),
+            member_id=_shaped(MEMBER_ID, fields.get("member_id", ""), "member_id"),
             # `data[domain]` of ONAPPUSERREADY is the authorization server's (facts/platform 4).
             domain=urlsplit(fields.get("client_endpoint", "")).netloc,
             server_endpoint=fields.get("server_endpoint", ""),

@@ -31,7 +31,7 @@ from services.lifecycle import Lifecycle
 from services.offers import Offers
 from services.openings import Verifier
 from services.origins import DEFAULT_PORTS, origin_of
-from services.portal_api._transport import Transport
+from services.portal_api import Transport
 from services.portal_api.oauth import AuthorizationServers
 from services.postponed import Postponed
 from services.publishing import Publishing
