@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
@@ -17,6 +18,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
+LONGEST_OPERATING_WAIT = 5.0
 
 
 class TokenSource(Protocol):
@@ -108,15 +110,22 @@ class AuthorizedCalls:
 
         A limit of the portal is waited for with every call, since a refused call was not run; a lost answer and 5xx
         are repeated only for calls that read (facts/platform 5.1, 5.3, 5.4). Raises what `replies.judge`, the token
-        source and `question.settle` raise.
+        source and `question.settle` raise. Trouble of the token source is told at once: the source knows best when to
+        ask its own server again, and until it has a token nothing was sent to the portal.
         """
+        try:
+            return self._patiently(method, question)
+        except _SourceTrouble as trouble:
+            raise trouble.problem from None
+
+    def _patiently(self, method: str, question: Question[T]) -> T:
         started, delay, unreachable = self._clock(), self._patience.first_delay, 0
         while True:
             try:
                 return self._with_fresh_token(method, question)
             except (PortalBusy, PortalUnreachable) as problem:
                 unreachable += isinstance(problem, PortalUnreachable)
-                pause = delay * (1 - self._jitter() / 2)
+                pause = max(delay * (1 - self._jitter() / 2), _asked_for(problem))
                 in_time = self._clock() - started + pause <= self._patience.budget
                 if not in_time or not self._may_repeat(problem, question, unreachable):
                     raise
@@ -128,19 +137,20 @@ class AuthorizedCalls:
 
     def _may_repeat(self, problem: ApplicationError, question: Question[Any], unreachable: int) -> bool:
         if isinstance(problem, PortalBusy):
-            # The operating limit lifts after minutes (facts/platform 5.4): say so instead of waiting.
-            return problem.code.lower() == "query_limit_exceeded"
-        assert isinstance(problem, PortalUnreachable)  # noqa: S101 - narrows the type, `ask` catches these two
+            return soon_over(problem)
+        assert isinstance(problem, PortalUnreachable)  # noqa: S101 - narrows the type, its caller catches these two
         transient = problem.reason in ("connection", "timeout") or (problem.status or 0) >= 500
         safe = question.only_reads or not problem.sent
         return transient and safe and unreachable <= self._patience.repeats_when_unreachable
 
     def _with_fresh_token(self, method: str, question: Question[T]) -> T:
-        token = self._tokens.token()
+        with _asking_the_source():
+            token = self._tokens.token()
         try:
             return self._where_the_portal_is(method, question, token)
         except replies.TokenExpired:
-            token = self._tokens.renew(token)
+            with _asking_the_source():
+                token = self._tokens.renew(token)
         return self._where_the_portal_is(method, question, token)
 
     def _where_the_portal_is(self, method: str, question: Question[T], token: str) -> T:
@@ -150,13 +160,15 @@ class AuthorizedCalls:
             return question.settle(replies.judge(method, reply))
 
         for _hop in range(2):
-            url = self._tokens.endpoint() + method
+            with _asking_the_source():
+                url = self._tokens.endpoint() + method
             body = {**question.parameters(), "auth": token}
             answer = exchange(self._transport, question.label, url, judge, json=body)
             if not isinstance(answer, _Moved):
                 return answer
             if _hop == 0:
-                self._tokens.moved_to(answer.endpoint)
+                with _asking_the_source():
+                    self._tokens.moved_to(answer.endpoint)
         raise PortalUnreachable("redirect")
 
     def _new_endpoint(self, method: str, reply: Reply) -> str:
@@ -174,3 +186,40 @@ class AuthorizedCalls:
 @dataclass(frozen=True)
 class _Moved:
     endpoint: str
+
+
+class _SourceTrouble(Exception):
+    """The token source has no token or no address; `problem` says why."""
+
+    def __init__(self, problem: ApplicationError) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+@contextmanager
+def _asking_the_source() -> Iterator[None]:
+    """Keep trouble of the token source apart from the portal's own."""
+    try:
+        yield
+    except PortalUnreachable as problem:
+        # A lost answer of an authorization server leaves no doubt about the portal, which was not asked.
+        raise _SourceTrouble(PortalUnreachable(problem.reason, status=problem.status, sent=False)) from None
+    except ApplicationError as problem:
+        raise _SourceTrouble(problem) from None
+
+
+def soon_over(problem: PortalBusy) -> bool:
+    """Whether a limit of the portal is worth waiting for while somebody looks at a page (decision 7).
+
+    The rate limit drains within seconds. The operating limit lifts at a moment that the portal tells, mostly minutes
+    away (facts/platform 5.4).
+    """
+    code = problem.code.lower()
+    if code == "operation_time_limit":
+        return problem.retry_after is not None and problem.retry_after <= LONGEST_OPERATING_WAIT
+    return code == "query_limit_exceeded"
+
+
+def _asked_for(problem: PortalBusy | PortalUnreachable) -> float:
+    """Seconds that the portal asks to wait, if it does."""
+    return problem.retry_after or 0.0 if isinstance(problem, PortalBusy) else 0.0

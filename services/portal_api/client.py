@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from errors import ApplicationError, PortalBusy, PortalUnreachable
+from errors import ApplicationError, PortalBusy, PortalGone, PortalUnreachable
 from services.portal_api import replies
-from services.portal_api._authorized import AuthorizedCalls, Patience, TokenSource
+from services.portal_api._authorized import AuthorizedCalls, Patience, TokenSource, soon_over
 from services.portal_api._transport import Transport
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,8 @@ class PortalClient:
         Commands run in their order, at most 50 per round trip. With `halt` the first error stops the rest, whose keys
         are then missing; errors of `biconnector` inside `result` do not, since the portal takes them for success.
         Parameters travel as query strings, where a boolean becomes `1` or `0`: methods that insist on JSON booleans
-        are called one by one (facts/biconnector 1.7). A command whose token expired or that met the rate limit is
-        repeated; one that was run is not.
+        are called one by one (facts/biconnector 1.7). A command whose token expired or that met a limit which is soon
+        over is repeated; one that was run is not.
         """
         done: dict[str, Any] = {}
         keys = list(commands)
@@ -183,7 +183,7 @@ class _Chunk:
         again: ApplicationError | None = None
         for name, key in numbered.items():
             outcome = outcomes.get(name, _NOT_RUN)
-            if _is_worth_repeating(outcome):
+            if _is_about_all(outcome):
                 again = outcome
             elif outcome is not _NOT_RUN or not self._halt:
                 self._keep(key, outcome)
@@ -206,10 +206,14 @@ class _Chunk:
 _NOT_RUN = object()
 
 
-def _is_worth_repeating(outcome: Any) -> bool:
-    if isinstance(outcome, replies.TokenExpired):
+def _is_about_all(outcome: Any) -> bool:
+    """Whether the second ring has to hear of it: it renews tokens, waits for limits, and notes that a portal is gone.
+
+    The command was not run then.
+    """
+    if isinstance(outcome, replies.TokenExpired | PortalGone):
         return True
-    return isinstance(outcome, PortalBusy) and outcome.code.lower() == "query_limit_exceeded"
+    return isinstance(outcome, PortalBusy) and soon_over(outcome)
 
 
 def php_query(params: Mapping[str, Any]) -> str:

@@ -116,7 +116,7 @@ def judge(method: str, reply: Reply, *, now: Callable[[], float] = time.time) ->
     if error is None and "result" in answer:
         error = error_inside(answer["result"])
     if error is not None:
-        raise _with_retry_after(meaning(method, *error, status=reply.status), answer, reply, now)
+        raise _with_retry_after(meaning(method, *error, status=reply.status), answer.get("time"), reply.headers, now)
     if reply.status >= 400:
         raise PortalUnreachable("status", status=reply.status)
     if "result" not in answer:
@@ -135,7 +135,7 @@ def parse(reply: Reply) -> dict[str, Any]:
     raise PortalUnreachable("status" if reply.status >= 400 else "not-json", status=reply.status)
 
 
-def outcomes(methods: Mapping[str, str], result: Any) -> dict[str, Any]:
+def outcomes(methods: Mapping[str, str], result: Any, *, now: Callable[[], float] = time.time) -> dict[str, Any]:
     """What became of each command of a batch: its value, or the error it failed with.
 
     `methods` maps keys to method names. A key is missing if its command was not run (`halt`, facts/platform 5.5).
@@ -144,11 +144,14 @@ def outcomes(methods: Mapping[str, str], result: Any) -> dict[str, Any]:
     if not isinstance(result, Mapping):
         raise PortalUnreachable("not-json")
     values, errors = _php_map(result.get("result")), _php_map(result.get("result_error"))
+    times = _php_map(result.get("result_time"))
     found: dict[str, Any] = {}
     for key, method in methods.items():
         error = _failure(errors[key]) if key in errors else error_inside(values.get(key))
         if error is not None:
-            found[key] = meaning(method, *error)
+            # Each command is charged separately, so it has a time of its own; portals put it in either place.
+            told = times.get(key) or _php_map(errors.get(key)).get("time")
+            found[key] = _with_retry_after(meaning(method, *error), told, {}, now)
         elif key in values:
             found[key] = values[key]
     return found
@@ -213,13 +216,14 @@ def _php_map(value: Any) -> Mapping[str, Any]:
 
 
 def _with_retry_after(
-    error: ApplicationError, answer: Mapping[str, Any], reply: Reply, now: Callable[[], float]
+    error: ApplicationError, told: Any, headers: Mapping[str, str], now: Callable[[], float]
 ) -> ApplicationError:
+    """The error with the seconds to wait, from the answer's `time` or its headers."""
     if isinstance(error, PortalBusy):
         # Any answer may tell the moment; only this limit ends with it (facts/platform 5.4).
         is_operating = error.code.lower() == "operation_time_limit"
-        reset_at = _php_map(answer.get("time")).get("operating_reset_at") if is_operating else None
-        header = reply.headers.get("retry-after", "")
+        reset_at = _php_map(told).get("operating_reset_at") if is_operating else None
+        header = headers.get("retry-after", "")
         if isinstance(reset_at, int | float) and not isinstance(reset_at, bool) and math.isfinite(reset_at):
             error.retry_after = max(0.0, reset_at - now())
         elif header.isascii() and header.isdigit():

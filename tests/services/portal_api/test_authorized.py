@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 import traceback
 
 import pytest
@@ -130,6 +131,88 @@ def test_the_operating_limit_is_told_at_once_with_its_end() -> None:
     assert caught.value.retry_after is not None
     assert caught.value.retry_after > 0
     assert len(portal.calls) == 1
+
+
+def operating_limit(seconds: float) -> Answer:
+    return Answer({"error": "OPERATION_TIME_LIMIT", "time": {"operating_reset_at": time.time() + seconds}}, 429)
+
+
+@pytest.mark.parametrize("method", [READ, CHANGE])
+@responses.activate
+def test_the_operating_limit_is_waited_for_when_it_ends_within_seconds(method: str) -> None:
+    """facts/platform 5.3: wait until `operating_reset_at`; the call was not run, so this holds for changes too"""
+    portal = Portal(operating_limit(3), result(True)).listen(responses.mock)
+    assert portal.client().call(method) is True
+    assert portal.time.slept == [pytest.approx(3, abs=0.5)]
+
+
+@responses.activate
+def test_the_operating_limit_is_not_waited_for_when_it_does_not_tell_its_end() -> None:
+    portal = Portal(root_error("OPERATION_TIME_LIMIT", "", 429)).listen(responses.mock)
+    with pytest.raises(PortalBusy):
+        portal.client().call(READ)
+    assert portal.time.slept == []
+
+
+@responses.activate
+def test_a_limit_that_the_portal_prolongs_is_waited_for_within_the_budget_only() -> None:
+    """facts/platform 5.4: after `operating_reset_at` the value may still exceed the limit"""
+    portal = Portal(operating_limit(4)).listen(responses.mock)
+    with pytest.raises(PortalBusy):
+        portal.client(budget=10.0).call(READ)
+    assert len(portal.calls) == 3
+
+
+class Sourceless(FakeTokens):
+    """A token source whose server cannot be asked, now or when the token is to be renewed."""
+
+    def __init__(self, problem: ApplicationError, fails: str) -> None:
+        super().__init__()
+        self.problem, self.fails, self.asked = problem, fails, 0
+
+    def _ask(self, what: str) -> None:
+        if what == self.fails:
+            self.asked += 1
+            raise self.problem
+
+    def token(self) -> str:
+        self._ask("token")
+        return super().token()
+
+    def renew(self, rejected: str) -> str:
+        self._ask("renew")
+        return super().renew(rejected)
+
+    def moved_to(self, endpoint: str) -> None:
+        self._ask("moved_to")
+        super().moved_to(endpoint)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [
+        PortalUnreachable("timeout"),
+        PortalUnreachable("status", status=502),
+        PortalBusy("QUERY_LIMIT_EXCEEDED"),
+        PortalGone("NOT_INSTALLED"),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("fails", ["token", "renew", "moved_to"])
+@pytest.mark.parametrize("method", [READ, CHANGE])
+@responses.activate
+def test_trouble_of_the_token_source_is_told_at_once_and_leaves_no_doubt_about_the_portal(
+    method: str, fails: str, problem: ApplicationError
+) -> None:
+    """facts/security 3 step 5: the source spaces its own attempts; asking again would only meet its pause"""
+    tokens = Sourceless(problem, fails)
+    portal = Portal(moved(RENAMED + method) if fails == "moved_to" else EXPIRED, tokens=tokens).listen(responses.mock)
+    with pytest.raises(type(problem)) as caught:
+        portal.client().call(method)
+    assert str(caught.value) == str(problem)
+    assert getattr(caught.value, "sent", False) is False
+    assert (tokens.asked, portal.time.slept, tokens.gone_codes) == (1, [], [])
+    assert len(portal.calls) == (fails != "token")
 
 
 TROUBLE = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.brackets import decode
-from errors import ApplicationError, NotFound, PortalBusy, PortalRefused, PortalUnreachable
+from errors import ApplicationError, NotFound, PortalBusy, PortalGone, PortalRefused, PortalUnreachable
 from services.portal_api.client import BATCH_LIMIT, php_query, reads, value_of
 from services.portal_api.replies import TokenExpired
 from tests.services.portal_api.portal import (
@@ -114,6 +115,52 @@ def test_a_rate_limit_inside_a_batch_is_waited_for_and_only_the_rest_is_repeated
     ).listen(responses.mock)
     assert portal.client().batch({"a": (GET, {"id": 1}), "b": (GET, {"id": 2})}) == {"a": 1, "b": 2}
     assert portal.time.slept == [0.5, 1.0]
+
+
+def operating(seconds: float) -> dict[str, float]:
+    return {"operating_reset_at": time.time() + seconds}
+
+
+@pytest.mark.parametrize("place", ["result_time", "result_error"])
+@pytest.mark.parametrize(("seconds", "trips"), [(2, 2), (400, 1)])
+@responses.activate
+def test_the_end_of_an_operating_limit_inside_a_batch_is_found_and_waited_for_if_it_is_near(
+    place: str, seconds: int, trips: int
+) -> None:
+    """facts/platform 5.4, 5.5: commands are charged separately, so each has a time of its own"""
+    limited: dict[str, Any] = {"error": "OPERATION_TIME_LIMIT", "error_description": "Method is blocked"}
+    limited |= {"time": operating(seconds)} if place == "result_error" else {}
+    first = batch_answer({"c0": 1}, {"c1": limited})
+    if place == "result_time":
+        first.body["result"]["result_time"] = {"c1": operating(seconds)}
+    portal = Portal(first, batch_answer({"c0": 2})).listen(responses.mock)
+    found = portal.client().batch({"a": (GET, {"id": 1}), "b": (GET, {"id": 2})})
+    assert (found["a"], len(portal.calls)) == (1, trips)
+    if trips == 2:
+        assert found["b"] == 2
+        assert portal.time.slept == [pytest.approx(seconds, abs=0.5)]
+    else:
+        assert isinstance(found["b"], PortalBusy)
+        assert found["b"].retry_after == pytest.approx(seconds, abs=5)
+
+
+@pytest.mark.parametrize("values", [{}, {"c0": 1}])
+@responses.activate
+def test_a_removal_that_only_a_batch_tells_reaches_whoever_keeps_the_tokens(values: dict[str, int]) -> None:
+    """facts/platform 5.5, 8: scan `result_error`, and take these codes for the event that may be lost"""
+    gone = {"error": "NOT_INSTALLED", "error_description": "Application not installed"}
+    errors = {f"c{number}": gone for number in range(len(values), 2)}
+    portal = Portal(batch_answer(values, errors)).listen(responses.mock)
+    batch = {"a": (GET, {"id": 1}), "b": (GET, {"id": 2})}
+    if values:
+        found = portal.client().batch(batch)
+        assert found["a"] == 1
+        assert isinstance(found["b"], PortalGone)
+    else:
+        with pytest.raises(PortalGone):
+            portal.client().batch(batch)
+    assert portal.tokens.gone_codes == ["NOT_INSTALLED"]
+    assert len(portal.calls) == 1
 
 
 @responses.activate
