@@ -4,7 +4,7 @@
     AccessDenied                403  the permission doctor: which right is missing
     NotFound, unknown address   404  it is gone, or another application made it
     InvalidInput, PortalRefused 422  the sentence of the code (forms show it beside the field instead)
-    PortalBusy                  503  too many requests; a retry sends again what was sent
+    PortalBusy                  503  a limit, the portal's or ours; a retry sends again what was sent
     PortalUnreachable           503  the portal is down; a retry sends again what was sent
     OutcomeUnknown              503  it may have been done; look first
     PortalGone, PaymentRequired 403  the app is not installed, or not paid for, any more
@@ -20,7 +20,6 @@ The session script renews the session on 401 and repeats the request once (stati
 from __future__ import annotations
 
 import logging
-import math
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -29,14 +28,13 @@ from dataclasses import dataclass, replace
 from flask import Flask, g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from werkzeug.exceptions import HTTPException
 
 from admin import kept, logos, rights
 from admin.listing import number_in
 from admin.rendering import acted, next_path
 from admin.saving import problems_of
-from admin.sentences import refusal, sentence
+from admin.sentences import OUR_WAITS, refusal, sentence
 from admin.session import AGAIN_FIELD, NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, comes_back, services, session_required
 from errors import (
     AccessDenied,
@@ -57,7 +55,6 @@ from errors import (
 log = logging.getLogger(__name__)
 
 OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD, AGAIN_FIELD})
-SHORT_WAIT = 60
 SOURCE_FORMS = frozenset({"admin.new_source", "admin.edit_source", "admin.new_connection", "admin.edit_connection"})
 
 
@@ -123,7 +120,8 @@ def try_later(error: TryLater) -> ResponseReturnValue:
         problem = Problem(503, _("It is unknown whether this was done"), sentence(problems_of(error)[0]), "hourglass")
         return _page(problem, list_url=_list_url())
     if isinstance(error, PortalBusy):
-        problem = Problem(503, _("The portal is busy"), _wait(error), "hourglass")
+        heading = _("This has to wait a moment") if error.code in OUR_WAITS else _("The portal is busy")
+        problem = Problem(503, heading, sentence(problems_of(error)[0]), "hourglass")
     else:
         problem = Problem(503, _("The portal does not answer"), _down(error), "no-network")
     return _page(problem, resend=_sent_again(), opening=_opened_again())
@@ -193,21 +191,6 @@ def _after_acting(problem: Problem) -> Problem:
         heading = _("Done, but the next page cannot be shown")
         return replace(problem, heading=heading, text=f"{problem.heading}. {problem.text}")
     return replace(problem, text=" ".join(filter(None, (g.get("afterword", ""), problem.text))))
-
-
-def _wait(error: PortalBusy) -> str:
-    if error.retry_after is None:
-        return sentence(problems_of(error)[0])
-    if error.retry_after <= SHORT_WAIT:
-        return str(_("It gets too many requests at the moment. Try again in a minute."))
-    minutes = math.ceil(error.retry_after / 60)
-    return str(
-        ngettext(
-            "It asks to wait %(num)s minute before the next try.",
-            "It asks to wait %(num)s minutes before the next try.",
-            minutes,
-        )
-    )
 
 
 def _down(error: TryLater) -> str:

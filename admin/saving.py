@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from flask.typing import ResponseReturnValue
 
 from admin.rendering import page_at
-from admin.sentences import sentence, sentences
+from admin.sentences import sentence, sentences, waiting
 from admin.session import form_once
 from errors import (
     AccessDenied,
@@ -94,7 +94,7 @@ def problems_of(error: ApplicationError) -> Sequence[FieldProblem]:
         case PortalRefused():
             return [problem_for(error)]
         case PortalBusy():
-            return [FieldProblem("", error.code)]
+            return [waiting(error)]
         case PortalUnreachable():
             return [FieldProblem("", "PORTAL_UNREACHABLE")]
         case OutcomeUnknown():

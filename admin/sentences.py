@@ -6,12 +6,16 @@ own descriptions are not meant for users (facts/platform 5.2) and are never show
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
-from flask_babel import LazyString
+from flask_babel import LazyString, ngettext
+from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from errors import FieldProblem, PortalRefused
+from errors import FieldProblem, PortalBusy, PortalRefused
+
+A_FEW_SECONDS = 10
 
 SENTENCES: Mapping[str, LazyString] = {
     # Any object
@@ -126,8 +130,14 @@ SENTENCES: Mapping[str, LazyString] = {
         "This portal is too old for the action. Ask an administrator to update its BI Builder module."
     ),
     "OVERLOAD_LIMIT": _l("Bitrix24 has blocked this portal's requests. Only its support can lift that: contact them."),
-    "QUERY_LIMIT_EXCEEDED": _l("The portal gets too many requests at the moment. Try again in a minute."),
-    "OPERATION_TIME_LIMIT": _l("The portal has been busy with this for too long. Try again in ten minutes."),
+    "QUERY_LIMIT_EXCEEDED": _l("The portal gets too many requests at the moment. Try again %(when)s."),
+    "OPERATION_TIME_LIMIT": _l("The portal has been busy with this for too long. Try again %(when)s."),
+    "REFRESH_RESTS": _l(
+        "Bitrix24's authorization server does not answer, so nothing was sent to the portal. Try again %(when)s."
+    ),
+    "REFRESH_UNDER_WAY": _l("Your permission is being renewed at this very moment. Try again %(when)s."),
+    "GRANT_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
+    "PORTAL_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
     "FORM_UNDER_WAY": _l("The same form is being saved at this very moment. Wait a few seconds."),
     "INTERNAL_SERVER_ERROR": _l("The portal had an internal error. Try again in a minute."),
     "ERROR_UNEXPECTED_ANSWER": _l("The portal had an internal error. Try again in a minute."),
@@ -153,6 +163,11 @@ MISSING_LISTS: Mapping[tuple[str, str], LazyString] = {
     ("table", "fields"): SENTENCES["FIELDS_EMPTY"],
 }
 """By object and field: a list without rows is no field to fill in."""
+OUR_WAITS = frozenset(
+    {"REFRESH_RESTS", "REFRESH_UNDER_WAY", "GRANT_UNDER_CHANGE", "PORTAL_UNDER_CHANGE"}
+    | {"FORM_UNDER_WAY", "ROTATION_UNDER_WAY"}
+)
+"""Codes of `PortalBusy` that are this application's: the portal is not to blame for them."""
 OTHER = _l("The portal refused with the code %(code)s. Check what you entered, or give this code to the support.")
 
 
@@ -178,3 +193,20 @@ def sentences(problems: Sequence[FieldProblem]) -> dict[str, str]:
 def refusal(error: PortalRefused) -> str:
     """What to read about a refusal that belongs to no field."""
     return sentence(FieldProblem("", error.code))
+
+
+def waiting(error: PortalBusy) -> FieldProblem:
+    """A limit, with the time to come back; one that the portal alone knows is told like too many requests."""
+    code = error.code if error.code.upper() in SENTENCES else "QUERY_LIMIT_EXCEEDED"
+    return FieldProblem("", code, {"when": _when(error)})
+
+
+def _when(error: PortalBusy) -> str:
+    if error.retry_after is not None and error.retry_after > 60:
+        minutes = math.ceil(error.retry_after / 60)
+        return str(ngettext("in %(num)s minute", "in %(num)s minutes", minutes))
+    if error.retry_after is not None and error.retry_after <= A_FEW_SECONDS:
+        return str(_("in a few seconds"))
+    # The operating limit is counted over ten minutes (facts/platform 5.4).
+    is_operating = error.retry_after is None and error.code.upper() == "OPERATION_TIME_LIMIT"
+    return str(_("in ten minutes") if is_operating else _("in a minute"))

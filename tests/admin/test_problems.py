@@ -6,13 +6,14 @@ import base64
 import io
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from admin import problems
 from errors import Forged, PortalBusy, PortalUnreachable
-from models import VaultBroken
+from models import Grant, VaultBroken, now
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
@@ -132,9 +133,10 @@ def test_a_busy_portal_gets_a_page_with_a_retry(client: PageClient, control: Con
     ("seconds", "told"),
     [
         (None, "Try again in ten minutes."),
-        (5.0, "Try again in a minute."),
-        (60.5, "It asks to wait 2 minutes before the next try."),
-        (540.0, "It asks to wait 9 minutes before the next try."),
+        (5.0, "Try again in a few seconds."),
+        (59.0, "Try again in a minute."),
+        (60.5, "Try again in 2 minutes."),
+        (540.0, "Try again in 9 minutes."),
     ],
 )
 def test_a_busy_portal_tells_how_long_to_wait(installed: Stage, seconds: float | None, told: str) -> None:
@@ -142,6 +144,27 @@ def test_a_busy_portal_tells_how_long_to_wait(installed: Stage, seconds: float |
     with installed.app.test_request_context("/connectors/"):
         answer = installed.app.make_response(problems.try_later(PortalBusy("OPERATION_TIME_LIMIT", seconds)))
     assert told in answer.get_data(as_text=True)
+
+
+def test_while_the_authorization_server_is_down_forms_and_pages_say_so_and_the_portal_is_not_blamed(
+    client: PageClient, control: Control, installed: Stage, connector: dict[str, str], demo: Any
+) -> None:
+    """facts/security 3 step 5: after the first failure the server gets a rest, so later tries do not ask it."""
+    control("expire-tokens")
+    control("fail", target="oauth", times=50, shape="text", status=502)
+    page = client.post("/connectors/new", connector)
+    assert page.status == 503
+    assert "The portal does not answer at the moment, so nothing was saved." in page.alerts[0]
+    with installed.services.sessions.begin() as session:
+        session.query(Grant).update({"retry_after": now() + timedelta(seconds=90)})
+    resting = "Bitrix24's authorization server does not answer, so nothing was sent to the portal."
+    page = client.post("/connectors/new", connector)
+    assert page.status == 503
+    assert f"{resting} Try again in 2 minutes." in page.alerts[0]
+    assert page.value("title") == "Online shop"
+    page = client.get("/connectors/1")
+    assert (page.status, page.heading) == (503, "This has to wait a moment")
+    assert resting in page.words
 
 
 @pytest.mark.parametrize("login", ["viewer", "half"])

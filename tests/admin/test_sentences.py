@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from flask import Flask
 
 from admin import sentences
 from admin.saving import failure
-from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalRefused
+from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalBusy, PortalRefused
 from services import refusals, rules
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
@@ -34,6 +36,25 @@ def test_every_code_of_the_documentation_has_a_sentence_of_its_own(code: str) ->
 def test_every_code_that_has_a_field_has_a_sentence() -> None:
     placed = {*refusals.FIELD_OF, *refusals.COLUMN_CODES, *refusals.NAMES_A_FIELD}
     assert placed <= sentences.SENTENCES.keys()
+
+
+def test_every_wait_of_our_own_has_a_sentence_that_does_not_blame_the_portal() -> None:
+    services = Path(rules.__file__).parent
+    raised = {
+        node.args[0].value
+        for path in services.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "PortalBusy"
+        if node.args and isinstance(node.args[0], ast.Constant)
+    }
+    assert raised == sentences.OUR_WAITS
+    assert raised <= sentences.SENTENCES.keys()
+
+
+def test_a_limit_that_only_the_portal_knows_is_told_as_one(app: Flask) -> None:
+    with app.test_request_context():
+        found = failure(PortalBusy("SOME_NEW_LIMIT", 90), set())
+    assert found.general == ("The portal gets too many requests at the moment. Try again in 2 minutes.",)
 
 
 @pytest.mark.parametrize("code", sentences.SENTENCES)
