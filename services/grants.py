@@ -89,7 +89,7 @@ class Grants:
         Raises `Forged` if it does not, or if the token is another portal's.
         """
         portal = self._rows.portal(portal_id)
-        identity = self._servers.identify(self.access_token(portal_id, user_id), hint=portal.oauth_url)
+        identity = self._servers.identify(self.access_token(portal_id, user_id), portal.oauth_url)
         named = self._rows.checked(identity.client_endpoint)
         if identity.member_id != portal.member_id or named != self._rows.checked(endpoint):
             raise Forged("the authorization server does not confirm the portal's new address")

@@ -130,7 +130,10 @@ class Installations:
         active = known is not None and known.state == "active"
         try:
             return self._verifier.prove(
-                opening, earlier_domain=known.domain if known else "", remembered=remembered and active
+                opening,
+                earlier_domain=known.domain if known else "",
+                earlier_server=known.oauth_url if known else "",
+                remembered=remembered and active,
             )
         except Forged as problem:
             security_log.warning("opening for portal %s refused: %s", opening.member_id, problem.reason)

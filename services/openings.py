@@ -111,10 +111,13 @@ class Verifier:
         )
         self._lock = threading.Lock()
 
-    def prove(self, opening: Opening, *, earlier_domain: str = "", remembered: bool = True) -> Proof:
+    def prove(
+        self, opening: Opening, *, earlier_domain: str = "", earlier_server: str = "", remembered: bool = True
+    ) -> Proof:
         """The proof behind an opening.
 
         `earlier_domain` is the address under which we know the portal: after a rename a page may still post it.
+        `earlier_server` is the authorization server that vouched for it: renewals and older portals name none.
         `remembered` False asks the server again in any case, which is due before a portal is taken in. Raises `Forged`
         when nobody vouches for the token, or when it is another application's, portal's or address's than posted.
         """
@@ -122,7 +125,8 @@ class Verifier:
         with self._lock:
             proof = self._proofs.get(key) if remembered else None
         if proof is None:
-            proof = self._proof(self._servers.identify(opening.access_token, hint=opening.server_endpoint))
+            identity = self._servers.identify(opening.access_token, opening.server_endpoint, earlier_server)
+            proof = self._proof(identity)
             with self._lock:
                 self._proofs[key] = proof
         if not hmac.compare_digest(proof.member_id.encode(), opening.member_id.encode()):

@@ -26,6 +26,7 @@ from errors import (
     PortalBusy,
     PortalGone,
     PortalUnreachable,
+    TryLater,
 )
 from services.portal_api import replies
 from services.portal_api._transport import OAUTH_TIMEOUT, Reply, Transport, exchange
@@ -95,14 +96,15 @@ class AuthorizationServers:
         self._client_secret = client_secret
         self._clock = clock
 
-    def identify(self, access_token: str, hint: str = "") -> Identity:
-        """Who `access_token` belongs to. `hint` is the server that a post names; it only decides who is asked first.
+    def identify(self, access_token: str, *hints: str) -> Identity:
+        """Who `access_token` belongs to. `hints` are servers that may know it; they only decide who is asked first.
 
-        Raises `Forged` if no server knows the token or if it was issued for another application, `PaymentRequired`,
-        `TryLater` if a server does not answer (facts/platform 3.5).
+        A server that does not know the token or does not answer leaves the others to be asked. Raises `Forged` if none
+        knows the token or if it was issued for another application, `PaymentRequired`, and `TryLater` if none knows it
+        but one did not answer (facts/platform 3.1, 3.5).
         """
-        problem = Forged("no authorization server is configured")
-        for url in self._in_order(hint):
+        problem: ApplicationError = Forged("no authorization server is configured")
+        for url in self._in_order(hints):
             try:
                 result = exchange(
                     self._transport,
@@ -112,8 +114,8 @@ class AuthorizationServers:
                     form={"auth": access_token},
                     timeout=OAUTH_TIMEOUT,
                 )
-            except Forged as unknown:
-                problem = unknown
+            except (Forged, TryLater) as unknown:
+                problem = problem if isinstance(problem, TryLater) else unknown
                 continue
             return self._identity(url, result)
         raise problem
@@ -142,9 +144,9 @@ class AuthorizationServers:
         )
         return self._pair(url, answer)
 
-    def _in_order(self, hint: str) -> tuple[str, ...]:
-        first = self._listed(hint)
-        return self._urls if first is None else (first, *(url for url in self._urls if url != first))
+    def _in_order(self, hints: Sequence[str]) -> tuple[str, ...]:
+        first = (url for url in map(self._listed, hints) if url is not None)
+        return tuple(dict.fromkeys((*first, *self._urls)))
 
     def _listed(self, address: str) -> str | None:
         """The server of the list with the origin of `address`."""

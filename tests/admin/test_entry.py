@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from models import Grant, Portal, UserSession
 from services.bindings import EVENTS
 from services.openings import Opening, Verifier
 from services.portal_api._transport import Transport
-from tests.doors import CLIENT_ID, OWN, Stage
+from tests.doors import CLIENT_ID, OWN, Stage, staged
 from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
 
@@ -262,6 +263,23 @@ def test_renewal_gives_a_new_token_and_keeps_the_old_one_for_requests_under_way(
     new = answer.get_json()["session"]
     assert new != old
     assert page(installed, old).status_code == page(installed, new).status_code == 200
+
+
+def test_an_opening_or_renewal_that_names_no_server_asks_the_one_that_vouched_before(tmp_path: Path) -> None:
+    """facts/platform 3.1: two regions; a renewal never names its server, and older portals name none either."""
+    with staged(f"sqlite:///{tmp_path / 'app.db'}", portals_count=2) as west:
+        east = west.others[0]
+        east.register()
+        east.install()
+        east.finish()
+        token = token_of(east.enter("analyst"))
+        journal = west.portal.emulator.portal.journal
+        journal.calls.clear()
+        assert renew(east, token).status_code == 200
+        assert east.post("/", east.opening("analyst"), fields={"SERVER_ENDPOINT": None}).status_code == 200
+        assert list(journal.calls) == []
+        west.control("fail", target="oauth", shape="text", status=502, times=100)
+        assert renew(east, token).status_code == 200
 
 
 def test_renewal_gives_the_grant_the_fresh_token(installed: Stage) -> None:

@@ -22,9 +22,9 @@ from errors import (
     Forged,
     GrantDead,
     PaymentRequired,
-    PortalBusy,
     PortalGone,
     PortalUnreachable,
+    TryLater,
 )
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers, Identity, TokenPair
@@ -137,6 +137,54 @@ def test_the_posted_server_decides_at_most_who_of_the_list_is_asked_first(hint: 
     assert called() == [first, EAST if first == WEST else WEST]
 
 
+@pytest.mark.parametrize(
+    ("hints", "order"),
+    [
+        (("", EAST), [EAST, WEST]),
+        ((WEST, EAST), [WEST, EAST]),
+        ((EAST, EAST), [EAST, WEST]),
+        (("https://evil.example/", EAST), [EAST, WEST]),
+        ((EAST, "https://evil.example/"), [EAST, WEST]),
+    ],
+)
+@responses.activate
+def test_the_server_that_vouched_earlier_is_asked_next_after_the_posted_one(
+    hints: tuple[str, ...], order: list[str]
+) -> None:
+    """facts/platform 3.1"""
+    for server in (WEST, EAST):
+        app_info(server, {"error": "invalid_client", "error_description": ""}, 400)
+    with pytest.raises(Forged):
+        servers().identify(ACCESS, *hints)
+    assert called() == order
+
+
+SILENT: list[Any] = [{"body": "<html>Bad Gateway</html>", "status": 502}, {"body": requests.ReadTimeout("lost")}]
+SILENT += [{"json": {"error": "QUERY_LIMIT_EXCEEDED"}, "status": 503}]
+
+
+@pytest.mark.parametrize("trouble", SILENT)
+@responses.activate
+def test_a_server_that_is_down_does_not_end_the_search(trouble: Any) -> None:
+    """facts/platform 3.1: portals belong to one of two servers, and the other one has nothing to say about them"""
+    responses.add("POST", f"{WEST}/rest/app.info", **trouble)
+    app_info(EAST, {"result": APP_INFO})
+    assert servers().identify(ACCESS).server_url == EAST
+
+
+@pytest.mark.parametrize("trouble", SILENT)
+@pytest.mark.parametrize("down", [WEST, EAST])
+@responses.activate
+def test_a_token_that_the_answering_servers_do_not_know_is_not_forged_while_one_is_down(
+    down: str, trouble: Any
+) -> None:
+    responses.add("POST", f"{down}/rest/app.info", **trouble)
+    app_info(EAST if down == WEST else WEST, {"error": "invalid_client"}, 400)
+    with pytest.raises(TryLater):
+        servers().identify(ACCESS)
+    assert called() == [WEST, EAST]
+
+
 UNKNOWN = [("invalid_client", 400), ("invalid_client", 401), ("NO_AUTH_FOUND", 401), ("no_auth_found", 200)]
 UNKNOWN += [("expired_token", 401), ("invalid_token", 401), ("NOT_INSTALLED", 401), ("wrong_client", 200)]
 
@@ -162,11 +210,8 @@ def test_a_token_that_no_server_knows_is_forged(code: str, status: int) -> None:
 @pytest.mark.parametrize(
     ("answer", "status", "kind"),
     [
-        ({"error": "INTERNAL_SERVER_ERROR"}, 500, PortalUnreachable),
-        ({"error": "QUERY_LIMIT_EXCEEDED"}, 503, PortalBusy),
         ({"error": "PAYMENT_REQUIRED"}, 401, PaymentRequired),
         ({"error": "insufficient_scope"}, 403, AccessDenied),
-        ({"result": True}, 200, PortalUnreachable),
         ({"result": {"ID": "1", "CODE": "app"}}, 200, PortalUnreachable),
         ({"result": {**APP_INFO, "install": []}}, 200, PortalUnreachable),
         ({"result": install(member_id="")}, 200, PortalUnreachable),
@@ -176,7 +221,7 @@ def test_a_token_that_no_server_knows_is_forged(code: str, status: int) -> None:
     ],
 )
 @responses.activate
-def test_trouble_of_a_server_is_no_reason_to_show_the_token_to_another(
+def test_a_server_that_knows_the_token_is_the_last_one_that_sees_it(
     answer: Any, status: int, kind: type[ApplicationError]
 ) -> None:
     app_info(WEST, answer, status)
