@@ -113,7 +113,9 @@ class PortalBusy(TryLater):
 
 
 class PortalUnreachable(TryLater):
-    """No usable answer: `reason` is one of `timeout`, `connection`, `refused`, `tls`, `status`, `not-json`, `redirect`.
+    """No usable answer.
+
+    `reason` is one of `timeout`, `connection`, `refused`, `tls`, `too-large`, `status`, `not-json`, `redirect`.
 
     `sent` tells whether the request may have reached the portal, so that a change is looked up before it is repeated.
     """

@@ -198,6 +198,7 @@ def _down(error: TryLater) -> str:
     told = {
         "timeout": _("It took too long to answer."),
         "tls": _("Its certificate is not in order, so the connection was not trusted."),
+        "too-large": _("Its answer is larger than the application takes. Narrow the list with a filter or a search."),
         "refused": _("Its address may not be called from here. Ask whoever runs the application."),
     }
     text = str(told.get(reason, _("It is down or cannot be reached at the moment.")))

@@ -78,7 +78,7 @@ def source(source_id: int) -> ResponseReturnValue:
     return render_template(
         "sources/view.html",
         source=found,
-        connector=_connector_of(found),
+        connector=_connector(found.connector_id),
         datasets=datasets,
         settings=[_shown_setting(row.code, row.name, row.type, row.value) for row in found.settings],
     )
@@ -91,7 +91,7 @@ def new_source() -> ResponseReturnValue:
     form = SourceForm(request.form if submitted() else None)
     if not submitted():
         form.connectorId.data = request.args.get("connectorId", "") or (str(choice[0].id) if len(choice) == 1 else "")
-    connector = next((row for row in choice if str(row.id) == form.connectorId.data), None)
+    connector = next((_connector(row.id) for row in choice if str(row.id) == form.connectorId.data), None)
     choosing = "_choose" in request.form
     inputs = _inputs(connector.settings if connector else () if choosing else _posted_settings(), {})
     if not submitted() or choosing:
@@ -108,7 +108,7 @@ def new_source() -> ResponseReturnValue:
 def edit_source(source_id: int) -> ResponseReturnValue:
     """The form of a source that exists."""
     found = service.get(portal_client(), source_id)
-    connector = _connector_of(found)
+    connector = _connector(found.connector_id)
     known = {row.code: row.value for row in found.settings}
     settings = connector.settings if connector else tuple(Setting(s.code, s.name, s.type) for s in found.settings)
     form = SourceForm(request.form) if submitted() else SourceForm(data=_values(found))
@@ -163,10 +163,10 @@ def _form_page(
     return stays(page, problem.status)
 
 
-def _connector_of(source: Source) -> Connector | None:
-    """The connector of a source, or None if it is gone."""
+def _connector(connector_id: int) -> Connector | None:
+    """A whole connector, or None if it is gone."""
     try:
-        return connectors.get(portal_client(), source.connector_id)
+        return connectors.get(portal_client(), connector_id)
     except NotFound:
         return None
 

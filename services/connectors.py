@@ -53,9 +53,12 @@ def page(client: PortalClient, listing: Listing) -> Page[Connector]:
     return read_page(client, LIST, listing, "title", _parse)
 
 
-def everything(client: PortalClient) -> tuple[Connector, ...]:
-    """All connectors by title, for choosing one."""
-    found = client.everything(LIST, order={"title": "ASC", "id": "ASC"})
+def everything(client: PortalClient, *more: str) -> tuple[Connector, ...]:
+    """All connectors by title, for choosing one: their ids and titles, and `more` fields of them.
+
+    A whole connector carries its logo, of which thousands would be a very large answer.
+    """
+    found = client.everything(LIST, select=["id", "title", *more], order={"title": "ASC", "id": "ASC"})
     return tuple(_parse(item) for item in found)
 
 

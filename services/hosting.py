@@ -11,6 +11,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from errors import NotFound
@@ -216,18 +217,16 @@ class Hosting:
             known = _or_none(lambda: connectors.get(client, hosted.registered_id or 0))
             if known is not None:
                 return known
-        listed = connectors.everything(client)
-        ours = [row for row in listed if _ADDRESS.search(row.url_check)]
+        listed = connectors.everything(client, "urlCheck")
+        numbers = [row.id for row in listed if _ADDRESS.search(row.url_check)]
+        read = [_or_none(partial(connectors.get, client, number)) for number in numbers]
+        ours = [row for row in read if row is not None]
         signs: tuple[Callable[[Connector], bool], ...] = (
             lambda row: f"/gateway/{hosted.uid}/" in row.url_check,
             lambda row: row.source_code == _source_code(hosted),
             lambda row: row.title == label.title,
         )
-        for sign in signs:
-            for row in ours:
-                if sign(row):
-                    return connectors.get(client, row.id)
-        return None
+        return next((row for sign in signs for row in ours if sign(row)), None)
 
     def _source(self, client: PortalClient, held: Held, connector_id: int) -> Source | None:
         """The connection's source: the stored one, the one with its key, or a stray one of its title."""

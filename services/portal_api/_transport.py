@@ -80,8 +80,8 @@ class Transport:
     ) -> Reply:
         """Send `json` or `form` to `url` and read the whole answer, whatever its status; redirects are not followed.
 
-        Raises `PortalUnreachable`: `refused` when the address, its scheme or the size of the answer is not allowed,
-        `tls`, `timeout` or `connection` otherwise; `sent` tells whether the request may have arrived.
+        Raises `PortalUnreachable`: `refused` when the address or its scheme is not allowed, `too-large` for an answer
+        over 16 MiB, `tls`, `timeout` or `connection` otherwise; `sent` tells whether the request may have arrived.
         """
         self._check(url)
         deadline = Deadline(timeout.connect + timeout.answer)
@@ -135,7 +135,7 @@ class Transport:
         while chunk := response.raw.read1(CHUNK, decode_content=True):
             body += chunk
             if len(body) > BODY_LIMIT:
-                raise PortalUnreachable("refused")
+                raise PortalUnreachable("too-large")
         if deadline.is_over:
             # A connection that was cut looks like the end of an answer without a length.
             raise PortalUnreachable("timeout")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from admin import kept
+from admin import kept, problems
+from errors import PortalUnreachable
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import PageClient
@@ -93,6 +96,25 @@ def test_settings_that_the_portal_misses_are_told_about_sources(with_connector: 
     control("fail", target="biconnector.source.add", shape="result", status=200, **missing)
     page = with_connector.post("/sources/new", filled())
     assert page.alerts[0].startswith("A source needs the values of its connector's parameters.")
+
+
+def test_sources_can_be_listed_and_made_on_a_portal_with_hundreds_of_large_logos(
+    installed: Stage, client: PageClient, demo: Any
+) -> None:
+    known = installed.portal.emulator.portal.state.connectors
+    logo = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64 * 1024 - 8)).decode()
+    for number in range(2, 250):
+        known[number] = replace(known[1], id=number, title=f"Connector {number}", logo=logo)
+    assert client.get("/sources/").status == 200
+    page = client.get("/sources/new?connectorId=249")
+    assert page.status == 200
+    assert page.has_control("settings-login")
+
+
+def test_an_answer_that_is_too_large_is_told_as_such(installed: Stage) -> None:
+    with installed.app.test_request_context("/sources/"):
+        answer = installed.app.make_response(problems.try_later(PortalUnreachable("too-large")))
+    assert "Its answer is larger than the application takes." in answer.get_data(as_text=True)
 
 
 def test_the_connector_decides_which_settings_are_asked_for(client: PageClient, connector: dict[str, str]) -> None:

@@ -242,6 +242,15 @@ def test_everything_is_listed_by_title() -> None:
 
 
 @responses.activate
+def test_a_choice_of_connectors_asks_for_no_logos() -> None:
+    """facts/biconnector 1.5: `select`; a logo is up to 87 KB of text, and lists have no end"""
+    there = portal(batch_answer({f"c{number}": [] for number in range(4)}))
+    connectors.everything(there.client(), "urlCheck")
+    asked = commands(there.calls[0][1])["c0"][1]
+    assert [text for name, text in asked.items() if name.startswith("select")] == ["id", "title", "urlCheck"]
+
+
+@responses.activate
 def test_what_hangs_below_a_connector_are_its_sources() -> None:
     sources = [{"id": "6", "title": "Shop", "connectorId": "5"}]
     there = portal(batch_answer({f"c{number}": sources if number == 0 else [] for number in range(4)}))

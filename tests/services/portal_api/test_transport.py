@@ -291,7 +291,7 @@ def test_an_answer_over_the_cap_is_refused_also_when_it_is_packed(serving: Servi
     server, transport = serving(lambda connection: answer(connection, head, body))
     with pytest.raises(PortalUnreachable) as caught:
         transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={})
-    assert caught.value.reason == "refused"
+    assert (caught.value.reason, caught.value.sent) == ("too-large", True)
 
 
 def test_a_packed_answer_is_unpacked(serving: Serving) -> None:
