@@ -50,14 +50,15 @@ def add_local(member_id: str, language: str | None) -> None:
 
 @group.command("tend")
 def tend() -> None:
-    """Daily care: keep long unused grants alive, delete ended sessions, old records and what removed portals left."""
+    """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
     house = current_app.extensions["services"]
     renewed, failed = house.grants.keep_alive()
-    ended, deleted = house.visits.forget_ended(), house.installations.purge()
+    dead, ended, deleted = house.grants.forget_dead(), house.visits.forget_ended(), house.installations.purge()
     house.connections.purge()
     house.budgets.purge()
     click.echo(
-        f"{renewed} grants renewed, {failed} failed, {ended} ended sessions and data of {deleted} portals deleted."
+        f"{renewed} grants renewed, {failed} failed; "
+        f"{dead} dead grants, {ended} ended sessions and data of {deleted} portals deleted."
     )
 
 

@@ -28,9 +28,9 @@ class Portal(Base):
     status: Mapped[str] = mapped_column(String(1), default="")
     version: Mapped[int] = mapped_column(default=0)
     state: Mapped[str] = mapped_column(String(16), default="active")
-    """`active`, `uninstalled`, `paused` (payment) or `local` (added by hand, no REST)."""
+    """`active`, `uninstalled`, `closed` (for a while or deleted, PORTAL_DELETED) or `local` (by hand, no REST)."""
     capabilities: Mapped[dict[str, Any] | None] = mapped_column(JSON, default=None)
-    """What the portal's generation knows, as `services.generations` probed it."""
+    """What the portal's generation knows, as `services.portal_api.capabilities` probed it."""
     application_token: Mapped[str | None] = mapped_column(Sealed)
     background_user_id: Mapped[int | None] = mapped_column(default=None)
     """Whose grant serves work without a person: the system user's if there is one, else the installer's."""
@@ -70,8 +70,9 @@ class Grant(Base):
     lease_until: Mapped[datetime | None] = mapped_column(Moment, default=None)
     fail_count: Mapped[int] = mapped_column(default=0)
     retry_after: Mapped[datetime | None] = mapped_column(Moment, default=None)
+    """Nobody tries this grant before then, unless its user opens the app."""
     state: Mapped[str] = mapped_column(String(16), default="valid")
-    """`valid`, `uncertain` (a refresh got no answer), `needs_reopen` or `paused`."""
+    """`valid`, `uncertain` (a refresh got no answer), `needs_reopen`, `unpaid` or `closed` (like its portal)."""
     updated_at: Mapped[datetime] = mapped_column(Moment, default=now, onupdate=now)
 
     portal: Mapped[Portal] = relationship(back_populates="grants")

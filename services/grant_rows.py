@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select, update
+from sqlalchemy import Select, and_, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from errors import Forged, GrantDead, PaymentRequired, PortalGone
+from errors import Forged, GiveUp, GrantDead, PaymentRequired, PortalGone
 from models import Grant, Portal, Sessions, Vault, now
 from services.origins import checked_endpoint
 
@@ -20,6 +20,13 @@ security_log = logging.getLogger("security")
 REMOVED_BY = frozenset({"not_installed", "application_not_found", "error_oauth"})
 """Codes that mean that the app was removed (facts/platform 8); after any other a portal may come back by itself, as
 after PORTAL_DELETED (facts/platform 5.3)."""
+RESTING: Mapping[str, Callable[[], GiveUp]] = {
+    "unpaid": lambda: PaymentRequired("PAYMENT_REQUIRED"),
+    "closed": lambda: PortalGone("PORTAL_DELETED"),
+}
+"""States of grants that are not used for a while, and what is told meanwhile."""
+REST = timedelta(hours=1)
+"""How long such a grant is left alone between two tries: "pause, probe rarely" (facts/platform 3.4)."""
 
 
 class GrantRows:
@@ -52,7 +59,8 @@ class GrantRows:
     def usable(self, portal_id: int, user_id: int) -> Grant:
         """The grant, unless it is known that no token of it works.
 
-        Raises `GrantDead`, `PaymentRequired` or `PortalGone`, so that nobody is asked in vain.
+        Raises `GrantDead`, `PaymentRequired` or `PortalGone`, so that nobody is asked in vain. A rest that is over is
+        no obstacle: the answer to the next call tells whether it goes on.
         """
         grant = self.find(portal_id, user_id)
         with self._sessions() as session:
@@ -63,17 +71,39 @@ class GrantRows:
             raise GrantDead("this user never opened the app")
         if grant.state == "needs_reopen":
             raise GrantDead("the user has to open the app again")
-        if grant.state == "paused":
-            raise PortalGone("PORTAL_DELETED") if portal_state == "paused" else PaymentRequired("PAYMENT_REQUIRED")
+        if grant.state in RESTING and grant.retry_after is not None and grant.retry_after > self.clock():
+            raise RESTING[grant.state]()
         return grant
 
     def due(self, renewed_before: datetime) -> list[Grant]:
-        """Grants for background work that were not renewed since about `renewed_before`."""
+        """Grants for background work that were not renewed since about `renewed_before`, or whose rest is over."""
         query = select(Grant).join(Grant.portal)
         serving = Grant.user_id == Portal.background_user_id
-        alive = Grant.state.in_(("valid", "uncertain"))
+        old = and_(Grant.state.in_(("valid", "uncertain")), Grant.expires_at < renewed_before)
+        rested = and_(Grant.state.in_(RESTING), Grant.retry_after <= self.clock())
         with self._sessions() as session:
-            return list(session.scalars(query.where(serving, alive, Grant.expires_at < renewed_before)))
+            return list(session.scalars(query.where(serving, or_(old, rested))))
+
+    def wake(self, portal_id: int) -> None:
+        """Use all resting grants of a portal again, since one of its users has just got or proved a token."""
+        resting = update(Grant).where(Grant.portal_id == portal_id, Grant.state.in_(RESTING))
+        closed = update(Portal).where(Portal.id == portal_id, Portal.state == "closed")
+        with self._sessions.begin() as session:
+            session.execute(resting.values(state="valid", retry_after=None))
+            session.execute(closed.values(state="active"))
+
+    def forget(self, ended_before: datetime) -> int:
+        """Delete grants whose access token ended before then; returns how many.
+
+        A portal whose background was served by one of them has nobody for that, until an administrator comes.
+        """
+        serving = select(Grant.id).where(Grant.portal_id == Portal.id, Grant.user_id == Portal.background_user_id)
+        lost = update(Portal).where(Portal.background_user_id.is_not(None), ~serving.exists())
+        options = {"synchronize_session": False}
+        with self._sessions.begin() as session:
+            ended: Any = session.execute(delete(Grant).where(Grant.expires_at < ended_before))
+            session.execute(lost.values(background_user_id=None), execution_options=options)
+            return int(ended.rowcount)
 
     def create(self, portal_id: int, user_id: int, expires_at: datetime, **secrets_: str | None) -> bool:
         """A new grant; False if another opening of the same user was faster."""
@@ -138,17 +168,19 @@ class GrantRows:
         """The portal or its authorization server says that the app is not installed there, or that it is closed.
 
         Tokens of a removed app are deleted, since its uninstall event may be lost (facts/platform 8); a portal that is
-        closed for a while keeps them, unused until its user opens the app again.
+        closed for a while keeps them and is asked again after a rest, or as soon as one of its users opens the app.
         """
-        known = update(Portal).where(Portal.id == portal_id, Portal.state.in_(("active", "paused")))
+        known = update(Portal).where(Portal.id == portal_id, Portal.state.in_(("active", "closed")))
         with self._sessions.begin() as session:
             if code.lower() in REMOVED_BY:
                 session.execute(delete(Grant).where(Grant.portal_id == portal_id))
                 session.execute(known.values(state="uninstalled", uninstalled_at=self.clock()))
             else:
-                asleep = {"state": "paused", "version": Grant.version + 1, "lease_owner": None, "lease_until": None}
-                session.execute(update(Grant).where(Grant.portal_id == portal_id).values(asleep))
-                session.execute(known.values(state="paused"))
+                asleep = {"state": "closed", "retry_after": self.clock() + REST}
+                asleep |= {"version": Grant.version + 1, "lease_owner": None, "lease_until": None}
+                alive = update(Grant).where(Grant.portal_id == portal_id, Grant.state != "needs_reopen")
+                session.execute(alive.values(asleep))
+                session.execute(known.values(state="closed"))
         log.warning("portal %s answers %s: its tokens are not used any more", portal_id, code)
 
 

@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 KEEP_ALIVE_AFTER = timedelta(days=120)
 KEEP_ALIVE_SPREAD = timedelta(days=20)
 """Portals that came on one day are not all renewed on one day."""
+REFRESH_TOKEN_LIVES = timedelta(days=180)
+"""From its issue, which was an hour before its access token ended (facts/platform 3.3)."""
 
 
 class Grants:
@@ -51,9 +53,16 @@ class Grants:
     ) -> None:
         """Keep a verified access token, and the refresh token that came with it as an unproven candidate.
 
-        Heals a grant in any state (facts/security 3 step 6): whatever kept it from being renewed, its user is here.
-        Without a candidate the earlier one stays.
+        Heals a grant in any state (facts/security 3 step 6): whatever kept it from being renewed, its user is here. So
+        the portal is open and paid for, and its other users' grants are used again as well. Without a candidate the
+        earlier one stays.
         """
+        self._keep(portal_id, user_id, access_token, expires_at, candidate)
+        self._rows.wake(portal_id)
+
+    def _keep(
+        self, portal_id: int, user_id: int, access_token: str, expires_at: datetime, candidate: str | None
+    ) -> None:
         secrets_ = {"access_token": access_token} | ({"candidate_token": candidate} if candidate else {})
         for _ in range(MOST_SWAPS):
             grant = self._rows.find(portal_id, user_id)
@@ -102,8 +111,9 @@ class Grants:
     def keep_alive(self) -> tuple[int, int]:
         """Renew grants that were not renewed for about 120 days, before their refresh token dies at 180.
 
-        One grant of a portal is enough, the one that serves the background. Returns how many were renewed and how many
-        failed; a portal that was removed without telling is found out here (facts/security 3 step 7).
+        Also tries those that rest because their portal was closed or not paid for. One grant of a portal is enough, the
+        one that serves the background. Returns how many were renewed and how many failed; a portal that was removed
+        without telling is found out here (facts/security 3 step 7).
         """
         due = self._rows.due(self._clock() - KEEP_ALIVE_AFTER - random.random() * KEEP_ALIVE_SPREAD)
         failed = 0
@@ -114,6 +124,10 @@ class Grants:
                 failed += 1
                 log.warning("grant %s could not be kept alive: %s", grant.id, problem)
         return len(due) - failed, failed
+
+    def forget_dead(self) -> int:
+        """Delete grants whose refresh token has died of age, as those of users who are gone; returns how many."""
+        return self._rows.forget(self._clock() - REFRESH_TOKEN_LIVES)
 
 
 class UserTokens:

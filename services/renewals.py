@@ -22,7 +22,7 @@ from sqlalchemy import or_, update
 
 from errors import ApplicationError, GrantDead, PaymentRequired, PortalBusy, PortalGone
 from models import Grant, new_uid
-from services.grant_rows import GrantRows
+from services.grant_rows import REST, RESTING, GrantRows
 from services.portal_api.oauth import AuthorizationServers, TokenPair
 
 log = logging.getLogger(__name__)
@@ -128,7 +128,7 @@ class Renewals:
                 if pair is not None:
                     return self._store(lease, pair, refresh_token)
         except PaymentRequired:
-            self._end(lease, {"state": "paused"})
+            self._end(lease, {"state": "unpaid", "retry_after": self._rows.clock() + REST})
             raise
         except PortalGone as problem:
             self._rows.gone(portal_id, problem.code)
@@ -171,6 +171,8 @@ class Renewals:
             values |= {"expires_at": pair.expires_at, "state": "valid", "fail_count": 0, "retry_after": None}
             if self._rows.swap(current, values | {"lease_owner": None, "lease_until": None}):
                 self._rows.follow(current.portal_id, pair.client_endpoint, pair.server_url)
+                if lease.grant.state in RESTING:
+                    self._rows.wake(current.portal_id)
                 return pair.access_token
         raise PortalBusy("GRANT_UNDER_CHANGE", retry_after=1)
 

@@ -167,6 +167,19 @@ def test_while_the_authorization_server_is_down_forms_and_pages_say_so_and_the_p
     assert resting in page.words
 
 
+def test_a_portal_that_was_closed_for_a_while_works_for_all_once_one_of_its_users_is_back(
+    enter: Enter, control: Control
+) -> None:
+    """facts/platform 5.3: PORTAL_DELETED is also a box whose public part is closed for a while."""
+    analyst, admin = enter("analyst")[0], enter("admin")[0]
+    control("fail", target="batch", shape="root", status=500, code="PORTAL_DELETED")
+    for client in (admin, analyst):
+        page = client.get("/connectors/")
+        assert (page.status, page.heading) == (403, "The application is not installed")
+    enter("admin")
+    assert analyst.get("/connectors/").status == 200
+
+
 @pytest.mark.parametrize("login", ["viewer", "half"])
 def test_whoever_lacks_a_permission_reads_which_ones_it_takes(enter: Enter, login: str) -> None:
     """facts/biconnector 1.8: two permissions, and the portal does not tell which one is missing."""

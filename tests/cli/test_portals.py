@@ -58,5 +58,5 @@ def test_daily_care_counts_what_it_did(installed: Stage) -> None:
     told = installed.app.test_cli_runner().invoke(args=["portals", "tend"])
     assert (told.exit_code, told.stdout) == (
         0,
-        "0 grants renewed, 0 failed, 1 ended sessions and data of 0 portals deleted.\n",
+        "0 grants renewed, 0 failed; 0 dead grants, 1 ended sessions and data of 0 portals deleted.\n",
     )

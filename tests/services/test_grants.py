@@ -278,21 +278,22 @@ def test_a_winner_that_was_too_slow_leaves_the_later_pair_alone(bench: Bench) ->
     assert bench.secret(portal, "refresh_token") in bench.server.owners
 
 
-@pytest.mark.parametrize(
-    ("code", "expected", "state"),
-    [("PAYMENT_REQUIRED", PaymentRequired, "paused"), ("payment_required", PaymentRequired, "paused")],
-)
-def test_an_unpaid_app_is_paused_and_not_asked_again(
-    bench: Bench, code: str, expected: type[Exception], state: str
-) -> None:
+@pytest.mark.parametrize("code", ["PAYMENT_REQUIRED", "payment_required"])
+def test_an_unpaid_app_is_asked_once_an_hour_and_works_again_as_soon_as_it_is_paid(bench: Bench, code: str) -> None:
+    """facts/platform 3.4: pause, probe rarely"""
     portal, grants = bench.portal(), bench.grants()
-    bench.server.next_answers.append((401, {"error": code}))
-    for _ in range(3):
-        with pytest.raises(expected):
-            grants.renew(portal, USER, "old-acme")
-    assert len(bench.server.forms) == 1
-    assert bench.grant(portal).state == state
-    assert bench.secret(portal, "refresh_token") is not None
+    for hours in (1, 2):
+        bench.server.next_answers.append((401, {"error": code}))
+        for _ in range(3):
+            with pytest.raises(PaymentRequired):
+                grants.renew(portal, USER, "old-acme")
+        assert len(bench.server.forms) == hours
+        assert bench.grant(portal).state == "unpaid"
+        assert bench.secret(portal, "refresh_token") is not None
+        bench.clock.move(minutes=61)
+    assert grants.renew(portal, USER, grants.access_token(portal, USER)).startswith("access-")
+    grant = bench.grant(portal)
+    assert (grant.state, grant.retry_after) == ("valid", None)
 
 
 def test_not_installed_is_taken_for_the_uninstall_event_that_was_lost(bench: Bench) -> None:
@@ -308,14 +309,87 @@ def test_not_installed_is_taken_for_the_uninstall_event_that_was_lost(bench: Ben
         assert session.query(Portal).one().state == "uninstalled"
 
 
+def state_of(bench: Bench, portal_id: int) -> str:
+    with bench.sessions() as session:
+        return session.get_one(Portal, portal_id).state
+
+
 @pytest.mark.parametrize("code", ["PORTAL_DELETED", "", "SOMETHING_NEW"])
-def test_a_closed_portal_keeps_its_tokens_until_it_opens_again(bench: Bench, code: str) -> None:
-    """PORTAL_DELETED is also a box whose public part is closed for a while (facts/platform 5.3)."""
+def test_a_closed_portal_keeps_its_tokens_and_is_tried_again_after_an_hour(bench: Bench, code: str) -> None:
+    """PORTAL_DELETED is also a box whose public part is closed for a while: suspend (facts/platform 5.3)."""
     portal, grants = bench.portal(), bench.grants()
     grants.gone(portal, code)
     with pytest.raises(PortalGone):
         grants.access_token(portal, USER)
+    assert (bench.grant(portal).state, state_of(bench, portal)) == ("closed", "closed")
     assert bench.secret(portal, "refresh_token") is not None
+    bench.clock.move(minutes=61)
+    assert grants.access_token(portal, USER) == "old-acme"
+    # Its answer that the token has expired shows that it is open.
+    grants.renew(portal, USER, "old-acme")
+    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
+
+
+@pytest.mark.parametrize("why", ["closed", "unpaid"])
+def test_one_user_who_opens_the_app_wakes_the_grants_of_all(bench: Bench, why: str) -> None:
+    portal, grants = bench.portal(), bench.grants()
+    if why == "closed":
+        grants.gone(portal, "PORTAL_DELETED")
+    else:
+        bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
+        with pytest.raises(PaymentRequired):
+            grants.renew(portal, USER, "old-acme")
+    grants.opened(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
+    assert grants.access_token(portal, USER) == "old-acme"
+    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
+
+
+def test_a_grant_that_needs_its_user_is_not_woken_without_him(bench: Bench) -> None:
+    portal, grants = bench.portal(), bench.grants()
+    bench.server.owners.clear()
+    with pytest.raises(GrantDead):
+        grants.renew(portal, USER, "old-acme")
+    grants.gone(portal, "PORTAL_DELETED")
+    grants.opened(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
+    assert bench.grant(portal).state == "needs_reopen"
+
+
+def serve_background(bench: Bench) -> None:
+    with bench.sessions.begin() as session:
+        session.query(Portal).update({"background_user_id": USER})
+
+
+@pytest.mark.parametrize("why", ["closed", "unpaid"])
+def test_daily_care_tries_the_background_grant_of_a_closed_or_unpaid_portal(bench: Bench, why: str) -> None:
+    portal, grants = bench.portal(), bench.grants()
+    serve_background(bench)
+    if why == "closed":
+        grants.gone(portal, "PORTAL_DELETED")
+    else:
+        bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
+        with pytest.raises(PaymentRequired):
+            grants.renew(portal, USER, "old-acme")
+    assert grants.keep_alive() == (0, 0)
+    bench.clock.move(days=1)
+    assert grants.keep_alive() == (1, 0)
+    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
+    assert grants.keep_alive() == (0, 0)
+
+
+def test_grants_of_users_who_are_gone_are_deleted_when_their_refresh_token_has_died(any_bench: Bench) -> None:
+    """facts/platform 3.3: a refresh token lives 180 days; who was here later keeps his."""
+    portal, grants = any_bench.portal(), any_bench.grants()
+    serve_background(any_bench)
+    any_bench.clock.move(days=100)
+    grants.opened(portal, USER + 1, "opened", any_bench.clock() + timedelta(hours=1), None)
+    any_bench.clock.move(days=79)
+    assert grants.forget_dead() == 0
+    any_bench.clock.move(days=2)
+    assert grants.forget_dead() == 1
+    with any_bench.sessions() as session:
+        assert [grant.user_id for grant in session.query(Grant)] == [USER + 1]
+        # The next administrator who opens the app takes over.
+        assert session.get_one(Portal, portal).background_user_id is None
 
 
 def test_a_refresh_follows_a_renamed_portal_but_not_to_an_address_that_could_break_a_header(bench: Bench) -> None:
@@ -357,8 +431,7 @@ def test_another_user_of_the_same_portal_has_no_part_in_the_grant(bench: Bench) 
 
 def test_background_grants_are_kept_alive_after_120_days_and_no_sooner(bench: Bench) -> None:
     portal, grants = bench.portal(), bench.grants()
-    with bench.sessions.begin() as session:
-        session.query(Portal).update({"background_user_id": USER})
+    serve_background(bench)
     bench.clock.move(days=119)
     assert grants.keep_alive() == (0, 0)
     bench.clock.move(days=22)
