@@ -53,7 +53,7 @@ def tend() -> None:
     """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
     house = current_app.extensions["services"]
     renewed, failed = house.grants.keep_alive()
-    dead, ended, deleted = house.grants.forget_dead(), house.visits.forget_ended(), house.installations.purge()
+    dead, ended, deleted = house.grants.forget_dead(), house.visits.forget_ended(), house.departures.purge()
     house.connections.purge()
     house.budgets.purge()
     click.echo(

@@ -12,14 +12,12 @@ from sqlalchemy.exc import IntegrityError
 
 from errors import Forged, GiveUp, GrantDead, PaymentRequired, PortalGone
 from models import Grant, Portal, Sessions, Vault, now
+from services.departures import SIGNS, Departures
 from services.origins import checked_endpoint
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
 
-REMOVED_BY = frozenset({"not_installed", "application_not_found", "error_oauth"})
-"""Codes that mean that the app was removed (facts/platform 8); after any other a portal may come back by itself, as
-after PORTAL_DELETED (facts/platform 5.3)."""
 RESTING: Mapping[str, Callable[[], GiveUp]] = {
     "unpaid": lambda: PaymentRequired("PAYMENT_REQUIRED"),
     "closed": lambda: PortalGone("PORTAL_DELETED"),
@@ -36,11 +34,12 @@ class GrantRows:
         self,
         sessions: Sessions,
         vault: Vault,
+        departures: Departures,
         *,
         insecure_hosts: tuple[str, ...] = (),
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._vault = sessions, vault
+        self._sessions, self._vault, self._departures = sessions, vault, departures
         self._insecure_hosts, self.clock = insecure_hosts, clock
 
     def find(self, portal_id: int, user_id: int) -> Grant | None:
@@ -167,21 +166,20 @@ class GrantRows:
     def gone(self, portal_id: int, code: str) -> None:
         """The portal or its authorization server says that the app is not installed there, or that it is closed.
 
-        Tokens of a removed app are deleted, since its uninstall event may be lost (facts/platform 8); a portal that is
-        closed for a while keeps them and is asked again after a rest, or as soon as one of its users opens the app.
+        A portal that is closed for a while keeps its tokens and is asked again after a rest, or as soon as one of its
+        users opens the app (facts/platform 5.3).
         """
-        known = update(Portal).where(Portal.id == portal_id, Portal.state.in_(("active", "closed")))
+        if code.lower() in SIGNS:
+            self._departures.noticed(portal_id, code)
+            return
+        asleep = {"state": "closed", "retry_after": self.clock() + REST}
+        asleep |= {"version": Grant.version + 1, "lease_owner": None, "lease_until": None}
+        alive = update(Grant).where(Grant.portal_id == portal_id, Grant.state != "needs_reopen")
+        open_ = update(Portal).where(Portal.id == portal_id, Portal.state == "active")
         with self._sessions.begin() as session:
-            if code.lower() in REMOVED_BY:
-                session.execute(delete(Grant).where(Grant.portal_id == portal_id))
-                session.execute(known.values(state="uninstalled", uninstalled_at=self.clock()))
-            else:
-                asleep = {"state": "closed", "retry_after": self.clock() + REST}
-                asleep |= {"version": Grant.version + 1, "lease_owner": None, "lease_until": None}
-                alive = update(Grant).where(Grant.portal_id == portal_id, Grant.state != "needs_reopen")
-                session.execute(alive.values(asleep))
-                session.execute(known.values(state="closed"))
-        log.warning("portal %s answers %s: its tokens are not used any more", portal_id, code)
+            session.execute(alive.values(asleep))
+            session.execute(open_.values(state="closed"))
+        log.warning("portal %s answers %s: its tokens are not used for a while", portal_id, code)
 
 
 def _of(portal_id: int, user_id: int) -> Select[Grant]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from errors import ApplicationError, Forged, PortalBusy
 from models import Sessions, Vault, now
+from services.departures import Departures
 from services.grant_rows import GrantRows
 from services.portal_api.oauth import AuthorizationServers
 from services.renewals import MOST_SWAPS, Renewals
@@ -34,6 +35,7 @@ class Grants:
         sessions: Sessions,
         vault: Vault,
         servers: AuthorizationServers,
+        departures: Departures,
         *,
         insecure_hosts: tuple[str, ...] = (),
         clock: Callable[[], datetime] = now,
@@ -41,7 +43,7 @@ class Grants:
         wait_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers, self._clock = servers, clock
-        self._rows = GrantRows(sessions, vault, insecure_hosts=insecure_hosts, clock=clock)
+        self._rows = GrantRows(sessions, vault, departures, insecure_hosts=insecure_hosts, clock=clock)
         self._renewals = Renewals(self._rows, servers, sleep=sleep, wait_clock=wait_clock)
 
     def tokens(self, portal_id: int, user_id: int) -> UserTokens:

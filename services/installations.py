@@ -1,4 +1,4 @@
-"""Installations: portals as they come, move, come back and leave (facts/platform 1, 4, 8).
+"""Installations: portals as they come, move and come back (facts/platform 1, 4); `services.departures` ends them.
 
 A portal's record is made or changed only on a proof (`services.openings`). The application token, with which events are
 told from forgeries, is accepted first or changed only together with a verified administrator's token.
@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from errors import AccessDenied, ApplicationError, AskUser, Forged, PortalBusy, TryLater
-from models import Grant, HostedConnector, LifecycleEvent, Portal, Sessions, UserSession, Vault, now
+from models import Portal, Sessions, Vault
 from services.bindings import Bindings
 from services.grants import Grants
 from services.openings import Opening, Proof, ProvenToken, Verifier
@@ -30,10 +28,6 @@ from services.portal_api.client import PortalClient
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
 
-KEPT_AFTER_UNINSTALL = timedelta(days=30)
-"""How long settings without secrets outlive an uninstallation that did not ask to delete them (facts/security 1.21)."""
-KEPT_WITHOUT_SIGN = timedelta(days=180)
-"""A portal whose users did not come for as long as a refresh token lives has left without telling."""
 NEEDED_METHOD = "biconnector.connector.add"
 NEWER_MARK = "biconnector.table.fields"
 """A method that only the newer generation of portals has, see `portal_api.capabilities`."""
@@ -60,12 +54,9 @@ class Installations:
         verifier: Verifier,
         grants: Grants,
         bindings: Bindings,
-        *,
-        clock: Callable[[], datetime] = now,
     ) -> None:
         self._sessions, self._vault, self._transport = sessions, vault, transport
         self._verifier, self._grants, self._bindings = verifier, grants, bindings
-        self._clock = clock
 
     def open(self, proof: Proof, opening: Opening) -> Arrival:
         """A proved user opens the app: recorded, and bindings mended if an administrator comes.
@@ -208,48 +199,6 @@ class Installations:
     def updated(self, portal: Portal, version: int) -> None:
         """The app has another version on this portal: its bindings and what we remembered are due for a look."""
         self._change(portal, {"version": version, "capabilities": None})
-
-    def remove(self, portal: Portal, *, clean: bool) -> bool:
-        """Forget a portal: tokens, sessions and hosted connections at once, everything if `clean`.
-
-        True for the one caller that did it. The caller has compared the application token of `portal` as it was read;
-        if it changed meanwhile, or another delivery of the same event was faster, nothing happens.
-        """
-        same = (Portal.id == portal.id, Portal.application_token == portal.application_token)
-        gone = {"state": "uninstalled", "uninstalled_at": self._clock(), "application_token": None}
-        gone |= {"background_user_id": None, "capabilities": None}
-        with self._sessions.begin() as session:
-            first: Any = session.execute(
-                update(Portal).where(*same).values(gone), execution_options={"synchronize_session": False}
-            )
-            if first.rowcount != 1:
-                return False
-            if clean:
-                session.execute(delete(LifecycleEvent).where(LifecycleEvent.member_id == portal.member_id))
-                session.execute(delete(Portal).where(Portal.id == portal.id))
-            else:
-                session.execute(delete(Grant).where(Grant.portal_id == portal.id))
-                session.execute(delete(UserSession).where(UserSession.portal_id == portal.id))
-                session.execute(delete(HostedConnector).where(HostedConnector.portal_id == portal.id))
-        self._verifier.forget()
-        log.info(
-            "portal %s uninstalled the app, %s", portal.member_id, "all data deleted" if clean else "tokens deleted"
-        )
-        return True
-
-    def purge(self) -> int:
-        """Delete what was kept long enough of portals that left, with or without telling; returns how many."""
-        moment = self._clock()
-        told = Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL
-        with self._sessions.begin() as session:
-            alive = select(Grant.portal_id).where(Grant.expires_at >= moment - KEPT_WITHOUT_SIGN)
-            silent = (Portal.created_at < moment - KEPT_WITHOUT_SIGN) & Portal.id.not_in(alive)
-            left = session.scalars(select(Portal).where(Portal.state != "local", or_(told, silent))).all()
-            for portal in left:
-                session.execute(delete(LifecycleEvent).where(LifecycleEvent.member_id == portal.member_id))
-                session.execute(delete(Portal).where(Portal.id == portal.id))
-            session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < moment - KEPT_WITHOUT_SIGN))
-        return len(left)
 
     def all(self) -> list[Portal]:
         """Every portal, oldest first."""

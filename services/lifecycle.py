@@ -15,17 +15,18 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from errors import Forged
+from errors import Forged, PortalBusy
 from models import LifecycleEvent, Portal, Sessions, now
+from services.departures import Departures
 from services.installations import Installations
 from services.languages import portal_language
 from services.openings import MEMBER_ID, Opening, Proof
-from services.uploads import Uploads
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
 
 _NAME = re.compile(r"[A-Z0-9_.:]{1,64}\Z")
+MOST_COMPARISONS = 8
 _TS = re.compile(r"[0-9.]{0,20}\Z")
 
 
@@ -66,9 +67,15 @@ class Lifecycle:
     """Applies events to installations."""
 
     def __init__(
-        self, sessions: Sessions, installations: Installations, uploads: Uploads, *, clock: Callable[[], datetime] = now
+        self,
+        sessions: Sessions,
+        installations: Installations,
+        departures: Departures,
+        *,
+        clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._installations, self._uploads, self._clock = sessions, installations, uploads, clock
+        self._sessions, self._installations, self._departures = sessions, installations, departures
+        self._clock = clock
 
     def accept(self, event: Event) -> None:
         """Apply an event, or nothing if it was applied before.
@@ -105,10 +112,12 @@ class Lifecycle:
             self._installations.updated(portal, int(version))
 
     def _uninstalled(self, event: Event) -> None:
-        portal = self._known_portal(event)
-        self._installations.remove(portal, clean=event.data.get("CLEAN") == "1")
-        # Its connections are gone with their credentials in either case.
-        self._uploads.discard_all(portal.id)
+        """The event comes once, so it is compared with what is stored until both hold still."""
+        for _ in range(MOST_COMPARISONS):
+            portal = self._known_portal(event)
+            if self._departures.told(portal, clean=event.data.get("CLEAN") == "1"):
+                return
+        raise PortalBusy("PORTAL_UNDER_CHANGE", retry_after=1)
 
     def _user_ready(self, event: Event) -> None:
         """Tokens of the system user are in `data`; `auth` says by whose hand the app was installed.

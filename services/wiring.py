@@ -23,6 +23,7 @@ from services.activity import Activity
 from services.bindings import Bindings
 from services.budgets import Budgets
 from services.connections import Connections
+from services.departures import Departures
 from services.grants import Grants
 from services.hosted_rows import HostedRows
 from services.hosting import Hosting
@@ -63,6 +64,7 @@ class Services:
     postponed: Postponed
     grants: Grants
     installations: Installations
+    departures: Departures
     lifecycle: Lifecycle
     visits: Visits
     submissions: Submissions
@@ -95,12 +97,13 @@ def build(settings: Settings) -> Services:
     )
     insecure_hosts = settings.bitrix24_insecure_hosts
     verifier = Verifier(servers, insecure_hosts=insecure_hosts)
-    grants = Grants(sessions, vault, servers, insecure_hosts=insecure_hosts)
+    uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
+    departures = Departures(sessions, verifier, uploads)
+    grants = Grants(sessions, vault, servers, departures, insecure_hosts=insecure_hosts)
     bindings = Bindings(f"{settings.base_url}{INSTALL_PATH}")
     installations = Installations(sessions, vault, transport, verifier, grants, bindings)
     connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
     guards = Guards(policy, _local_files(settings))
-    uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
     return Services(
         settings=settings,
         engine=engine,
@@ -113,7 +116,8 @@ def build(settings: Settings) -> Services:
         postponed=Postponed(vault),
         grants=grants,
         installations=installations,
-        lifecycle=Lifecycle(sessions, installations, uploads),
+        departures=departures,
+        lifecycle=Lifecycle(sessions, installations, departures),
         visits=Visits(
             sessions,
             idle=timedelta(minutes=settings.session_idle_minutes),

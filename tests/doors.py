@@ -41,6 +41,7 @@ FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-
 OWN = {"Sec-Fetch-Site": "same-origin"}
 TEMPLATES = FileSystemBytecodeCache(tempfile.mkdtemp(prefix="templates-"))
 """Every test has an application of its own; compiling its templates each time would take longer than the tests."""
+UPLOADS = Path(tempfile.mkdtemp(prefix="uploads-"))
 
 
 def key(key_id: str) -> str:
@@ -55,6 +56,8 @@ def settings_for(database_url: str, **given: Any) -> Settings:
         "secret_keys": key("k1"),
         "bitrix24_client_id": CLIENT_ID,
         "bitrix24_client_secret": CLIENT_SECRET,
+        # Uninstalling deletes a portal's folder there, which must not be that of whoever runs the tests.
+        "uploads": UPLOADS / uuid.uuid4().hex,
     }
     return Settings.from_environment(**(values | given))
 

@@ -142,7 +142,7 @@ def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Hos
     connected = unreachable(host)
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
-    assert host.services.installations.remove(portal, clean=False)
+    assert host.services.departures.told(portal, clean=False)
     assert connected.call("urlCheck").status_code == 404
     assert host.services.connections.all() == []
 
@@ -333,6 +333,6 @@ def test_a_record_belongs_to_its_portal_and_goes_with_it(host: Host, deals: Conn
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
     assert [call.portal_id for call in host.calls()] == [portal.id]
-    host.services.installations.remove(portal, clean=True)
+    host.services.departures.told(portal, clean=True)
     with host.services.sessions() as session:
         assert session.query(EndpointCall).count() == 0

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from models import Grant, LifecycleEvent, Portal, UserSession
-from services.installations import Installations
+from models import Grant, HostedConnector, LifecycleEvent, Portal, UserSession
+from services.departures import Departures
 from tests.doors import Stage, database, staged
+from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
 
 
@@ -113,15 +115,15 @@ def test_an_application_token_that_was_never_learned_is_no_empty_password(instal
 def counted(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Stage, list[bool]]]:
-    """A stage on each database, and what every call of `Installations.remove` answered."""
+    """A stage on each database, and what every call of `Departures.told` answered."""
     answers: list[bool] = []
-    remove = Installations.remove
+    told = Departures.told
 
-    def counting(self: Installations, portal: Portal, *, clean: bool) -> bool:
-        answers.append(remove(self, portal, clean=clean))
+    def counting(self: Departures, portal: Portal, *, clean: bool) -> bool:
+        answers.append(told(self, portal, clean=clean))
         return answers[-1]
 
-    monkeypatch.setattr(Installations, "remove", counting)
+    monkeypatch.setattr(Departures, "told", counting)
     with database(request.param, tmp_path) as url, staged(url) as stage:
         stage.register()
         stage.install()
@@ -327,23 +329,134 @@ def test_the_answer_to_an_event_tells_nothing(installed: Stage) -> None:
 def test_settings_of_an_uninstalled_portal_are_purged_after_30_days(installed: Stage) -> None:
     installed.control("uninstall", clean=False)
     clock = Clock()
-    installed.services.installations._clock = clock
+    installed.services.departures._clock = clock
     clock.move(days=29)
-    assert installed.services.installations.purge() == 0
+    assert installed.services.departures.purge() == 0
     clock.move(days=2)
-    assert installed.services.installations.purge() == 1
+    assert installed.services.departures.purge() == 1
     assert installed.rows()["portals"] == installed.rows()["lifecycle_events"] == []
 
 
 def test_a_portal_without_sign_of_life_for_180_days_is_purged_and_one_by_hand_is_kept(installed: Stage) -> None:
     installed.services.installations.add_local("by-hand")
     clock = Clock()
-    installed.services.installations._clock = clock
+    installed.services.departures._clock = clock
     clock.move(days=179)
-    assert installed.services.installations.purge() == 0
+    assert installed.services.departures.purge() == 0
     clock.move(days=2)
-    assert installed.services.installations.purge() == 1
+    assert installed.services.departures.purge() == 1
     assert [row["member_id"] for row in installed.rows()["portals"]] == ["by-hand"]
+
+
+SIGNS = ["NOT_INSTALLED", "APPLICATION_NOT_FOUND", "ERROR_OAUTH"]
+
+
+@pytest.fixture
+def used(installed: Stage) -> Stage:
+    """An installation with sessions, a connection and an uploaded file."""
+    installed.enter("analyst")
+    file = installed.services.uploads.keep(installed.record().id, "deals.csv", io.BytesIO(b"id\n1\n"))
+    installed.services.connections.add(installed.member_id, "file", "Deals", {"path": file})
+    return installed
+
+
+def doorway(stage: Stage) -> bool:
+    """Whether the key in the addresses of the hosted connector opens."""
+    with stage.services.sessions() as session:
+        row = session.query(HostedConnector).one()
+    key = stage.services.vault.get(row, "key")
+    return stage.services.connections.enter(row.uid, str(key)) is not None
+
+
+def files(stage: Stage) -> list[Path]:
+    return [path for path in stage.services.settings.uploads.resolve().rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("code", SIGNS[:2])
+def test_an_answer_that_the_app_is_not_installed_ends_what_the_lost_event_would_have_ended(
+    used: Stage, code: str
+) -> None:
+    """facts/platform 8 and facts/security 1.21: sessions, keys, tokens and credentials at once."""
+    token = token_of(used.enter("analyst"))
+    used.control("fail", target="batch", shape="root", status=401, code=code)
+    page = used.app.test_client()
+    assert page.get("/connectors/", headers={"X-App-Session": token}).status_code == 403
+    rows = used.rows()
+    for table in ("grants", "user_sessions", "hosted_connectors", "connections"):
+        assert rows[table] == [], table
+    assert not files(used)
+    assert used.record().state == "uninstalled"
+    assert page.get("/connectors/", headers={"X-App-Session": token}).status_code == 401
+
+
+def test_a_doubtful_sign_ends_sessions_tokens_and_keys_and_leaves_connections_for_three_days(used: Stage) -> None:
+    """decision 8: ERROR_OAUTH may pass, and credentials that were deleted have to be typed again."""
+    clock = Clock()
+    used.services.departures._clock = clock
+    used.services.grants.gone(used.record().id, "ERROR_OAUTH")
+    rows = used.rows()
+    assert rows["grants"] == rows["user_sessions"] == []
+    assert not doorway(used)
+    used.enter("analyst")
+    assert doorway(used)
+    assert len(files(used)) == 1
+    used.services.grants.gone(used.record().id, "error_oauth")
+    clock.move(days=2)
+    used.services.departures.purge()
+    assert len(used.rows()["connections"]) == 1
+    clock.move(days=2)
+    used.services.departures.purge()
+    assert used.rows()["connections"] == used.rows()["hosted_connectors"] == []
+    assert not files(used)
+
+
+@pytest.mark.parametrize("code", SIGNS)
+def test_the_event_that_comes_after_the_sign_still_proves_itself(used: Stage, code: str) -> None:
+    """facts/platform 4: events travel through a queue and are late."""
+    used.services.grants.gone(used.record().id, code)
+    assert used.tell(uninstalling(used, clean=1)).status_code == 200
+    assert used.rows()["portals"] == used.rows()["connections"] == []
+    assert not files(used)
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Let something happen once between reading a portal and ending it."""
+    told, once = Departures.told, iter([act])
+
+    def late(self: Departures, portal: Portal, *, clean: bool) -> bool:
+        for happens in once:
+            happens()
+        return told(self, portal, clean=clean)
+
+    monkeypatch.setattr(Departures, "told", late)
+
+
+def test_an_uninstall_event_is_not_lost_when_the_token_is_sealed_anew_meanwhile(
+    used: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event comes once (facts/platform 4); `flask keys rotate` may run at the same moment."""
+
+    def rotate() -> None:
+        portal = used.record()
+        used.services.vault.put(portal, "application_token", used.services.vault.get(portal, "application_token"))
+        with used.services.sessions.begin() as session:
+            session.query(Portal).update({"application_token": portal.application_token})
+
+    meanwhile(monkeypatch, rotate)
+    assert used.tell(uninstalling(used)).status_code == 200
+    assert used.record().state == "uninstalled"
+    assert used.rows()["grants"] == used.rows()["connections"] == []
+    assert not files(used)
+
+
+def test_an_uninstall_event_of_an_installation_that_was_replaced_meanwhile_ends_nothing(
+    used: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installations = used.services.installations
+    meanwhile(monkeypatch, lambda: installations.accept_token(used.record(), "of the new installation"))
+    assert used.tell(uninstalling(used)).status_code == 403
+    assert used.record().state == "active"
+    assert len(used.rows()["connections"]) == len(files(used)) == 1
 
 
 def test_a_removed_portal_that_opens_again_is_taken_in_again(installed: Stage) -> None:
@@ -354,4 +467,4 @@ def test_a_removed_portal_that_opens_again_is_taken_in_again(installed: Stage) -
     assert installed.enter("analyst").status_code == 200
     assert installed.record().state == "active"
     with installed.services.sessions() as session:
-        assert session.query(UserSession).count() == 2
+        assert session.query(UserSession).count() == 1

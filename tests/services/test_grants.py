@@ -21,9 +21,12 @@ from sqlalchemy import text
 from drivers.network import Policy
 from errors import Forged, GrantDead, PaymentRequired, PortalBusy, PortalGone, PortalUnreachable
 from models import Base, Grant, Portal, Sessions, Vault, connect, sessions_for
+from services.departures import Departures
 from services.grants import Grants
+from services.openings import Verifier
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers
+from services.uploads import Uploads
 from tests.doors import key, postgresql_database, settings_for
 from tests.services.clocks import Clock
 from tests.services.oauth_server import CLIENT_ID, OAuthServer, oauth_server
@@ -43,7 +46,9 @@ class Bench:
 
     def grants(self, servers: AuthorizationServers | None = None, **given: Callable[..., object]) -> Grants:
         """Grants as one process has them: it shares nothing with another but the database."""
-        return Grants(self.sessions, self.vault, servers or self.servers(), clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
+        servers = servers or self.servers()
+        departures = Departures(self.sessions, Verifier(servers), Uploads(Path("no uploads"), 0), clock=self.clock)
+        return Grants(self.sessions, self.vault, servers, departures, clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
 
     def servers(self) -> AuthorizationServers:
         transport = Transport(Policy("external-only", (), (urlsplit(self.server.url).netloc,)))
@@ -440,13 +445,16 @@ def test_background_grants_are_kept_alive_after_120_days_and_no_sooner(bench: Be
 
 
 KILLED = """
-import os, signal, sys
+import os, pathlib, signal, sys
 from pydantic import SecretStr
 from drivers.network import Policy
 from models import Vault, connect, sessions_for
+from services.departures import Departures
 from services.grants import Grants
+from services.openings import Verifier
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers
+from services.uploads import Uploads
 
 database_url, server_url, host, key, portal = sys.argv[1:]
 
@@ -457,7 +465,9 @@ class Doomed(AuthorizationServers):
 
 servers = Doomed(Transport(Policy("external-only", (), (host,))), (server_url,), "app", SecretStr("secret"))
 vault = Vault((("k1", SecretStr(key)),))
-Grants(sessions_for(connect(database_url)), vault, servers).renew(int(portal), 7, "old-acme")
+sessions = sessions_for(connect(database_url))
+departures = Departures(sessions, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
+Grants(sessions, vault, servers, departures).renew(int(portal), 7, "old-acme")
 """
 
 
