@@ -35,7 +35,7 @@ class Settings(BaseSettings):
     )
     public_url: str = Field(
         default="",
-        description="Address under which portals and browsers reach the app, without a trailing slash; "
+        description="Address under which portals and browsers reach the app, without a path; "
         "empty means `http://127.0.0.1:PORT`.",
     )
     port: int = Field(default=8000, ge=1, le=65535, description="Port on which `make serve` listens.")

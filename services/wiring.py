@@ -160,6 +160,12 @@ def _check_addresses(settings: Settings) -> None:
     for name, address in (("PUBLIC_URL", settings.base_url), ("BITRIX24_JS_URL", settings.bitrix24_js_url)):
         if not _origin(address):
             raise ConfigurationError(f"{name}: {address!r} is not an address like https://bi.example.com.")
+    parts = urlsplit(settings.base_url)
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ConfigurationError(
+            f"PUBLIC_URL: {settings.base_url!r} is more than scheme, host and port. The app's pages stand at the root "
+            f"of their address, so give it a host name of its own, like {_origin(settings.base_url)}."
+        )
     for ancestor in settings.extra_frame_ancestors:
         if _origin(ancestor) != ancestor:
             raise ConfigurationError(

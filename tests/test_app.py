@@ -65,6 +65,11 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence_and_without_a_traceback(
         ({"egress_allow": "nonsense"}, "EGRESS_ALLOW"),
         ({"public_url": "bi.example.com"}, "PUBLIC_URL"),
         ({"public_url": "https://bi.example.com:x"}, "PUBLIC_URL"),
+        ({"public_url": "https://example.com/bi"}, "give it a host name of its own, like https://example.com."),
+        ({"public_url": "https://example.com/bi/"}, "is more than scheme, host and port"),
+        ({"public_url": "https://bi.example.com?portal=1"}, "is more than scheme, host and port"),
+        ({"public_url": "https://bi.example.com#start"}, "is more than scheme, host and port"),
+        ({"public_url": "https://user@bi.example.com"}, "is more than scheme, host and port"),
         ({"bitrix24_js_url": "//api.bitrix24.com/api/v1/"}, "BITRIX24_JS_URL"),
         ({"bitrix24_js_url": "https://a;script-src *"}, "BITRIX24_JS_URL"),
         ({"extra_frame_ancestors": "https://desktop.example/path"}, "EXTRA_FRAME_ANCESTORS"),
@@ -133,3 +138,8 @@ def test_behind_a_trusted_proxy_the_outer_address_counts() -> None:
     assert alone.test_client().post("/connectors/", headers=headers).status_code == 403
     for made in (app, alone):
         made.extensions["services"].engine.dispose()
+
+
+@pytest.mark.parametrize("address", ["", "https://bi.example.com", "https://bi.example.com/", "http://10.0.0.5:8000"])
+def test_an_address_without_a_path_starts(address: str) -> None:
+    wiring.build(settings_for("sqlite://", public_url=address)).engine.dispose()

@@ -42,12 +42,12 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("BITRIX24_CLIENT_ID", "app.environment")
     monkeypatch.setenv("BITRIX24_CLIENT_SECRET", "s")
     monkeypatch.setenv("BITRIX24_OAUTH_URLS", "https://one.example/, https://two.example")
-    monkeypatch.setenv("PUBLIC_URL", "https://app.example/bi/")
+    monkeypatch.setenv("PUBLIC_URL", "https://app.example/")
     made = Settings.from_environment()
     assert [key_id for key_id, _ in made.secret_keys] == ["k2", "k1"]
     assert made.bitrix24_client_id == "app.environment"
     assert made.bitrix24_oauth_urls == ("https://one.example", "https://two.example")
-    assert made.base_url == "https://app.example/bi"
+    assert made.base_url == "https://app.example"
 
 
 def test_an_empty_value_in_the_environment_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
