@@ -12,13 +12,13 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
 from cli.database import ROOT, bring_up_to_date, migrations
 from errors import ConfigurationError
-from models import Base, FormUse, Portal, UserSession, Vault, connect
+from models import Base, FormUse, Grant, Portal, UserSession, Vault, connect
 from services import wiring
 from tests.doors import key, settings_for
 
@@ -138,6 +138,33 @@ def test_dropping_a_column_of_sessions_keeps_them_and_the_forms_that_acted(any_d
     with Session(engine) as session:
         assert session.query(UserSession).one().user_id == 7
         assert session.query(FormUse).one().nonce_hash == "y"
+    engine.dispose()
+
+
+def test_what_was_paused_says_why_and_is_tried_again(any_database: str) -> None:
+    """facts/platform 3.4, 5.3: a portal that was closed, and an app that was not paid for"""
+    engine, config = connect(any_database), migrations()
+
+    def states() -> list[tuple[str, str, bool]]:
+        with Session(engine) as session:
+            rows = session.execute(select(Portal, Grant).join(Grant).order_by(Portal.member_id)).all()
+            return [(portal.state, grant.state, grant.retry_after is not None) for portal, grant in rows]
+
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+        with Session(connection) as session:
+            for name, state in (("closed", "paused"), ("unpaid", "active")):
+                portal = Portal(member_id=name, state=state)
+                portal.grants.append(Grant(portal_id=0, user_id=1, state="paused"))
+                session.add(portal)
+            session.flush()
+        command.upgrade(config, "head")
+    assert states() == [("closed", "closed", True), ("active", "unpaid", True)]
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0004")
+    assert [row[:2] for row in states()] == [("paused", "paused"), ("active", "paused")]
     engine.dispose()
 
 
