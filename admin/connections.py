@@ -296,7 +296,7 @@ def _told(error: ApplicationError, held: Held) -> str:
         trial = services().trials.run(held.portal_id, held.driver, held.settings)
         if trial.passed:
             return str(_("It works from here, but Bitrix24 cannot reach this application, so nothing changed there."))
-        return f"{_('The portal asked for the connection, and it did not work.')} {diagnosis(trial.code)}"
+        return " ".join((_("The portal asked for the connection, and it did not work."), str(diagnosis(trial.code))))
     return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
 
 

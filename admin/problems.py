@@ -202,7 +202,7 @@ def _down(error: TryLater) -> str:
         "refused": _("Its address may not be called from here. Ask whoever runs the application."),
     }
     text = str(told.get(reason, _("It is down or cannot be reached at the moment.")))
-    return text if acted() else f"{text} {_('Nothing was changed.')}"
+    return text if acted() else " ".join((text, _("Nothing was changed.")))
 
 
 @dataclass(frozen=True)

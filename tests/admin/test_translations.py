@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import subprocess
@@ -56,6 +57,16 @@ def test_catalogues_are_in_step_with_code_and_templates(tmp_path: Path) -> None:
     now = sentences(extracted(tmp_path)).keys()
     assert sentences(catalogue(ROOT / "translations" / "messages.pot")).keys() == now, "run `make translations`"
     assert sentences(catalogue(RUSSIAN)).keys() == now, "run `make translations`"
+
+
+def test_no_sentence_hides_in_a_formatted_text_where_collecting_does_not_find_it() -> None:
+    hidden = []
+    for path in (path for door in ("admin", "install", "drivers") for path in sorted((ROOT / door).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            calls = ast.walk(node) if isinstance(node, ast.JoinedStr) else ()
+            names = [call.func.id for call in calls if isinstance(call, ast.Call) and isinstance(call.func, ast.Name)]
+            hidden += [f"{path.name}:{node.lineno}" for name in names if name in ("_", "_l", "ngettext")]  # type: ignore[attr-defined]  # a JoinedStr has a line
+    assert hidden == []
 
 
 def test_every_sentence_is_translated_with_all_its_plural_forms() -> None:
