@@ -12,6 +12,9 @@ from typing import Any
 
 Pairs = list[tuple[str, str]]
 
+DEEPEST = 64
+"""PHP's `max_input_nesting_level`: fields below it are left out."""
+
 
 def encode(data: Mapping[str, Any]) -> Pairs:
     """`data` as form fields, the way PHP's `http_build_query` writes them.
@@ -41,7 +44,9 @@ def decode(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Form fields as nested data; maps whose keys are 0, 1, 2, ... become lists, as PHP prints them in JSON."""
     tree: dict[str, Any] = {}
     for name, value in pairs:
-        _place(tree, _path(name), value)
+        path = _path(name)
+        if len(path) <= DEEPEST:
+            _place(tree, path, value)
     return {key: _listed(value) for key, value in tree.items()}
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from flask import Request
 
-from emulator import brackets
+from emulator import brackets, json_bodies
 
 
 def read_parameters(request: Request) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def lower_names(params: dict[str, Any]) -> dict[str, Any]:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        decoded = json.loads(body or b"{}")
+        decoded = json_bodies.decode(body or b"{}")
     except ValueError:
         return {}
     return decoded if isinstance(decoded, dict) else {}

@@ -461,15 +461,25 @@ BAD_ROWS: list[bytes] = [
     b'[["order_id"], [-Infinity]]',
     b'[["other"], [1]]',
     b'[["order_id"], [1]]\xff',
+    b'\xef\xbb\xbf[["order_id"], [1]]',
+    '[["order_id"], [1]]'.encode("utf-16"),
+    b'[["order_id"], ["\\ud83d"]]',
+    b"[" * 100_000,
 ]
 
 
 @pytest.mark.parametrize("body", BAD_ROWS)
 def test_bad_rows_are_refused(chain: Chain, peer: Peer, body: bytes) -> None:
-    """facts/biconnector 5.7, 5.12: header first, every row as long as the header, JSON without NaN."""
+    """facts/biconnector 5.7, 5.12: header first, every row as long as the header, JSON without NaN, as PHP reads it."""
     peer.body = body
     with pytest.raises(BadAnswer):
         chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["ORDER_ID"]))
+
+
+def test_escaped_pairs_are_letters_like_any_other(chain: Chain, peer: Peer) -> None:
+    peer.body = b'[["order_id"], ["\\ud83d\\ude00 \\u00e4"]]'
+    rows = chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery(select=["ORDER_ID"]))
+    assert rows.rows == [["\U0001f600 ä"]]
 
 
 def test_an_inactive_source_is_not_asked(chain: Chain, peer: Peer) -> None:

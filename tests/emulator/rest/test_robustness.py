@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from emulator.config import EmulatorConfig
 from emulator.rest.methods import METHODS
 from tests.emulator.portals import CONNECTOR, DATASET, EmulatedPortal
 
@@ -30,7 +34,7 @@ SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats()
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from(
         [10**400, -(10**400), "1e999", "9" * 5000, "", "0", "OR", "int", "STRING", "ASC", "$result[a][b]"]
     )
@@ -81,6 +85,35 @@ def test_no_input_breaks_a_method(method: str, params: dict[str, Any], nearly: d
     if answer.status_code != 200:
         assert {"error", "error_description"} <= set(body)
     assert answer.status_code in (200, 400, 403) or method == "biconnector.dataset.delete"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": ' + b"[" * 100_000,
+        b'\xef\xbb\xbf{"auth": "TOKEN"}',
+        b'{"auth": "TOKEN", "a": "\\ud800"}',
+        b'{"auth": "TOKEN", "a": NaN}',
+    ],
+    ids=["deep", "byte order mark", "half a letter", "NaN"],
+)
+def test_a_json_body_that_php_cannot_read_counts_as_empty(emulated: EmulatedPortal, body: bytes) -> None:
+    whole = body.replace(b"TOKEN", emulated.token().encode())
+    answer = emulated.http.post("/rest/profile", data=whole, content_type="application/json")
+    assert (answer.status_code, answer.get_json()["error"]) == (401, "NO_AUTH_FOUND")
+
+
+def test_a_text_that_no_file_can_hold_never_gets_into_the_state(tmp_path: Path) -> None:
+    """One half of a surrogate pair in a title would keep the state file from being written ever again."""
+    emulated = EmulatedPortal(config=EmulatorConfig(state_file=tmp_path / "portal.json"))
+    body = json.dumps({"auth": emulated.token(), "fields": {**CONNECTOR, "title": "\ud800"}})
+    emulated.http.post("/rest/biconnector.connector.add", data=body, content_type="application/json")
+    assert emulated.call("biconnector.connector.list") == []
+
+
+def test_fields_nested_deeper_than_php_reads_are_left_out(emulated: EmulatedPortal) -> None:
+    form = {"auth": emulated.token(), "a" + "[b]" * 5000: "1"}
+    assert emulated.http.post("/rest/profile", data=form).status_code == 200
 
 
 def test_ids_are_unique_under_load(emulated: EmulatedPortal) -> None:
