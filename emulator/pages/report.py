@@ -109,9 +109,10 @@ class ChartChoice:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole form. `asked` is false when it has just been opened."""
+    """The whole form. `asked` is false when it has just been opened; `columns` are the names of what is asked for."""
 
     asked: bool
+    columns: tuple[str, ...]
     dates: Range
     lines: tuple[Line, ...]
     limit: str
@@ -125,7 +126,10 @@ class Report:
         return not (self.dates.problem or self.limit_problem or any(line.problem for line in self.lines))
 
     def query(self) -> DataQuery:
-        """What to ask the endpoint for: visible columns, all rows unless limited. Only for a valid report."""
+        """What to ask the endpoint for: visible columns by name (facts/biconnector 5.7a), all rows unless limited.
+
+        Only for a valid report.
+        """
         groups: list[list[Condition]] = []
         for line in self.lines:
             if line.joint == "or" and groups:
@@ -133,7 +137,7 @@ class Report:
             else:
                 groups.append([line.condition()])
         limit = int(self.limit) if self.limit else None
-        return DataQuery(date_range=self.dates.date_range(), groups=groups, limit=limit)
+        return DataQuery(self.columns, self.dates.date_range(), groups, limit)
 
 
 def read_report(form: Mapping[str, str], columns: Sequence[Column]) -> Report:
@@ -142,6 +146,7 @@ def read_report(form: Mapping[str, str], columns: Sequence[Column]) -> Report:
     good_limit = not limit or (re.fullmatch(r"[0-9]{1,9}", limit) is not None and int(limit) > 0)
     return Report(
         asked="apply" in form,
+        columns=tuple(column.name for column in columns),
         dates=_read_range(form, columns),
         lines=tuple(_read_lines(form, columns)),
         limit=limit,

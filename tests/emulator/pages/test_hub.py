@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from emulator.context import Emulator
-from emulator.records import Connector, Dataset
+from emulator.records import Connector, Dataset, Generation
 from tests.emulator.pages.conftest import StubEndpoint
 
 GENERIC = "Could not get data from the source. Check the connection settings."
@@ -102,14 +102,25 @@ def test_opening_the_report_asks_for_nothing_yet(browser: FlaskClient, table: Da
     assert endpoint.forms == []
 
 
-def test_a_report_asks_for_all_rows_by_external_codes(
-    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+@pytest.mark.parametrize(
+    ("generation", "names"),
+    [("newer", ["id", "ordered_on", "status", "amount"]), ("older", ["ID", "ORDERED_ON", "STATUS", "AMOUNT"])],
+)
+def test_a_report_asks_for_all_rows_of_the_visible_columns(
+    browser: FlaskClient,
+    emulator: Emulator,
+    table: Dataset,
+    endpoint: StubEndpoint,
+    generation: Generation,
+    names: list[str],
 ) -> None:
-    """facts/biconnector 5.7: without `limit` all rows are wanted."""
+    """facts/biconnector 5.7, 5.7a: names in the generation's words; without `limit` all rows are wanted."""
+    emulator.portal.state.generation = generation
     report(browser, table)
     form = endpoint.last("data")
     assert "limit" not in form
     assert filter_of(form) == {}
+    assert [form[f"select[{position}]"] for position in range(4)] == names
 
 
 def test_a_row_limit_is_sent_on(browser: FlaskClient, table: Dataset, endpoint: StubEndpoint) -> None:
@@ -299,7 +310,8 @@ def test_hidden_columns_are_neither_offered_nor_asked_for(
     table.columns[3].visible = False
     page = report(browser, table)
     assert "AMOUNT" not in page
-    assert "amount" not in {value for name, value in endpoint.last("data").items() if name.startswith("select")}
+    selected = [value for name, value in endpoint.last("data").items() if name.startswith("select")]
+    assert selected == ["id", "ordered_on", "status"]
 
 
 # Wizards
