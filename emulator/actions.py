@@ -180,6 +180,11 @@ def fail(emulator: Emulator, order: FailOrder) -> Answer:
     return asdict(fault)
 
 
+def mend(emulator: Emulator, _: Order) -> Answer:
+    """Calls work again: what `fail` ordered and is still due is taken back."""
+    return {"taken_back": emulator.portal.journal.mend()}
+
+
 def generation(emulator: Emulator, order: GenerationOrder) -> Answer:
     """A newer or an older portal."""
     emulator.portal.state.generation = order.generation

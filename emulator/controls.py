@@ -63,6 +63,7 @@ CONTROLS: Mapping[str, Control] = {
     "opening": Control(UserOrder, actions.opening),
     "deliver": Control(DeliverOrder, actions.deliver),
     "fail": Control(FailOrder, actions.fail),
+    "mend": Control(Order, actions.mend),
     "generation": Control(GenerationOrder, actions.generation),
     "error-shape": Control(ErrorShapeOrder, actions.error_shape),
     "language": Control(LanguageOrder, actions.language),

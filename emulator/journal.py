@@ -126,6 +126,13 @@ class Journal:
                     return fault
         return None
 
+    def mend(self) -> int:
+        """Take back every order that is still due; tells how many there were."""
+        with self._lock:
+            due = len(self.faults)
+            self.faults.clear()
+            return due
+
     def clear(self) -> None:
         """Forget everything that happened and every order."""
         with self._lock:

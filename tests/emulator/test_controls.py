@@ -115,6 +115,15 @@ def test_reset_forgets_everything_but_the_identity(emulated: EmulatedPortal) -> 
     assert emulated.call("biconnector.connector.add", fields=_connector())["id"] == 1
 
 
+def test_an_ordered_failure_can_be_taken_back(emulated: EmulatedPortal) -> None:
+    emulated.control("fail", times=9)
+    emulated.control("fail", target="profile", shape="drop")
+    assert emulated.control("mend") == {"taken_back": 2}
+    assert emulated.http.get("/_emulator/state").get_json()["faults"] == []
+    assert emulated.call("profile")["ID"] == "2"
+    assert emulated.control("mend") == {"taken_back": 0}
+
+
 def test_two_portals_have_two_identities_and_one_keeps_its_own(emulated: EmulatedPortal) -> None:
     from dataclasses import replace
 
