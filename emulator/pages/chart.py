@@ -78,17 +78,19 @@ class Chart:
 
 
 Writer = Callable[[float], str]
+Writers = Callable[[Sequence[float]], Writer]
+"""Gives the writer for numbers that stand together."""
 Namer = Callable[[str | None], str]
 
 
-def draw(groups: Sequence[Group], kind: Kind, *, ordered: bool, number: Writer, name: Namer) -> Chart:
+def draw(groups: Sequence[Group], kind: Kind, *, ordered: bool, numbers: Writers, name: Namer) -> Chart:
     """A chart of `groups`: lines and ordered dimensions stand upright, other bars lie and show the largest groups.
 
-    `number` writes numbers, `name` labels of groups. An upright chart shows all groups.
+    `numbers` write values and the axis, `name` labels of groups. An upright chart shows all groups.
     """
     if kind == "bar" and not ordered:
-        return _lying_bars(groups, number, name)
-    return _upright(groups, kind, number, name)
+        return _lying_bars(groups, numbers, name)
+    return _upright(groups, kind, numbers, name)
 
 
 def ticks(lowest: float, highest: float) -> list[float]:
@@ -103,9 +105,11 @@ def ticks(lowest: float, highest: float) -> list[float]:
     return [position * step for position in range(first, last + 1)]
 
 
-def _upright(groups: Sequence[Group], kind: Kind, number: Writer, name: Namer) -> Chart:
+def _upright(groups: Sequence[Group], kind: Kind, numbers: Writers, name: Namer) -> Chart:
     values = [group.value for group in groups]
+    number = numbers(values)
     scale = ticks(min(values, default=0), max(values, default=0))
+    on_axis = numbers(scale)
     slot = (WIDTH - LEFT - RIGHT) / max(len(groups), 1)
     span = HEIGHT - TOP - BOTTOM
 
@@ -117,7 +121,7 @@ def _upright(groups: Sequence[Group], kind: Kind, number: Writer, name: Namer) -
 
     hints = [f"{name(group.label)}: {number(group.value)}" for group in groups]
     every = math.ceil(len(groups) / SHOWN_LABELS) or 1
-    texts = [Text(LEFT - 10, height_of(tick) + 4, number(tick), "end") for tick in scale]
+    texts = [Text(LEFT - 10, height_of(tick) + 4, on_axis(tick), "end") for tick in scale]
     texts += [
         Text(middle(index), HEIGHT - 10, _short(name(group.label), 14 if every > 1 or len(groups) > 6 else NAME_LENGTH))
         for index, group in enumerate(groups)
@@ -139,9 +143,10 @@ def _upright(groups: Sequence[Group], kind: Kind, number: Writer, name: Namer) -
     return Chart(HEIGHT, len(groups), len(groups), WIDTH, tuple(bars), tuple(dots), line, area, grid, tuple(texts))
 
 
-def _lying_bars(groups: Sequence[Group], number: Writer, name: Namer) -> Chart:
+def _lying_bars(groups: Sequence[Group], numbers: Writers, name: Namer) -> Chart:
     shown = groups[:SHOWN_GROUPS]
     values = [group.value for group in shown]
+    number = numbers(values)
     low, high = min([*values, 0.0]), max([*values, 0.0])
     reach = (high - low) or 1.0
     span = WIDTH - NAME_WIDTH - VALUE_WIDTH

@@ -9,7 +9,8 @@ from typing import Any, Literal
 Aggregation = Literal["sum", "count", "avg"]
 Grain = Literal["year", "month", "day"]
 
-AGGREGATIONS: tuple[Aggregation, ...] = ("sum", "avg", "count")
+AGGREGATIONS: Mapping[Aggregation, str] = {"sum": "sum", "avg": "average", "count": "number of rows"}
+"""How each is called on pages."""
 GRAINS: tuple[Grain, ...] = ("month", "day", "year")
 GRAIN_LENGTHS: Mapping[str, int] = {"year": 4, "month": 7, "day": 10}
 """How much of `2025-12-31 23:59:59` names a group (values are ISO, facts/biconnector 5.12)."""

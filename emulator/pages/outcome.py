@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from emulator.context import current_emulator
 from emulator.endpoints import EndpointFailure, Rows
+from emulator.pages.digits import evened
 from emulator.records import Source
 
 
@@ -15,6 +18,10 @@ class Outcome:
 
     rows: Rows | None
     reason: str = ""
+
+    def shown(self, types: Mapping[str, str]) -> list[list[Any]]:
+        """The rows as pages show them; `types` are the columns' types by the names in the header."""
+        return evened(self.rows, types) if self.rows else []
 
 
 def preview_of(source: Source, table: str) -> Outcome:

@@ -31,7 +31,7 @@ class Comparison:
     label: str
     operator: PortalOperator
     exclude: bool = False
-    values: Literal["0", "many", "2"] = "many"
+    values: Literal["0", "1", "2", "many"] = "many"
 
 
 COMPARISONS = {
@@ -42,10 +42,10 @@ COMPARISONS = {
         Comparison("contains", "contains", "CONTAINS"),
         Comparison("not_contains", "does not contain", "CONTAINS", exclude=True),
         Comparison("between", "is between", "BETWEEN", values="2"),
-        Comparison("greater", "is greater than", "NUMERIC_GREATER_THAN"),
-        Comparison("at_least", "is at least", "NUMERIC_GREATER_THAN_OR_EQUAL"),
-        Comparison("less", "is less than", "NUMERIC_LESS_THAN"),
-        Comparison("at_most", "is at most", "NUMERIC_LESS_THAN_OR_EQUAL"),
+        Comparison("greater", "is greater than", "NUMERIC_GREATER_THAN", values="1"),
+        Comparison("at_least", "is at least", "NUMERIC_GREATER_THAN_OR_EQUAL", values="1"),
+        Comparison("less", "is less than", "NUMERIC_LESS_THAN", values="1"),
+        Comparison("at_most", "is at most", "NUMERIC_LESS_THAN_OR_EQUAL", values="1"),
         Comparison("is_null", "is empty", "IS_NULL", values="0"),
         Comparison("is_not_null", "is not empty", "IS_NULL", exclude=True, values="0"),
     )
@@ -68,10 +68,18 @@ class Line:
     def values(self) -> list[str]:
         """The values to compare with, without blank lines."""
         wanted = COMPARISONS[self.comparison].values
-        typed = [line.strip("\r") for line in self.value.split("\n")]
-        if wanted == "2":
-            typed = [typed[0], self.until]
+        typed = self.typed + ([self.until] if wanted == "2" else [])
         return [] if wanted == "0" else [value for value in typed if value.strip()]
+
+    @property
+    def has_lines(self) -> bool:
+        """Whether the value needs a field of several lines: the comparison takes them, or they were typed."""
+        return COMPARISONS[self.comparison].values in ("0", "many") or len(self.typed) > 1
+
+    @property
+    def typed(self) -> list[str]:
+        """The lines of the value field, without blank ones."""
+        return [line for typed in self.value.split("\n") if (line := typed.strip("\r")).strip()]
 
     def condition(self) -> Condition:
         """The same in the portal's terms."""
@@ -109,9 +117,11 @@ class ChartChoice:
 
 @dataclass(frozen=True)
 class Report:
-    """The whole form. `asked` is false when it has just been opened; `columns` are the names of what is asked for."""
+    """The whole form; opened without fields it asks for all rows and draws the usual chart.
 
-    asked: bool
+    `columns` are the names of what is asked for.
+    """
+
     columns: tuple[str, ...]
     dates: Range
     lines: tuple[Line, ...]
@@ -145,7 +155,6 @@ def read_report(form: Mapping[str, str], columns: Sequence[Column]) -> Report:
     limit = form.get("limit", "").strip()
     good_limit = not limit or (re.fullmatch(r"[0-9]{1,9}", limit) is not None and int(limit) > 0)
     return Report(
-        asked="apply" in form,
         columns=tuple(column.name for column in columns),
         dates=_read_range(form, columns),
         lines=tuple(_read_lines(form, columns)),
@@ -196,10 +205,12 @@ def _problem(line: Line, types: Mapping[str, str]) -> str:
     if line.column not in types:
         return "This table has no such column."
     wanted = COMPARISONS[line.comparison].values
-    if wanted == "2" and len(line.values) != 2:
+    if wanted in ("1", "2") and len(line.typed) > 1:
+        return "Enter one value."
+    if wanted == "2" and len(line.values) < 2:
         return "Enter both ends of the range."
-    if wanted == "many" and not line.values:
-        return "Enter at least one value."
+    if wanted in ("1", "many") and not line.values:
+        return "Enter one value." if wanted == "1" else "Enter at least one value."
     if line.comparison in ORDERED and types[line.column] in NUMBER_TYPES:
         numbers = all(NUMBER.fullmatch(value.strip()) for value in line.values)
         return "" if numbers else "Enter a number, with a dot before decimals."

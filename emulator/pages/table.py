@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from emulator.context import current_emulator
 from emulator.endpoints import EndpointFailure, Rows
 from emulator.pages import chart as drawing
 from emulator.pages.access import for_analysts
+from emulator.pages.digits import evened
 from emulator.pages.groups import AGGREGATIONS, GRAINS, Aggregation, Grouping, group_rows
 from emulator.pages.layout import page_address, say
 from emulator.pages.outcome import Outcome, preview_of
@@ -37,6 +39,7 @@ class Drawn:
     chart: drawing.Chart
     grouping: Grouping
     title: str
+    number: drawing.Writer
 
 
 @blueprint.get("/<int:table_id>")
@@ -45,6 +48,7 @@ def show(table_id: int) -> str:
     dataset, source, connector = _found(table_id)
     if request.args.get("view") == "report":
         return _report_page(dataset, source, connector)
+    types = {name: column.type for column in dataset.columns for name in (column.name, column.external_code)}
     return render_template(
         "portal/table.html",
         dataset=dataset,
@@ -53,7 +57,7 @@ def show(table_id: int) -> str:
         view="overview",
         outcome=preview_of(source, dataset.external_code),
         number_types=NUMBER_TYPES,
-        types={name: column.type for column in dataset.columns for name in (column.name, column.external_code)},
+        types=types,
         synchronised=request.args.get("synchronised") == "1",
     )
 
@@ -77,8 +81,9 @@ def _found(table_id: int) -> tuple[Dataset, Source, Connector]:
 def _report_page(dataset: Dataset, source: Source, connector: Connector) -> str:
     columns = [column for column in dataset.columns if column.visible]
     report = read_report(request.args, columns)
-    outcome = _rows(dataset, report) if report.asked and report.valid else None
+    outcome = _rows(dataset, report) if report.valid else None
     rows = outcome.rows if outcome else None
+    types = {column.name: column.type for column in columns}
     return render_template(
         "portal/report.html",
         dataset=dataset,
@@ -93,10 +98,10 @@ def _report_page(dataset: Dataset, source: Source, connector: Connector) -> str:
         aggregations=AGGREGATIONS,
         date_types=DATE_TYPES,
         number_types=NUMBER_TYPES,
-        types={column.name: column.type for column in columns},
+        types=types,
         outcome=outcome,
         drawn=_draw(rows, report, columns) if rows is not None and rows.rows else None,
-        page=_page(rows),
+        page=_page(rows, types),
     )
 
 
@@ -124,24 +129,24 @@ def _draw(rows: Rows, report: Report, columns: list[Column]) -> Drawn:
     def name(label: str | None) -> str:
         return sentences("(empty)") if label is None else label
 
-    chart = drawing.draw(grouping.groups, choice.kind, ordered=grain is not None, number=sentences.number, name=name)
+    chart = drawing.draw(grouping.groups, choice.kind, ordered=grain is not None, numbers=sentences.numbers, name=name)
     title = sentences(CHART_TITLES[choice.aggregation], measure=choice.measure, dimension=choice.dimension)
-    return Drawn(chart, grouping, title)
+    return Drawn(chart, grouping, title, sentences.numbers([group.value for group in grouping.groups]))
 
 
-def _page(rows: Rows | None) -> dict[str, Any]:
+def _page(rows: Rows | None, types: Mapping[str, str]) -> dict[str, Any]:
     """Which of the rows that came are on this page; the request itself is never limited by it."""
     total = len(rows.rows) if rows else 0
     last = max((total - 1) // PAGE_ROWS + 1, 1)
     number = min(max(request.args.get("page", 1, type=int), 1), last)
     start = (number - 1) * PAGE_ROWS
-    kept = [(key, value) for key, value in request.args.items(multi=True) if key != "page"]
+    kept = [(key, value) for key, value in request.args.items(multi=True) if key not in ("page", "add")]
     return {
         "number": number,
         "last": last,
         "total": total,
         "first_row": start + 1 if total else 0,
         "last_row": min(start + PAGE_ROWS, total),
-        "rows": rows.rows[start : start + PAGE_ROWS] if rows else [],
+        "rows": evened(rows, types)[start : start + PAGE_ROWS] if rows else [],
         "query": kept,
     }

@@ -6,8 +6,9 @@ missing here raises `KeyError`, so that none stays untranslated unnoticed. `{nam
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from emulator.pages.russian import SENTENCES
 
@@ -25,9 +26,14 @@ class Speech:
         spoken = sentence if self.sentences is None else translated
         return spoken.format(**values) if values else spoken
 
-    def number(self, value: float) -> str:
-        """A number as the language writes it: `12,345.67` or `12 345,67`, at most two decimals."""
-        written = f"{value:,.2f}".rstrip("0").rstrip(".")
+    def numbers(self, together: Iterable[float]) -> Callable[[float], str]:
+        """A writer of numbers that stand `together`: all with two decimals, or none of them."""
+        fractions = any(round(value, 2) != round(value) for value in together)
+        return partial(self.number, decimals=2 if fractions else 0)
+
+    def number(self, value: float, decimals: int | None = None) -> str:
+        """A number as the language writes it: `12,345.67` or `12 345,67`, by itself with at most two decimals."""
+        written = f"{value:,.2f}".rstrip("0").rstrip(".") if decimals is None else f"{value:,.{decimals}f}"
         if self.html_language == "ru":
             written = written.replace(",", "\N{NO-BREAK SPACE}").replace(".", ",")
         return written

@@ -255,11 +255,20 @@
     }
   });
 
-  // Which value fields an operator needs: none for "is null", two for "between".
+  // Which value fields an operator needs: none for "is null", one line, two for "between", or several lines.
   function fitCondition(condition) {
-    const operator = condition.querySelector("[data-operator]").selectedOptions[0];
-    condition.querySelector("[data-value]").hidden = operator.dataset.values === "0";
-    condition.querySelector("[data-until]").hidden = operator.dataset.values !== "2";
+    const wanted = condition.querySelector("[data-operator]").selectedOptions[0].dataset.values;
+    const many = condition.querySelector("[data-many]");
+    const one = condition.querySelector("[data-one]");
+    condition.querySelector("[data-value]").hidden = wanted === "0";
+    condition.querySelector("[data-until]").hidden = wanted !== "2";
+    const shown = one.disabled ? many : one;
+    const severalTyped = shown === many && many.value.trim().includes("\n");
+    const fitting = (wanted === "1" || wanted === "2") && !severalTyped ? one : many;
+    if (fitting !== shown) {
+      fitting.value = shown.value.trim();
+    }
+    [many, one].forEach(function (field) { field.hidden = field.disabled = field !== fitting; });
   }
 
   document.querySelectorAll(".condition").forEach(function (condition) {

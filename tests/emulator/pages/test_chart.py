@@ -10,7 +10,7 @@ from emulator.pages.groups import Group
 
 def chart_of(values: list[float], kind: Kind, *, ordered: bool) -> Chart:
     groups = [Group(f"group {number}", value, 1) for number, value in enumerate(values)]
-    return draw(groups, kind, ordered=ordered, number=str, name=lambda label: label or "(empty)")
+    return draw(groups, kind, ordered=ordered, numbers=lambda _: str, name=lambda label: label or "(empty)")
 
 
 @pytest.mark.parametrize(

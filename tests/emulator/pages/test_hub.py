@@ -18,7 +18,7 @@ GENERIC = "Could not get data from the source. Check the connection settings."
 
 
 def report(browser: FlaskClient, table: Dataset, **fields: str) -> str:
-    query = {"view": "report", "apply": "1"} | {name.replace("__", "-"): value for name, value in fields.items()}
+    query = {"view": "report"} | {name.replace("__", "-"): value for name, value in fields.items()}
     return browser.get(f"/bi/table/{table.id}", query_string=query).text
 
 
@@ -97,9 +97,80 @@ def test_a_failure_is_one_generic_sentence_and_apart_from_it_the_emulators_reaso
         assert "secret driver text" not in page
 
 
-def test_opening_the_report_asks_for_nothing_yet(browser: FlaskClient, table: Dataset, endpoint: StubEndpoint) -> None:
-    browser.get(f"/bi/table/{table.id}?view=report")
-    assert endpoint.forms == []
+def test_opening_the_report_draws_its_default_chart_at_once(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    """As the portal's own charts do: all rows, no condition, the last decimal column by the first date."""
+    page = browser.get(f"/bi/table/{table.id}?view=report").text
+    assert "Sum of AMOUNT by ORDERED_ON" in page
+    assert 'data-row-count="5"' in page
+    assert endpoint.count("data") == 1
+    assert filter_of(endpoint.last("data")) == {}
+
+
+def test_adding_a_condition_keeps_the_chart_of_what_is_asked_so_far(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    line = {"filter-0-column": "STATUS", "filter-0-operator": "equals", "filter-0-value": "won"}
+    page = browser.get(f"/bi/table/{table.id}", query_string={"view": "report", "add": "1"} | line).text
+    assert "Sum of AMOUNT by ORDERED_ON" in page
+    assert 'name="filter-1-column"' in page
+
+
+@pytest.mark.parametrize("operator", ["greater", "at_least", "less", "at_most", "between"])
+def test_a_comparison_with_one_value_offers_one_line_and_takes_no_second(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint, operator: str
+) -> None:
+    line = {"filter__0__column": "AMOUNT", "filter__0__operator": operator, "filter__0__until": "9"}
+    page = report(browser, table, **line, filter__0__value="7")
+    assert re.search(r'<input class="input" name="filter-0-value" value="7"(?![^>]*disabled)', page)
+    assert re.search(r'<textarea [^>]*name="filter-0-value"[^>]* disabled', page)
+    calls = endpoint.count("data")
+    page = report(browser, table, **line, filter__0__value="7\n8")
+    assert "Enter one value." in page
+    assert endpoint.count("data") == calls
+
+
+def test_a_comparison_with_several_values_offers_several_lines(browser: FlaskClient, table: Dataset) -> None:
+    page = report(browser, table, filter__0__column="STATUS", filter__0__value="won\nnew")
+    assert re.search(r'<textarea [^>]*name="filter-0-value"(?![^>]*disabled)[^>]*>\s*won\nnew</textarea>', page)
+    assert re.search(r'<input class="input" name="filter-0-value"[^>]* disabled', page)
+
+
+def test_the_problem_of_a_condition_stands_with_its_value(browser: FlaskClient, table: Dataset) -> None:
+    page = report(browser, table, filter__0__column="STATUS", filter__0__value=" ")
+    field = re.search(r'<div class="field value".*?</div>', page, re.DOTALL)
+    assert field
+    assert 'id="filter-0-problem">Enter at least one value.' in field[0]
+
+
+def test_calculations_are_named_in_words(browser: FlaskClient, table: Dataset) -> None:
+    page = report(browser, table)
+    assert [">sum<" in page, ">average<" in page, ">number of rows<" in page] == [True, True, True]
+    assert ">avg<" not in page
+
+
+def test_numbers_of_one_column_have_the_same_decimals(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    """Ragged numbers cannot be compared at a glance."""
+    rows = [[1, "2025-01-15", "a", 6667.44], [2, "2025-02-15", "b", 4194.4], [3, "2025-03-15", "c", "2142"]]
+    endpoint.answers["data"] = (200, [["id", "ordered_on", "status", "amount"], *rows])
+    for page in (browser.get(f"/bi/table/{table.id}").text, report(browser, table)):
+        for written in ("6667.44", "4194.40", "2142.00", "1"):
+            assert f'<td class="number">{written}</td>' in page
+    page = report(browser, table, dimension="STATUS", chart="bar")
+    assert re.findall(r"<title>. ?: ([^<]+)</title>", page) == ["6,667.44", "4,194.40", "2,142.00"]
+
+
+def test_numbers_with_very_long_fractions_stay_as_they_came(
+    browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
+) -> None:
+    rows = [[1, None, "a", 0.30000000000000004], [2, None, "b", 1.5], [3, None, "c", "n/a"]]
+    endpoint.answers["data"] = (200, [["id", "ordered_on", "status", "amount"], *rows])
+    page = report(browser, table)
+    for written in ("0.30000000000000004", "1.5", "n/a"):
+        assert f'<td class="number">{written}</td>' in page
 
 
 @pytest.mark.parametrize(
@@ -261,8 +332,8 @@ def test_a_removed_line_is_gone_and_the_others_stay(browser: FlaskClient, table:
             "remove": "0",
         },
     ).text
-    assert ">second</textarea>" in page
-    assert ">first</textarea>" not in page
+    assert ">\nsecond</textarea>" in page
+    assert ">\nfirst</textarea>" not in page
 
 
 def test_all_rows_are_counted_and_only_the_display_is_paged(

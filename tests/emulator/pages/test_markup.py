@@ -14,10 +14,7 @@ from emulator.context import Emulator
 from emulator.records import Dataset
 from tests.emulator.pages.conftest import StubEndpoint
 
-REPORT = (
-    "/bi/table/1?view=report&apply=1&filter-0-column=STATUS&filter-0-value=%22%3Ewon"
-    "&filter-1-column=ID&filter-1-joint=or"
-)
+REPORT = "/bi/table/1?view=report&filter-0-column=STATUS&filter-0-value=%22%3Ewon&filter-1-column=ID&filter-1-joint=or"
 PAGES = (
     "/market/",
     "/market/?removed=1",
@@ -30,8 +27,8 @@ PAGES = (
     "/bi/table/1",
     "/bi/table/1?IFRAME=Y&synchronised=1",
     "/bi/table/1?view=report",
-    "/bi/table/1?view=report&apply=1&chart=bar&dimension=STATUS",
-    "/bi/table/1?view=report&apply=1&chart=line&dimension=ORDERED_ON&date_from=2025-01-01",
+    "/bi/table/1?view=report&chart=bar&dimension=STATUS",
+    "/bi/table/1?view=report&chart=line&dimension=ORDERED_ON&date_from=2025-01-01",
     REPORT,
     "/bi/source/new",
     "/bi/source/new?connector=1",
