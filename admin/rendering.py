@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from flask import Response, current_app, g, make_response, request, url_for
 from flask_babel import format_date, format_time, format_timedelta, get_locale
@@ -21,7 +21,9 @@ from admin.session import submitted
 from models import now
 from services.uploads import shown_name
 
-DATA_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp|svg\+xml)(?:;[a-z0-9=-]+)*,[^\s\"'<>]+", re.IGNORECASE)
+DATA_IMAGE = re.compile(r"(data:image/(?:png|jpeg|gif|webp|svg\+xml)(?:;[a-z0-9=-]+)*,)(.+)", re.IGNORECASE | re.DOTALL)
+AS_WRITTEN = "!$%&()*+,-./:;=?@_~"
+"""What stays in the data of an image; spaces, quotes, brackets and `#`, which would end the address, are encoded."""
 FOREVER = "public, max-age=31536000, immutable"
 SETTING_TYPES = {"STRING": _l("Text"), "INT": _l("Whole number")}
 COLUMN_TYPES = {
@@ -80,8 +82,12 @@ def initials(title: str) -> str:
 
 @blueprint.app_template_filter()
 def data_image(source: str) -> str:
-    """`source` if it is an image inside a `data:` address, else an empty text (see components/logo.html)."""
-    return source if DATA_IMAGE.fullmatch(source) else ""
+    """`source` if it is an image inside a `data:` address, else an empty text (see components/logo.html).
+
+    Portals take the drawing as it is, `data:image/svg+xml;utf8,<svg ...>`; it comes back percent-encoded.
+    """
+    found = DATA_IMAGE.fullmatch(source)
+    return found[1] + quote(found[2], safe=AS_WRITTEN) if found else ""
 
 
 @blueprint.app_template_filter()

@@ -154,7 +154,8 @@ SENTENCES: Mapping[str, LazyString] = {
     "PORTAL_DELETED": _l("The portal is closed or deleted. Ask its owner."),
 }
 MISSING = "VALIDATION_REQUIRED_FIELD_MISSING"
-MISSING_LISTS: Mapping[tuple[str, str], LazyString] = {
+MISSING_PARTS: Mapping[tuple[str, str], LazyString] = {
+    ("connector", "logo"): _l("Choose a file or enter an address."),
     ("connector", "settings"): _l("A connector needs at least one parameter, for example a login. Add one."),
     ("source", "settings"): _l(
         "A source needs the values of its connector's parameters. Choose the connector, then fill them in."
@@ -162,7 +163,7 @@ MISSING_LISTS: Mapping[tuple[str, str], LazyString] = {
     ("dataset", "fields"): SENTENCES["FIELDS_EMPTY"],
     ("table", "fields"): SENTENCES["FIELDS_EMPTY"],
 }
-"""By object and field: a list without rows is no field to fill in."""
+"""By object and field, where no single field can be filled in: a list is without rows, a value has two ways in."""
 OUR_WAITS = frozenset(
     {"REFRESH_RESTS", "REFRESH_UNDER_WAY", "GRANT_UNDER_CHANGE", "PORTAL_UNDER_CHANGE"}
     | {"FORM_UNDER_WAY", "ROTATION_UNDER_WAY"}
@@ -176,7 +177,7 @@ def sentence(problem: FieldProblem) -> str:
     code = problem.code.upper()
     known = SENTENCES.get(code)
     if code == MISSING:
-        known = MISSING_LISTS.get((problem.details.get("object", ""), problem.field), known)
+        known = MISSING_PARTS.get((problem.details.get("object", ""), problem.field), known)
     if known is None:
         return str(OTHER) % {"code": problem.code}
     return str(known) % problem.details if problem.details else str(known)

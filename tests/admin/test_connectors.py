@@ -35,6 +35,11 @@ def test_a_connector_is_made_changed_and_deleted(client: PageClient, connector: 
     assert client.get("/connectors/1").status == 404
 
 
+def test_a_missing_logo_is_told_with_both_ways_to_give_one(client: PageClient, connector: dict[str, str]) -> None:
+    page = client.post("/connectors/new", {**connector, "logo": ""})
+    assert page.sentences() == {"logo": "Choose a file or enter an address."}
+
+
 def test_every_wrong_field_gets_its_sentence_and_keeps_what_was_typed(
     client: PageClient, connector: dict[str, str]
 ) -> None:

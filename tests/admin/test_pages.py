@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from babel.dates import format_date
 
+from admin.rendering import data_image
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
 
@@ -100,6 +101,27 @@ def test_logos_are_shown_only_as_data_images(client: PageClient, connector: dict
     client.post("/connectors/new", connector)
     images = [image["src"] for image in client.get("/connectors/").all("img")]
     assert images == [connector["logo"]]
+
+
+@pytest.mark.parametrize(
+    ("logo", "shown"),
+    [
+        (
+            'data:image/svg+xml;utf8,<svg xmlns="http://www.w3.org/2000/svg"><path fill="#fff"/></svg>',
+            "data:image/svg+xml;utf8,%3Csvg%20xmlns=%22http://www.w3.org/2000/svg%22%3E%3Cpath%20fill=%22%23fff%22/%3E"
+            "%3C/svg%3E",
+        ),
+        ("data:image/svg+xml,%3Csvg/%3E", "data:image/svg+xml,%3Csvg/%3E"),
+        ("DATA:image/png;base64,iVBORw0KGgo=", "DATA:image/png;base64,iVBORw0KGgo="),
+        ("data:image/x-icon,AAAB", ""),
+        ("data:text/html,<svg/>", ""),
+        ("https://example.com/logo.png", ""),
+        (" data:image/png,", ""),
+    ],
+)
+def test_a_data_image_is_shown_however_its_characters_are_written(logo: str, shown: str) -> None:
+    """Portals take `data:image/svg+xml;utf8,<svg ...>` as well, and browsers show it."""
+    assert data_image(logo) == shown
 
 
 def test_styles_scripts_and_icons_are_kept_by_browsers_until_they_change(client: PageClient) -> None:
