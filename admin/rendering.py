@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from babel.units import format_unit
 from flask import Response, current_app, g, make_response, request, url_for
 from flask_babel import format_date, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
@@ -111,6 +113,13 @@ def ago(when: datetime) -> str:
     """How long ago a moment of ours was, in words."""
     age = now() - when
     return str(format_timedelta(-age, add_direction=True, threshold=1) if age >= A_MOMENT else _("just now"))
+
+
+@blueprint.app_template_filter()
+def data_size(count: int) -> str:
+    """A number of bytes in kilobytes or megabytes of the page's language."""
+    unit, whole = ("digital-kilobyte", 1000) if count < 1_000_000 else ("digital-megabyte", 1_000_000)
+    return str(format_unit(math.ceil(count * 10 / whole) / 10, unit, "short", locale=get_locale()))
 
 
 @blueprint.app_template_filter()

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from babel.dates import format_date
+from flask_babel import force_locale
 
-from admin.rendering import data_image
+from admin.rendering import data_image, data_size
 from tests.admin.conftest import Control, Enter
+from tests.doors import Stage
 from tests.pages import PageClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,6 +124,15 @@ def test_logos_are_shown_only_as_data_images(client: PageClient, connector: dict
 def test_a_data_image_is_shown_however_its_characters_are_written(logo: str, shown: str) -> None:
     """Portals take `data:image/svg+xml;utf8,<svg ...>` as well, and browsers show it."""
     assert data_image(logo) == shown
+
+
+@pytest.mark.parametrize(
+    ("count", "language", "written"),
+    [(1, "en", "0.1 kB"), (12_345, "en", "12.4 kB"), (999_999, "ru", "1 000 кБ"), (2_500_000, "ru", "2,5 МБ")],
+)
+def test_sizes_are_written_in_the_page_s_language(installed: Stage, count: int, language: str, written: str) -> None:
+    with installed.app.test_request_context(), force_locale(language):
+        assert data_size(count).replace("\N{NO-BREAK SPACE}", " ") == written
 
 
 def test_styles_scripts_and_icons_are_kept_by_browsers_until_they_change(client: PageClient) -> None:
