@@ -21,6 +21,13 @@ pytestmark = pytest.mark.browser
 CHROMIUM = Path("/usr/bin/chromium")
 PATHS = ["/start", "/connectors/", "/connectors/1", "/connectors/1/edit", "/connectors/1/delete", "/sources/"]
 PATHS += ["/sources/1", "/sources/1/edit", "/datasets/", "/datasets/1", "/datasets/new", "/datasets/1/edit", "/nowhere"]
+PATHS += [
+    "/connections/",
+    "/connections/new",
+    "/connections/new?driver=postgresql",
+    "/connections/wizards",
+    "/activity/",
+]
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +252,7 @@ def test_the_frame_is_as_tall_as_its_page_and_shrinks_again(desk: Desk) -> None:
     desk.wait_for_height(lambda height: height < tall)
 
 
-@pytest.mark.parametrize("width", [1280, 375])
+@pytest.mark.parametrize("width", [1280, 800, 375])
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_no_page_has_a_horizontal_scrollbar(
     installed: Stage, chromium: Browser, control: Control, width: int, language: str
