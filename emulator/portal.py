@@ -23,6 +23,8 @@ Thing = TypeVar("Thing")
 
 SCOPE = ["biconnector", "placement", "user_brief"]
 
+APP_TITLE = "BI connectors"
+"""The title of the application's card in the market; the portal's pages translate it, as its vendor would."""
 FIRST_USERS = (
     User(1, "admin", "Anna", "Keller", "anna.keller@example.com", "Head of operations", True, True, True),
     User(2, "analyst", "Mark", "Weber", "mark.weber@example.com", "Data analyst", False, True, True),
@@ -218,7 +220,7 @@ def first_state(config: EmulatorConfig) -> PortalState:
             config.client_id: Application(
                 client_id=config.client_id,
                 client_secret=config.client_secret,
-                title="BI connectors",
+                title=APP_TITLE,
                 app_url=f"{config.app_url}/",
                 install_url=f"{config.app_url}/install/",
                 scope=list(SCOPE),

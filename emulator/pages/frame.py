@@ -14,7 +14,7 @@ from emulator.context import current_emulator
 from emulator.languages import LANGUAGES
 from emulator.opening import Opening, open_application
 from emulator.pages.desk import current_desk
-from emulator.pages.layout import local_address, page_address, say
+from emulator.pages.layout import app_title, local_address, page_address, say
 from emulator.portal import Portal
 from emulator.records import Application, User
 
@@ -42,13 +42,13 @@ def show() -> str | AnyResponse:
     if not app.registered:
         return redirect(page_address("pages.market.show"), 302)
     if not app.finished and not user.admin:
-        return render_template("portal/notice.html", title=app.title, reason="unfinished")
+        return render_template("portal/notice.html", title=app_title(app), reason="unfinished")
     if app.only_for_users is not None and user.id not in app.only_for_users:
-        return render_template("portal/notice.html", title=app.title, reason="denied")
+        return render_template("portal/notice.html", title=app_title(app), reason="denied")
     opening = open_application(portal, app, user, options=_placement_options())
     return render_template(
         "portal/frame.html",
-        title=app.title if app.finished else say()("Installation: {title}", title=app.title),
+        title=app_title(app) if app.finished else say()("Installation: {title}", title=app_title(app)),
         opening=opening,
         frame=_frame(portal, app, user, opening),
     )
@@ -155,7 +155,7 @@ def _frame(portal: Portal, app: Application, user: User, opening: Opening) -> di
         "origin": f"{action.scheme}://{action.netloc}",
         "init": _handshake(portal, app, user, opening),
         "page": {
-            "title": app.title,
+            "title": app_title(app),
             "open": url_for("pages.frame.show"),
             "refresh": url_for("pages.frame.refresh"),
             "finish": url_for("pages.frame.finish"),

@@ -13,6 +13,8 @@ from flask import request, url_for
 from emulator.context import current_emulator
 from emulator.languages import LANGUAGES
 from emulator.pages.wording import Speech, speech
+from emulator.portal import APP_TITLE
+from emulator.records import Application
 
 COMPANY = "Aldermoor Trading"
 """An invented company, neither a real one nor the vendor's."""
@@ -76,7 +78,13 @@ def context() -> dict[str, Any]:
         "slider": in_slider(),
         "page_address": page_address,
         "moment": moment,
+        "app_title": app_title,
     }
+
+
+def app_title(app: Application) -> str:
+    """The application's title as its card in the market has it in the portal's language."""
+    return say()(APP_TITLE) if app.title == APP_TITLE else app.title
 
 
 def _menu(say: Callable[..., str]) -> list[MenuItem]:
@@ -88,5 +96,5 @@ def _menu(say: Callable[..., str]) -> list[MenuItem]:
         ("pages.market.show", say("Market"), "market", {"market"}),
     ]
     if app.registered:
-        items.insert(0, ("pages.frame.show", app.title, "plug", {"frame"}))
+        items.insert(0, ("pages.frame.show", app_title(app), "plug", {"frame"}))
     return [MenuItem(title, url_for(endpoint), icon, section in marks) for endpoint, title, icon, marks in items]

@@ -33,6 +33,7 @@ SENTENCES: Mapping[str, str] = {
     "yes": "да",
     "no": "нет",
     # The application's frame
+    "BI connectors": "BI-коннекторы",
     "Installation: {title}": "Установка: {title}",
     "Open the application": "Открыть приложение",
     "The portal could not renew the authorization. Reload the page.": (

@@ -60,8 +60,8 @@ def test_the_connector_asks_for_the_drivers_own_settings(hosted: HostedStage, of
 def test_only_servers_can_be_typed_and_never_files(client: PageClient) -> None:
     page = client.get("/connections/wizards")
     assert "SQLite" not in page.text
-    assert client.post("/connections/wizards/sqlite/register").heading == "Typed in Bitrix24"
-    assert client.post("/connections/wizards/file/register").heading == "Typed in Bitrix24"
+    assert client.post("/connections/wizards/sqlite/register").heading == "Passwords kept in Bitrix24"
+    assert client.post("/connections/wizards/file/register").heading == "Passwords kept in Bitrix24"
     assert "Offered" not in client.get("/connections/wizards").text
 
 

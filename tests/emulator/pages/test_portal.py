@@ -251,3 +251,15 @@ def test_no_page_has_inline_scripts_or_styles_or_sets_cookies(browser: FlaskClie
         assert "frame-src 'self' http://app.example:8000;" in policy
         assert "frame-ancestors 'self'" in policy
         assert "unsafe" not in policy
+
+
+def test_a_russian_portal_names_the_application_in_russian(browser: FlaskClient, emulator: Emulator) -> None:
+    app = emulator.portal.app
+    app.registered = app.finished = True
+    emulator.portal.state.language = "ru"
+    for path in ("/marketplace/app/", "/market/"):
+        page = browser.get(path).text
+        assert "BI-коннекторы" in page
+        assert "BI connectors" not in page
+    app.title = "Another"
+    assert "Another" in browser.get("/market/").text

@@ -14,7 +14,7 @@ from emulator.pages.report import COMPARISONS
 from emulator.pages.russian import SENTENCES
 from emulator.pages.table import CHART_TITLES
 from emulator.pages.wording import ENGLISH, RUSSIAN, speech
-from emulator.portal import FIRST_USERS
+from emulator.portal import APP_TITLE, FIRST_USERS
 
 PAGES = Path(emulator.pages.__file__).parent
 TEMPLATES = PAGES.parent / "templates"
@@ -31,7 +31,7 @@ def sentences_in_use() -> dict[str, str]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Constant) and node.value in SENTENCES and path.name != "russian.py":
                 used[str(node.value)] = path.name
-    used |= {user.position: "users" for user in FIRST_USERS}
+    used |= {user.position: "users" for user in FIRST_USERS} | {APP_TITLE: "market"}
     return used
 
 
