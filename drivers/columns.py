@@ -150,6 +150,27 @@ MYSQL: Mapping[str, TypeRow] = {
 }
 MYSQL_OTHERS: TypeRow = (Form.RENDERED, "CAST({c} AS CHAR)")
 
+
+def _part(part: str, letter: str) -> str:
+    return f"CASE WHEN datepart('{part}', {{c}}) <> 0 THEN datepart('{part}', {{c}}) || '{letter}' ELSE '' END"
+
+
+# Hours, minutes and seconds are one number with one sign; what is called `microsecond` holds whole seconds, too.
+_SECONDS = "datepart('microsecond', {c})"
+_FRACTION = f"rtrim('.' || lpad((abs({_SECONDS}) % 1000000)::VARCHAR, 6, '0'), '.0')"
+_CLOCK = (
+    f"{_part('hour', 'H')} || {_part('minute', 'M')} || CASE WHEN {_SECONDS} <> 0 THEN "
+    f"CASE WHEN {_SECONDS} < 0 THEN '-' ELSE '' END || abs({_SECONDS}) // 1000000 || {_FRACTION} || 'S' ELSE '' END"
+)
+#: An interval as PostgreSQL shows it with `intervalstyle = iso_8601`.
+DUCKDB_INTERVAL = (
+    "CASE WHEN {c} IS NOT NULL THEN 'P' || "
+    f"{_part('year', 'Y')} || {_part('month', 'M')} || {_part('day', 'D')} || "
+    f"CASE WHEN {_CLOCK} <> '' THEN 'T' || {_CLOCK} "
+    "WHEN datepart('year', {c}) = 0 AND datepart('month', {c}) = 0 AND datepart('day', {c}) = 0 THEN 'T0S' "
+    "ELSE '' END END"
+)
+
 DUCKDB: Mapping[str, TypeRow] = {
     "BOOLEAN": (Form.BOOLEAN, "{c}::INTEGER"),
     "TINYINT": (Form.INTEGER, "{c}"),
@@ -174,6 +195,7 @@ DUCKDB: Mapping[str, TypeRow] = {
     "TIMESTAMP_MS": (Form.DATETIME, "{c}::TIMESTAMP"),
     "TIMESTAMP_NS": (Form.DATETIME, "{c}::TIMESTAMP"),
     "TIMESTAMP WITH TIME ZONE": (Form.INSTANT, "{c}::TIMESTAMP"),
+    "INTERVAL": (Form.RENDERED, DUCKDB_INTERVAL),
 }
 DUCKDB_OTHERS: TypeRow = (Form.RENDERED, "{c}::VARCHAR")
 DUCKDB_NESTED: TypeRow = (Form.RENDERED, "to_json({c})::VARCHAR")

@@ -13,9 +13,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from drivers.columns import DUCKDB, MYSQL, POSTGRESQL, Form, duckdb_row, mysql_row, sqlite_form
+from drivers.columns import DUCKDB, DUCKDB_INTERVAL, MYSQL, POSTGRESQL, Form, duckdb_row, mysql_row, sqlite_form
 from drivers.query import Comparison, IsNull, OneOf, TableQuery, Value
 from tests.suite.databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase, read
 
@@ -284,3 +285,22 @@ def test_a_type_name_that_merely_contains_int_is_no_integer(native: str, form: s
 )
 def test_a_file_type_has_its_form(native: str, form: Form) -> None:
     assert duckdb_row(native)[0] is form
+
+
+@pytest.mark.parametrize(
+    ("interval", "shown"),
+    [
+        ("INTERVAL '1 year 2 months 3 days 04:05:06.789'", "P1Y2M3DT4H5M6.789S"),
+        ("to_months(-14) + to_days(3) - to_seconds(14706)", "P-1Y-2M3DT-4H-5M-6S"),
+        ("INTERVAL '0 days'", "PT0S"),
+        ("INTERVAL '-0.5 seconds'", "PT-0.5S"),
+        ("INTERVAL '100 hours'", "PT100H"),
+        ("INTERVAL '13 months'", "P1Y1M"),
+        ("CAST(NULL AS INTERVAL)", None),
+    ],
+)
+def test_intervals_are_shown_alike_whichever_database_they_come_from(interval: str, shown: str | None) -> None:
+    """drivers/columns.py: intervals are ISO 8601; the texts are PostgreSQL's with `intervalstyle = iso_8601`."""
+    assert duckdb_row("INTERVAL")[1] == DUCKDB_INTERVAL
+    statement = f"SELECT {DUCKDB_INTERVAL.replace('{c}', 'i')} FROM (SELECT {interval} AS i)"
+    assert duckdb.execute(statement).fetchall() == [(shown,)]

@@ -233,7 +233,7 @@ def test_tsv_json_lines_and_parquet(write: Write, tmp_path: Path) -> None:
     types, rows = table_of(tmp_path, "p", path="p.parquet", timezone="Europe/Berlin")
     assert dict(zip(types, rows[0], strict=True)) == {
         "d": 12345678901234567890.12, "nan": None, "inf": None, "u": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-        "l": "[1,null]", "s": '{"a":1}', "b": "00ff", "t": "10:11:12", "i": "1 day", "big": 18446744073709551615,
+        "l": "[1,null]", "s": '{"a":1}', "b": "00ff", "t": "10:11:12", "i": "P1D", "big": 18446744073709551615,
         "z": "2026-01-01 00:00:00", "old": None, "f": 1.5, "y": 1,
     }  # fmt: skip
 
