@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Hashable, Iterator
-from decimal import Decimal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -36,7 +36,9 @@ from drivers.base import (
     Table,
 )
 from drivers.columns import Column, Form, duckdb_row
+from drivers.conditions import floating
 from drivers.errors import Broken, DriverError, QueryRefused, SettingsWrong, Timeout
+from drivers.file_numbers import fitted
 from drivers.file_source import (
     KEPT,
     Prepared,
@@ -76,8 +78,6 @@ SHAPES = {
     Form.INSTANT: _SECONDS,
 }
 _BETWEEN = ",\n"
-_LARGEST_INTEGER = 2**127 - 1
-_LARGEST_WITH_DECIMALS = 10**18
 # DuckDB reads in blocks of the longest line at least; larger ones would make a preview slow and keep threads idle.
 _LONGEST_LINE = 4 * 1024 * 1024
 
@@ -90,18 +90,8 @@ def quote(name: str) -> str:
 
 
 def bound(value: Value, column: Column) -> Any:
-    """A value as DuckDB compares it without loss; what no decimal of it can hold is compared as a double."""
-    if not isinstance(value, int | Decimal):
-        return value
-    if column.form is Form.FLOAT:
-        return float(value)
-    whole = int(value)
-    if whole == value and abs(whole) <= (_LARGEST_WITH_DECIMALS if column.form is Form.EXACT else _LARGEST_INTEGER):
-        return whole
-    decimal = Decimal(value)
-    exponent = decimal.as_tuple().exponent
-    fits = isinstance(exponent, int) and -18 <= exponent <= 0 and decimal.adjusted() < 20
-    return decimal if column.form is Form.EXACT and fits else float(value)
+    """A value as DuckDB compares it; numbers of other columns fit already (`drivers/file_numbers.py`)."""
+    return floating(value, column) if column.form is Form.FLOAT else value  # type: ignore[arg-type]
 
 
 DIALECT = Dialect(
@@ -225,14 +215,15 @@ class FileSession(Session):
         """What `rows` gives, put together here cell by cell."""
         columns = [description.column(name) for name in query.columns]
         number = "CASE WHEN ({x}) IS NOT NULL THEN CAST(to_json({x}) AS VARCHAR) END"
-        statement = DIALECT.select(query, description, "CAST({x} AS VARCHAR)", number)
+        statement = DIALECT.select(_fitted(query, description), description, "CAST({x} AS VARCHAR)", number)
         with self._errors():
             rows = self._rows(statement)
             yield from json_rows(([None if cell is None else cell.encode() for cell in row] for row in rows), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
-        statement = DIALECT.tail(Sql(f"SELECT json_array({shown}) || '{_BETWEEN}'"), query, description)
+        selected = Sql(f"SELECT json_array({shown}) || '{_BETWEEN}'")
+        statement = DIALECT.tail(selected, _fitted(query, description), description)
         cap = self.limits.row_bytes + len(_BETWEEN)
         with self._errors():
             batches = text_batches(self._connection, statement.placed("?"), statement.values, cap, ending=len(_BETWEEN))
@@ -349,6 +340,10 @@ class FileSession(Session):
                 WARM.give(self._key, database)
             else:
                 database.close()
+
+
+def _fitted(query: TableQuery, description: Description) -> TableQuery:
+    return query if query.where is None else replace(query, where=fitted(query.where, description))
 
 
 def _mark(found: str) -> str:
