@@ -38,6 +38,7 @@ from drivers.base import (
 from drivers.columns import Column, Form, duckdb_row
 from drivers.conditions import floating
 from drivers.errors import Broken, DriverError, QueryRefused, SettingsWrong, Timeout
+from drivers.file_layout import Layout, layout_of, misfits
 from drivers.file_numbers import fitted
 from drivers.file_source import (
     KEPT,
@@ -78,8 +79,6 @@ SHAPES = {
     Form.INSTANT: _SECONDS,
 }
 _BETWEEN = ",\n"
-# DuckDB reads in blocks of the longest line at least; larger ones would make a preview slow and keep threads idle.
-_LONGEST_LINE = 4 * 1024 * 1024
 
 
 def quote(name: str) -> str:
@@ -249,48 +248,35 @@ class FileSession(Session):
             sheets = {title: as_utf8(path, settings["encoding"])}
             if settings["format"] == "tsv":
                 settings = {**settings, "delimiter": settings["delimiter"] or "\t"}
-        tables = tuple((name, self._typed(sheet, settings, kind == "xlsx")) for name, sheet in sheets.items())
+        tables = tuple(
+            (name, self._typed(sheet, layout_of(sheet, settings, kind == "xlsx"), settings))
+            for name, sheet in sheets.items()
+        )
         if not tables:
             raise SettingsWrong("path", "empty_file")
         paths = tuple(sheets.values())
         return Prepared(tables, paths, tuple(made for made in paths if made != path))
 
-    def _typed(self, path: Path, settings: dict[str, str], workbook: bool) -> str:
+    def _typed(
+        self,
+        path: Path,
+        layout: Layout,
+        settings: dict[str, str],
+    ) -> str:
         """The SELECT that reads a CSV file with its types."""
-        options = self._layout(path, settings, workbook)
-        reading = f"{literal(str(path))}, {', '.join(options)}, all_varchar = true"
-        columns = [str(row[0]) for row in self._fetched(f"DESCRIBE SELECT * FROM read_csv({reading})")]
-        # With all columns named, DuckDB has nothing left to guess, which it would do again for each statement.
-        named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
-        source = (
-            f"read_csv({literal(str(path))}, {', '.join(options)}, auto_detect = false, nullstr = '', "
-            f"allow_quoted_nulls = false, max_line_size = {_LONGEST_LINE}, buffer_size = {_LONGEST_LINE}, "
-            f"columns = {{{named}}})"
-        )
-        with self._errors():
-            types = conversions(self._connection, source, columns, overrides(settings["types"], columns))
-        items = ", ".join(f"{types[name]} AS {quoted(name)}" for name in columns)
+        source = layout.source(path)
+        chosen = overrides(settings["types"], layout.columns)
+        try:
+            with self._errors():
+                types = conversions(self._connection, source, layout.columns, chosen)
+        except SettingsWrong as problem:
+            if problem.code != "file_structure":
+                raise
+            with self._errors():
+                rows = misfits(self._connection, path, layout)
+            raise SettingsWrong("path", "file_structure", rows or problem.detail) from problem
+        items = ", ".join(f"{types[name]} AS {quoted(name)}" for name in layout.columns)
         return f"SELECT {items} FROM {source}"
-
-    def _layout(self, path: Path, settings: dict[str, str], workbook: bool) -> list[str]:
-        """How the file separates and quotes cells and where it begins, given or found."""
-        delimiter = "," if workbook else settings["delimiter"].replace("\\t", "\t")
-        given = [f"delim = {literal(delimiter)}"] if delimiter else []
-        if settings["header"] != "auto":
-            given.append(f"header = {'true' if settings['header'] == 'yes' else 'false'}")
-        sniffed = self._fetched(
-            "SELECT Delimiter, Quote, Escape, SkipRows, HasHeader, Columns "
-            f"FROM sniff_csv({', '.join([literal(str(path)), *given])})"
-        )
-        found_delimiter, quote_mark, escape, skip, has_header, columns = sniffed[0]
-        header = has_header if settings["header"] != "auto" else has_header or _looks_like_names(columns)
-        return [
-            f"delim = {literal(delimiter or found_delimiter)}",
-            f"quote = {literal(_mark(quote_mark))}",
-            f"escape = {literal(_mark(escape))}",
-            f"skip = {int(skip)}",
-            f"header = {'true' if header else 'false'}",
-        ]
 
     def _tables(self) -> list[Table]:
         names = self._fetched("SELECT view_name FROM duckdb_views() WHERE NOT internal")
@@ -344,16 +330,6 @@ class FileSession(Session):
 
 def _fitted(query: TableQuery, description: Description) -> TableQuery:
     return query if query.where is None else replace(query, where=fitted(query.where, description))
-
-
-def _mark(found: str) -> str:
-    """A quote or escape character; a file without any is read with the usual one."""
-    return '"' if found in ("(empty)", "") else found
-
-
-def _looks_like_names(columns: list[dict[str, str]]) -> bool:
-    """A first row of different texts; DuckDB leaves it open when the rows below are texts as well."""
-    return len(columns) > 1 and all(column["type"] == "VARCHAR" for column in columns)
 
 
 def translated(problem: duckdb.Error) -> DriverError:

@@ -22,23 +22,31 @@ EMPTY = "nullif({c}, '')"
 
 @dataclass(frozen=True)
 class Candidate:
-    """A type that a text column may have: a pattern that all values fit, and the SQL that converts them."""
+    """A type that a text column may have: a pattern that all values fit, and the SQL that converts them.
+
+    `kept` is the SQL that tells whether a conversion (`{v}`) of a text (`{c}`) keeps what the text says.
+    """
 
     portal: str
     pattern: str
     convert: str
+    kept: str = "{v} IS NOT NULL"
 
 
 def _day(order: str, separator: str) -> str:
     return f"CAST(try_strptime({{c}}, '{order.replace('-', separator)}') AS DATE)"
 
 
+#: Digits of a number without its sign, point, exponent and the zeros around.
+_DIGITS = "trim(replace(regexp_replace({c}, '^-|[eE].*$', '', 'g'), '.', ''), '0')"
+#: A double holds seventeen digits, and neither 1e400 nor 1e-400.
+_HELD = f"(isfinite({{v}}) AND length({_DIGITS}) <= 17 AND ({{v}} <> 0 OR {_DIGITS} = ''))"
 _TIME = r"[ T]\d{1,2}:\d{2}(:\d{2})?"
 CANDIDATES: tuple[Candidate, ...] = (
-    Candidate("int", r"-?(0|[1-9]\d{0,17})", "TRY_CAST({c} AS BIGINT)"),
+    Candidate("int", r"-?(0|[1-9]\d{0,18})", "TRY_CAST({c} AS BIGINT)"),
     Candidate("double", r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", "TRY_CAST({c} AS DECIMAL(36, 18))"),
     Candidate("double", r"-?(0|[1-9]\d{0,17})(,\d{1,18})?", "TRY_CAST(replace({c}, ',', '.') AS DECIMAL(36, 18))"),
-    Candidate("double", r"-?((0|[1-9]\d{0,16})(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", "TRY_CAST({c} AS DOUBLE)"),
+    Candidate("double", r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", "TRY_CAST({c} AS DOUBLE)", _HELD),
     Candidate("int", "(?i)true|false", "TRY_CAST({c} AS BOOLEAN)"),
     Candidate("date", r"\d{4}-\d{2}-\d{2}", "TRY_CAST({c} AS DATE)"),
     Candidate("date", r"\d{1,2}\.\d{1,2}\.\d{4}", _day("%d-%m-%Y", ".")),
@@ -59,6 +67,12 @@ CANDIDATES: tuple[Candidate, ...] = (
 _DAY_FIRST, _MONTH_FIRST = CANDIDATES[7], CANDIDATES[8]
 _TEXT = Candidate("string", ".*", "{c}")
 PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
+#: What values of JSON may become; a text of digits is a text there, and a column of mixed values as well.
+OF_KINDS: Mapping[frozenset[str], tuple[Candidate, ...]] = {
+    frozenset({"number"}): (CANDIDATES[0], CANDIDATES[1], CANDIDATES[3]),
+    frozenset({"truth"}): (CANDIDATES[4],),
+    frozenset({"text"}): CANDIDATES[5:],
+}
 
 
 def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
@@ -73,16 +87,31 @@ def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
 
 
 def conversions(
-    connection: duckdb.DuckDBPyConnection, source: str, columns: Sequence[str], chosen: Mapping[str, str]
+    connection: duckdb.DuckDBPyConnection,
+    source: str,
+    columns: Sequence[str],
+    chosen: Mapping[str, str],
+    kinds: Mapping[str, frozenset[str]] | None = None,
 ) -> dict[str, str]:
-    """SQL that turns each text column of `source` into its type.
+    """SQL that turns each text column of `source` into its type; `kinds` are those of JSON's values, where it is JSON.
 
-    Raises `SettingsWrong("types")` with the first five rows and values where a chosen type does not fit.
+    The whole source is read once, whatever its columns are, so that a row that does not fit is found here. Raises
+    `SettingsWrong("types")` with the first five rows and values where a chosen type does not fit.
     """
     found = {}
-    guesses = _fitting(connection, f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}", columns, None, chosen)
-    proved = _fitting(connection, f"SELECT * FROM {source}", columns, guesses, chosen)
+    among = {
+        name: [
+            candidate
+            for candidate in (CANDIDATES if kinds is None or name in chosen else OF_KINDS.get(kinds[name], ()))
+            if chosen.get(name, candidate.portal) == candidate.portal
+        ]
+        for name in columns
+    }
+    guesses = _fitting(connection, f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}", among)
+    proved = _fitting(connection, f"SELECT * FROM {source}", guesses)
     for name in columns:
+        if _DAY_FIRST in proved[name] and _MONTH_FIRST in proved[name]:
+            proved[name] = []
         if name in chosen and chosen[name] != "string" and not proved[name]:
             raise SettingsWrong("types", "value_type", _examples(connection, source, name, chosen[name]))
         candidate = proved[name][0] if proved[name] else _TEXT
@@ -101,31 +130,18 @@ def literal(text: str) -> str:
 
 
 def _fitting(
-    connection: duckdb.DuckDBPyConnection,
-    rows: str,
-    columns: Sequence[str],
-    among: Mapping[str, list[Candidate]] | None,
-    chosen: Mapping[str, str],
+    connection: duckdb.DuckDBPyConnection, rows: str, among: Mapping[str, list[Candidate]]
 ) -> dict[str, list[Candidate]]:
     """The candidates of each column that every value fits; none for a column without any value."""
-    asked: list[tuple[str, Candidate]] = []
-    for name in columns:
-        for candidate in CANDIDATES if among is None else among[name]:
-            if chosen.get(name, candidate.portal) == candidate.portal:
-                asked.append((name, candidate))
-    if not asked:
-        return {name: [] for name in columns}
+    asked = [(name, candidate) for name, candidates in among.items() for candidate in candidates]
     checks = [
         f"bool_and({_fits(name, candidate)}) AND count({EMPTY.format(c=quoted(name))}) > 0" for name, candidate in asked
     ]
-    (answers,) = connection.execute(f"SELECT {', '.join(checks)} FROM ({rows})").fetchall()
-    fitting: dict[str, list[Candidate]] = {name: [] for name in columns}
-    for (name, candidate), fits in zip(asked, answers, strict=True):
+    (answers,) = connection.execute(f"SELECT {', '.join(['count(*)', *checks])} FROM ({rows})").fetchall()
+    fitting: dict[str, list[Candidate]] = {name: [] for name in among}
+    for (name, candidate), fits in zip(asked, answers[1:], strict=True):
         if fits:
             fitting[name].append(candidate)
-    for name, candidates in fitting.items():
-        if among is not None and _DAY_FIRST in candidates and _MONTH_FIRST in candidates:
-            fitting[name] = []
     return fitting
 
 
@@ -133,7 +149,8 @@ def _fits(name: str, candidate: Candidate) -> str:
     value = EMPTY.format(c=quoted(name))
     converted = candidate.convert.replace("{c}", value)
     pattern = literal(f"({candidate.pattern})")
-    return f"({value} IS NULL OR (regexp_full_match({value}, {pattern}) AND {converted} IS NOT NULL))"
+    kept = candidate.kept.replace("{v}", converted).replace("{c}", value)
+    return f"({value} IS NULL OR (regexp_full_match({value}, {pattern}) AND {kept}))"
 
 
 def _narrowed(connection: duckdb.DuckDBPyConnection, source: str, name: str, candidate: Candidate) -> str:
