@@ -62,6 +62,11 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("A row does not fit the others."),
         _l("Correct the row that is named below, or choose delimiter and header yourself."),
     ),
+    "other_kind": (
+        _l("Files of this kind are not read here."),
+        _l("Save it as CSV, XLSX, Parquet or JSON lines, not packed."),
+    ),
+    "file_changed": (_l("The file was changed while it was read, so nothing was sent."), _AGAIN),
     "path_or_url": (_l("Either a file or an address is needed, and not both."), _l("Fill in one of them.")),
     "https_only": (
         _l("Files are fetched from encrypted addresses only."),

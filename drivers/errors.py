@@ -79,4 +79,7 @@ class Timeout(DriverError):
 
 
 class Broken(DriverError):
-    """The server or the connection failed half-way. Codes: `connection_lost`, `server_error`, `bad_answer`."""
+    """The server or the connection failed half-way.
+
+    Codes: `connection_lost`, `server_error`, `bad_answer`, `file_changed`.
+    """

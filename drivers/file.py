@@ -1,8 +1,8 @@
-"""Files as tables: CSV, TSV, XLSX, Parquet and JSON lines, local or at an https address, through DuckDB.
+"""Files as tables: CSV, TSV, XLSX, Parquet, JSON and JSON lines, local or at an https address, through DuckDB.
 
 Each sheet of a workbook is a table; any other file is one table named after it; a folder holds the tables of its files.
-DuckDB runs in memory, may read these files and nothing else, and writes nothing. Types of CSV and
-XLSX columns: `drivers/file_types.py`.
+DuckDB runs in memory, may read these files and nothing else, and writes nothing. Workbooks and JSON are read as the CSV
+that `drivers/conversion.py` makes of them; layout and types of CSV: `drivers/file_layout.py`, `drivers/file_types.py`.
 """
 
 # ruff: noqa: S608 - every name and text in these statements is quoted
@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -37,24 +38,16 @@ from drivers.base import (
 )
 from drivers.columns import Column, Form, duckdb_row
 from drivers.conditions import floating
+from drivers.conversion import converted
 from drivers.errors import Broken, DriverError, QueryRefused, SettingsWrong, Timeout
-from drivers.file_layout import Layout, layout_of, misfits
+from drivers.file_kept import KEPT, Prepared, Temporary
+from drivers.file_layout import Layout, converted_layout, layout_of, misfits
 from drivers.file_numbers import fitted
-from drivers.file_source import (
-    KEPT,
-    Prepared,
-    as_utf8,
-    downloaded,
-    is_known,
-    kind_of_file,
-    prepared,
-    without_wildcards,
-)
+from drivers.file_source import as_utf8, downloaded, is_known, kind_of_file, state_of, without_wildcards
 from drivers.file_types import conversions, literal, overrides, quoted
 from drivers.local_files import local_path
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, json_rows, lower_escapes
-from drivers.spreadsheet import sheets_as_csv
 from drivers.sql import Dialect, Shape, Sql
 from drivers.warm import Warm
 
@@ -79,6 +72,8 @@ SHAPES = {
     Form.INSTANT: _SECONDS,
 }
 _BETWEEN = ",\n"
+# What decides how a file is read, beside its bytes.
+_READING = ("format", "encoding", "delimiter", "header", "sheet", "types")
 
 
 def quote(name: str) -> str:
@@ -140,6 +135,25 @@ class File(Driver):
         return session
 
 
+@dataclass(frozen=True)
+class _Source:
+    """A file to read: the name for its table, the state that it was found in, and what has to stay for it."""
+
+    title: str
+    path: Path
+    state: tuple[int, ...]
+    holds: tuple[Temporary, ...] = ()
+
+    def check_unchanged(self) -> None:
+        """Raise `Broken("file_changed")` if somebody has written the file since."""
+        try:
+            if state_of(self.path) == self.state:
+                return
+        except SettingsWrong:
+            pass
+        raise Broken("file_changed", self.path.name)
+
+
 class FileSession(Session):
     """A database in memory whose only tables are those of the file."""
 
@@ -148,67 +162,88 @@ class FileSession(Session):
         self._connection: duckdb.DuckDBPyConnection
         # What the database may be given back under, once it is ready and unless something fails.
         self._key: Hashable = None
+        # Files that DuckDB itself reads, and tables of a folder that cannot be read with the reason.
+        self._read: list[_Source] = []
+        self._names: list[str] = []
+        self._problems: dict[str, tuple[str, str, str]] = {}
         super().__init__(limits)
 
     def prepare(self, settings: dict[str, str], guards: Guards) -> None:
         """Make the file's tables known, then take DuckDB every other access away. Raises `SettingsWrong`."""
-        files: dict[Hashable, tuple[str, Path]] = {}
-        for title, path in self._files(settings, guards):
-            state = path.stat()
-            chosen = tuple(settings[code] for code in ("format", "encoding", "delimiter", "header", "sheet", "types"))
-            files[(str(path), state.st_mtime_ns, state.st_size, title, chosen)] = (title, path)
-        key = (settings["timezone"], tuple((key, KEPT.get(key)) for key in files))
+        sources = self._sources(settings, guards)
+        keys = [(str(source.path), source.state, *(settings[code] for code in _READING)) for source in sources]
+        key = (settings["timezone"], tuple((key, KEPT.get(key)) for key in keys))
         database = WARM.take(key)
         if database is not None:
             self._database, self._connection = database, database.cursor()
+            files = [found for _, found in key[1] if isinstance(found, Prepared)]
         else:
             self._database = self._connection = duckdb.connect(":memory:")
-            tables = self._confined(settings, files)
-            key = (settings["timezone"], tuple(zip(files, tables, strict=True)))
+            files = self._confined(settings, sources, keys)
+            key = (settings["timezone"], tuple(zip(keys, files, strict=True)))
             self._connection = self._database.cursor()
+        self._read = [source for source, file in zip(sources, files, strict=True) if source.path in file.paths]
+        named = _named(sources, files)
+        self._names = [name for name, _ in named]
+        self._problems = {name: file.problem for name, file in named if isinstance(file, Prepared) and file.problem}
         self._key = key
 
-    def _confined(self, settings: dict[str, str], files: dict[Hashable, tuple[str, Path]]) -> list[Prepared]:
-        """The tables, after the database knows them and nothing else."""
+    def _confined(
+        self, settings: dict[str, str], sources: Sequence[_Source], keys: Sequence[Hashable]
+    ) -> list[Prepared]:
+        """What the files hold, after the database knows it and nothing else."""
         self._run("SET threads = 2; SET memory_limit = '256MB'; SET temp_directory = ''")
         self._run("SET enable_progress_bar = false; SET arrow_large_buffer_size = true")
         self._run("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
         # Files are read from the disk each time: what is kept open shall not fill the memory.
         self._run("SET enable_external_file_cache = false")
         self._run(f"SET GLOBAL TimeZone = {literal(settings['timezone'])}")
-        tables = [
-            prepared(key, functools.partial(self._prepared, path, title, settings))
-            for key, (title, path) in files.items()
+        files = [
+            KEPT.once(
+                key, Prepared, functools.partial(self._prepared, source, settings, len(sources) > 1), self.deadline
+            )
+            for source, key in zip(sources, keys, strict=True)
         ]
-        allowed = ", ".join(literal(str(path)) for found in tables for path in found.paths)
+        if all(file.problem for file in files):
+            raise SettingsWrong(*next(file.problem for file in files if file.problem))
+        allowed = ", ".join(literal(str(path)) for file in files for path in file.paths)
         self._run(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false")
-        for found in tables:
-            for name, rows in found.tables:
+        for name, rows in _named(sources, files):
+            if isinstance(rows, str):
                 self._run(f"CREATE VIEW {quote(name)} AS {rows}")
         self._run("SET lock_configuration = true")
-        return tables
+        return files
 
-    def _files(self, settings: dict[str, str], guards: Guards) -> list[tuple[str, Path]]:
-        """The files to read, each with the name of its table."""
+    def _sources(self, settings: dict[str, str], guards: Guards) -> list[_Source]:
+        """The files to read."""
         if bool(settings["path"]) == bool(settings["url"]):
             raise SettingsWrong("path", "path_or_url")
         if settings["url"]:
-            path = downloaded(settings["url"], settings["ca"], guards.policy, self.deadline)
-            return [(Path(unquote(urlsplit(settings["url"]).path)).stem or "data", path)]
+            file = downloaded(settings["url"], settings["ca"], guards.policy, self.deadline)
+            title = Path(unquote(urlsplit(settings["url"]).path)).stem or "data"
+            return [_Source(title, file.path, state_of(file.path), (file,))]
         path = local_path(guards.local_files, settings["path"])
         if path.is_dir():
-            files = [(file.stem, file) for file in sorted(path.iterdir()) if is_known(file)]
-            if len({title for title, _ in files}) < len(files):
-                files = [(file.name, file) for _, file in files]
+            files = [file for file in sorted(path.iterdir()) if is_known(file)]
+            stems = Counter(file.stem.casefold() for file in files)
+            titled = [(file.stem if stems[file.stem.casefold()] == 1 else file.name, file) for file in files]
         else:
-            files = [(path.stem, path)]
-        if not files:
+            titled = [(path.stem, path)]
+        if not titled:
             raise SettingsWrong("path", "empty_folder")
-        return [(title, without_wildcards(file)) for title, file in files]
+        return [
+            _Source(title, file, state_of(file), holds)
+            for title, found in titled
+            for file, holds in [without_wildcards(found)]
+        ]
 
     def check(self) -> Server:
         """DuckDB and its version; the file was looked at when the session was opened."""
         return Server("DuckDB", str(self._fetched("SELECT version()")[0][0]).removeprefix("v"), encrypted=False)
+
+    def tables(self, search: str = "") -> list[Table]:
+        """Tables by name; those that cannot be read come last, and asking for one of them raises why."""
+        return sorted(super().tables(search), key=lambda table: table.name.name in self._problems)
 
     def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         """What `rows` gives, put together here cell by cell."""
@@ -218,6 +253,7 @@ class FileSession(Session):
         with self._errors():
             rows = self._rows(statement)
             yield from json_rows(([None if cell is None else cell.encode() for cell in row] for row in rows), columns)
+        self._check_unchanged()
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
@@ -229,46 +265,63 @@ class FileSession(Session):
             for texts, count in batches:
                 self.deadline.check()
                 yield Chunk(lower_escapes(texts), count)
+        self._check_unchanged()
 
     def _rows(self, statement: Sql) -> Iterator[tuple[Any, ...]]:
         result = self._connection.execute(statement.placed("?"), list(statement.values))
         while rows := result.fetchmany(CHUNK_ROWS):
             yield from rows
 
-    def _prepared(self, path: Path, title: str, settings: dict[str, str], folder: Path) -> Prepared:
+    def _prepared(self, source: _Source, settings: dict[str, str], among_others: bool) -> Prepared:
+        """What a file holds; one of several that cannot be read leaves the others alone."""
+        try:
+            found = self._looked_through(source, settings)
+        except SettingsWrong as problem:
+            if not among_others:
+                raise
+            told = f"{source.path.name}\n{problem.detail}".strip()
+            found = Prepared((), (), problem=(problem.field, problem.code, told))
+        source.check_unchanged()
+        return replace(found, holds=(*found.holds, *source.holds))
+
+    def _looked_through(self, source: _Source, settings: dict[str, str]) -> Prepared:
+        path = source.path
         kind = kind_of_file(path, settings["format"])
         if kind == "parquet":
-            return Prepared(((title, f"SELECT * FROM read_parquet({literal(str(path))})"),), (path,))
-        if kind == "jsonl":
-            source = f"read_json({literal(str(path))}, format='newline_delimited', sample_size=-1, maximum_depth=2)"
-            return Prepared(((title, f"SELECT * FROM {source}"),), (path,))
-        if kind == "xlsx":
-            sheets = sheets_as_csv(path, folder, settings["sheet"])
-        else:
-            sheets = {title: as_utf8(path, settings["encoding"])}
+            return Prepared((("", f"SELECT * FROM read_parquet({literal(str(path))})"),), (path,))
+        if kind == "csv":
+            text, holds = as_utf8(path, settings["encoding"], self.deadline)
             if settings["format"] == "tsv":
                 settings = {**settings, "delimiter": settings["delimiter"] or "\t"}
-        tables = tuple(
-            (name, self._typed(sheet, layout_of(sheet, settings, kind == "xlsx"), settings))
-            for name, sheet in sheets.items()
-        )
+            return Prepared((("", self._typed(text, layout_of(text, settings), settings)),), (text,), holds)
+        if kind == "jsonl":
+            path, holds = as_utf8(path, settings["encoding"], self.deadline)
+        folder, tables = converted(path, kind, self.deadline, settings["sheet"])
         if not tables:
             raise SettingsWrong("path", "empty_file")
-        paths = tuple(sheets.values())
-        return Prepared(tables, paths, tuple(made for made in paths if made != path))
+        prepared = []
+        for table in tables:
+            if table.columns is None:
+                layout, kinds = layout_of(table.path, settings, made=True), None
+            else:
+                layout = converted_layout([name for name, _ in table.columns])
+                kinds = dict(zip(layout.columns, (found for _, found in table.columns), strict=True))
+            prepared.append((table.name, self._typed(table.path, layout, settings, kinds)))
+        return Prepared(tuple(prepared), tuple(table.path for table in tables), (folder,))
 
     def _typed(
         self,
         path: Path,
         layout: Layout,
         settings: dict[str, str],
+        kinds: Mapping[str, frozenset[str]] | None = None,
     ) -> str:
         """The SELECT that reads a CSV file with its types."""
         source = layout.source(path)
         chosen = overrides(settings["types"], layout.columns)
         try:
             with self._errors():
-                types = conversions(self._connection, source, layout.columns, chosen)
+                types = conversions(self._connection, source, layout.columns, chosen, kinds)
         except SettingsWrong as problem:
             if problem.code != "file_structure":
                 raise
@@ -279,17 +332,24 @@ class FileSession(Session):
         return f"SELECT {items} FROM {source}"
 
     def _tables(self) -> list[Table]:
-        names = self._fetched("SELECT view_name FROM duckdb_views() WHERE NOT internal")
-        return [Table(TableName("", name), "table") for (name,) in names]
+        self.deadline.check()
+        return [Table(TableName("", name), "table") for name in self._names]
 
     def _describe(self, table: TableName) -> list[Column]:
-        if table.schema or table not in [known.name for known in self._tables()]:
+        self.deadline.check()
+        if table.schema or table.name not in self._names:
             return []
+        if table.name in self._problems:
+            raise SettingsWrong(*self._problems[table.name])
         columns = []
         for name, native, nullable, *_ in self._fetched(f"DESCRIBE {quote(table.name)}"):
             form, expression = duckdb_row(native)
             columns.append(Column(name, form, native, nullable == "YES", "", expression))
         return columns
+
+    def _check_unchanged(self) -> None:
+        for source in self._read:
+            source.check_unchanged()
 
     def _run(self, statement: str) -> None:
         with self._errors():
@@ -308,6 +368,7 @@ class FileSession(Session):
         except duckdb.Error as problem:
             self._key = None
             self.deadline.check()
+            self._check_unchanged()
             raise translated(problem) from problem
 
     def _interrupt(self) -> None:
@@ -330,6 +391,33 @@ class FileSession(Session):
 
 def _fitted(query: TableQuery, description: Description) -> TableQuery:
     return query if query.where is None else replace(query, where=fitted(query.where, description))
+
+
+def _named(sources: Sequence[_Source], files: Sequence[Prepared]) -> list[tuple[str, str | Prepared]]:
+    """Every table's name with its SQL, or with the file that cannot be read; DuckDB's names do not differ by case only.
+
+    A sheet is called after itself. Where several files have one of that name, all of them carry their file's, so that
+    no name leads to another file when one is added.
+    """
+    found: list[tuple[str, str, str | Prepared]] = []
+    for source, file in zip(sources, files, strict=True):
+        found += [(source.title, name, rows) for name, rows in file.tables]
+        if file.problem:
+            found.append((source.title, "", file))
+    shared = Counter((name or title).casefold() for title, name, _ in found)
+    names: list[tuple[str, str | Prepared]] = []
+    taken: set[str] = set()
+    for title, name, rows in found:
+        called = name or title
+        if name and shared[called.casefold()] > 1:
+            called = f"{title} {name}"
+        first, number = called, 1
+        while called.casefold() in taken:
+            number += 1
+            called = f"{first} ({number})"
+        taken.add(called.casefold())
+        names.append((called, rows))
+    return names
 
 
 def translated(problem: duckdb.Error) -> DriverError:

@@ -1,38 +1,34 @@
-"""Where a file's bytes come from and what they are: a local path or an https address, its kind, its encoding.
-
-What takes time (downloading, taking a workbook apart, recoding, looking at every value for its type) is done once for a
-version of a file and kept for the next calls, in a folder that goes with the process.
-"""
+"""Where a file's bytes come from and what they are: a local path or an https address, its kind, its encoding."""
 
 from __future__ import annotations
 
 import codecs
-import contextlib
-import hashlib
-import threading
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
 from typing import Literal
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 import charset_normalizer
-import requests
 
 from drivers.deadline import Deadline
-from drivers.errors import Broken, SettingsWrong, TooBig, Unreachable
-from drivers.network import Policy, guarded_session
+from drivers.errors import Broken, SettingsWrong, TargetRefused, TooBig, Unreachable
+from drivers.file_kept import KEPT, Temporary
+from drivers.http_wire import WIRE_ERRORS, Answer, Place, Wire, basic, broken, tls_context
+from drivers.network import CONNECT_SECONDS, Policy
 
 FileKind = Literal["csv", "xlsx", "parquet", "jsonl"]
 
 MOST_BYTES = 1024 * 1024 * 1024
 FRESH_SECONDS = 300.0
-IDLE_SECONDS = 300.0
-MOST_KEPT = 64
+READ_SECONDS = 30.0
+MOST_REDIRECTS = 5
 BLOCK = 1024 * 1024
 
-_FOLDER = TemporaryDirectory(prefix="bi-files-", ignore_cleanup_errors=True)
+_UNQUOTED = "/%:@!$&'()*+,;=~"
+_REDIRECTS = (301, 302, 303, 307, 308)
+
 _SUFFIXES: dict[str, FileKind] = {
     ".csv": "csv",
     ".tsv": "csv",
@@ -55,133 +51,132 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
 _GUESSED = ["cp1251", "cp1252", "cp1250", "koi8_r", "shift_jis", "gb18030"]
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """Tables of a file version: name and SQL of each, the paths that DuckDB may read, and those made for them."""
-
-    tables: tuple[tuple[str, str], ...]
-    paths: tuple[Path, ...]
-    made: tuple[Path, ...] = ()
-
-
-@dataclass
-class _Entry:
-    value: Prepared | Path
-    made: float
-    used: float
-
-
-class Kept:
-    """What was prepared, for all threads of the process; what nobody used for a while goes, with its files."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._entries: dict[object, _Entry] = {}
-
-    def get(self, key: object, seconds: float | None = None) -> Prepared | Path | None:
-        """What is kept under `key`, unless it is older than `seconds`."""
-        now = time.monotonic()
-        with self._lock:
-            entry = self._entries.get(key)
-            if entry is None or (seconds is not None and now - entry.made > seconds):
-                return None
-            entry.used = now
-            return entry.value
-
-    def put(self, key: object, value: Prepared | Path) -> None:
-        """Keep a value; over `MOST_KEPT`, let those go that were not used for five minutes."""
-        now = time.monotonic()
-        with self._lock:
-            self._entries[key] = _Entry(value, now, now)
-            if len(self._entries) <= MOST_KEPT:
-                return
-            for old in [old for old, entry in self._entries.items() if now - entry.used > IDLE_SECONDS]:
-                gone = self._entries.pop(old).value
-                for path in gone.made if isinstance(gone, Prepared) else (gone,):
-                    path.unlink(missing_ok=True)
+#: How files begin that nobody means as a table; they would be read as CSV with one odd column.
+_OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "PDF"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS or DOC"),
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh91AY", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"ARROW1\0", "Arrow"),
+    (b"Obj\x01", "Avro"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF89a", "GIF"),
+    (b"{\\rtf", "RTF"),
+)
+_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+_MEDIA = ("image/", "audio/", "video/", "application/pdf")
 
 
-KEPT = Kept()
+def state_of(path: Path) -> tuple[int, ...]:
+    """What changes whenever somebody writes or replaces a file. Raises `SettingsWrong` where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        raise SettingsWrong("path", "not_found") from None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def prepared(key: object, make: Callable[[Path], Prepared]) -> Prepared:
-    """What is kept under `key`, or what `make` makes with a folder for temporary files."""
-    found = KEPT.get(key)
-    if not isinstance(found, Prepared):
-        found = make(Path(_FOLDER.name))
-        KEPT.put(key, found)
-    return found
-
-
-def temporary(suffix: str) -> Path:
-    """A new empty file in the folder that goes with the process."""
-    with NamedTemporaryFile(dir=_FOLDER.name, suffix=suffix, delete=False) as file:
-        return Path(file.name)
-
-
-def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Path:
+def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Temporary:
     """The content of an https address, at most five minutes old.
 
     Redirects are followed to https addresses that the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
     `Unreachable`, `TooBig`, `Timeout`, `Broken`.
     """
-    key = ("url", url, ca)
-    found = KEPT.get(key, FRESH_SECONDS)
-    if isinstance(found, Path) and found.exists():
-        return found
     if not url.lower().startswith("https://"):
         raise SettingsWrong("url", "https_only")
-    path = temporary(Path(url.split("?")[0].split("#")[0]).suffix[:16])
-    try:
-        _fetch(url, ca, policy, deadline, path)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    KEPT.put(key, path)
-    return path
+
+    def fetch() -> Temporary:
+        file = Temporary.file(Path(url.split("?")[0].split("#")[0]).suffix[:16])
+        _fetch(url, ca, policy, deadline, file.path)
+        return file
+
+    return KEPT.once(("url", url, ca), Temporary, fetch, deadline, FRESH_SECONDS)
 
 
 def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) -> None:
-    authority = temporary(".pem")
+    tls = tls_context({"tls": "verify-full", "ca": ca})
+    for _ in range(MOST_REDIRECTS + 1):
+        parts, port = _address(url)
+        wire = Wire(Place(policy.resolve(parts.hostname or "", port, "web"), tls, min(deadline.left, CONNECT_SECONDS)))
+        # Time limits of sockets begin anew with every byte: this one cuts the connection.
+        hang_up = Deadline(deadline.left, wire.cut)
+        try:
+            answer = wire.ask("GET", _asked(parts), _headers(parts), seconds=min(deadline.left, READ_SECONDS))
+            if answer.status not in _REDIRECTS:
+                _write(answer, path, deadline)
+                return
+            url = urljoin(url, answer.header("Location"))
+        except SettingsWrong as problem:
+            deadline.check()
+            raise SettingsWrong("url", problem.code, problem.detail) from problem
+        except Unreachable:
+            deadline.check()
+            raise
+        except (*WIRE_ERRORS, zlib.error) as problem:
+            deadline.check()
+            raise broken(problem) from problem
+        finally:
+            hang_up.close()
+            wire.close()
+    raise SettingsWrong("url", "no_file_there", "redirected without end")
+
+
+def _address(url: str) -> tuple[SplitResult, int]:
+    """An https address in its parts, and its port. Raises `SettingsWrong("url")`, `TargetRefused("plain_http")`."""
     try:
-        authority.write_text(ca)
-        with (
-            guarded_session(policy, "web") as session,
-            session.get(
-                url, stream=True, timeout=(10, min(deadline.left, 30)), verify=str(authority) if ca.strip() else True
-            ) as answer,
-        ):
-            if answer.status_code != 200:
-                raise SettingsWrong("url", "no_file_there", f"HTTP status {answer.status_code}")
-            _write(answer, path, deadline)
-    except requests.exceptions.SSLError as problem:
-        raise SettingsWrong("url", "certificate_refused") from problem
-    except requests.Timeout as problem:
-        raise Unreachable("connect_timeout") from problem
-    except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as problem:
-        raise SettingsWrong("url", "not_readable") from problem
-    except requests.TooManyRedirects as problem:
-        raise SettingsWrong("url", "no_file_there") from problem
-    except requests.ConnectionError as problem:
-        raise Unreachable("connect_failed") from problem
-    except (requests.RequestException, OSError) as problem:
-        raise Broken("connection_lost") from problem
-    finally:
-        authority.unlink(missing_ok=True)
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise SettingsWrong("url", "not_readable") from None
+    if parts.scheme != "https":
+        raise TargetRefused("plain_http")
+    return parts, port
 
 
-def _write(answer: requests.Response, path: Path, deadline: Deadline) -> None:
+def _asked(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe=_UNQUOTED)
+    return path + "?" + quote(parts.query, safe=_UNQUOTED + "?") if parts.query else path
+
+
+def _headers(parts: SplitResult) -> dict[str, str]:
+    login = {"Authorization": basic(unquote(parts.username), unquote(parts.password or ""))} if parts.username else {}
+    return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **login}
+
+
+def _write(answer: Answer, path: Path, deadline: Deadline) -> None:
+    if answer.status != 200:
+        raise SettingsWrong("url", "no_file_there", f"HTTP status {answer.status}")
+    media = answer.header("Content-Type").lower()
+    if media.startswith(_MEDIA):
+        raise SettingsWrong("url", "other_kind", media[:100])
+    blocks = answer.blocks(BLOCK)
     written = 0
     with path.open("wb") as file:
-        for block in answer.iter_content(BLOCK):
+        for block in _unpacked(blocks) if answer.header("Content-Encoding").lower() == "gzip" else blocks:
             deadline.check()
+            if not written and "html" in media and block.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+                raise SettingsWrong("url", "no_file_there", "a page in HTML")
             written += len(block)
             if written > MOST_BYTES:
                 raise TooBig("bytes", MOST_BYTES)
             file.write(block)
-    expected = answer.headers.get("Content-Length", "")
-    if expected.isdigit() and "Content-Encoding" not in answer.headers and int(expected) != written:
-        raise Broken("connection_lost")
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    unpacking = zlib.decompressobj(wbits=31)
+    for block in blocks:
+        while block:
+            yield unpacking.decompress(block, BLOCK)
+            block = unpacking.unconsumed_tail
+    yield unpacking.flush()
+    if not unpacking.eof:
+        raise Broken("connection_lost", "the packed content has no end")
 
 
 def is_known(path: Path) -> bool:
@@ -189,33 +184,49 @@ def is_known(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
 
 
-def without_wildcards(path: Path) -> Path:
-    """The path, or a link to it where DuckDB would read its name as a pattern for other files."""
+def without_wildcards(path: Path) -> tuple[Path, tuple[Temporary, ...]]:
+    """The path, or a link to it (to be held) where DuckDB would read its name as a pattern for other files."""
     if not set(str(path)) & set("*?[{"):
-        return path
-    link = Path(_FOLDER.name) / (hashlib.sha256(str(path).encode()).hexdigest() + path.suffix)
-    with contextlib.suppress(FileExistsError):
-        link.symlink_to(path)
-    return link
+        return path, ()
+    folder = Temporary.folder()
+    link = folder.path / ("file" + re.sub(r"[^.\w]", "", path.suffix))
+    link.symlink_to(path)
+    return link, (folder,)
 
 
 def kind_of_file(path: Path, asked: str) -> FileKind:
-    """What the file is: as asked for, by its suffix, or by its first bytes."""
+    """What the file is: as asked for, by its first bytes, or by its suffix.
+
+    Raises `SettingsWrong("path", "other_kind")` for what begins like no table.
+    """
+    with path.open("rb") as file:
+        start = file.read(1024)
+    begin = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    for magic, name in _OTHER_KINDS:
+        if start.startswith(magic):
+            raise SettingsWrong("path", "other_kind", name)
+    if begin.lower().startswith(_PAGES):
+        raise SettingsWrong("path", "other_kind", "HTML or XML")
+    kind = _kind(path, asked, begin)
+    if kind == "parquet" and not start.startswith(b"PAR1"):
+        raise SettingsWrong("path", "other_kind", "no Parquet")
+    return kind
+
+
+def _kind(path: Path, asked: str, begin: bytes) -> FileKind:
     if asked == "tsv":
         return "csv"
     if asked in ("csv", "xlsx", "parquet", "jsonl"):
         return asked  # type: ignore[return-value]  # the four words of `FileKind`
-    with path.open("rb") as file:
-        start = file.read(8).lstrip()
-    if start.startswith(b"PAR1"):
+    if begin.startswith(b"PAR1"):
         return "parquet"
-    if start.startswith(b"PK\x03\x04"):
+    if begin.startswith(b"PK\x03\x04"):
         return "xlsx"
-    return _SUFFIXES.get(path.suffix.lower()) or ("jsonl" if start.startswith(b"{") else "csv")
+    return _SUFFIXES.get(path.suffix.lower()) or ("jsonl" if begin.startswith(b"{") else "csv")
 
 
-def as_utf8(path: Path, asked: str) -> Path:
-    """The file itself if it is UTF-8, else a recoded copy.
+def as_utf8(path: Path, asked: str, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...]]:
+    """The file itself if it is UTF-8, else a recoded copy, which is to be held.
 
     Without an encoding asked for: the byte order mark, then UTF-8, then a guess by the letters. Raises
     `SettingsWrong("encoding")` where the bytes do not fit, with the place.
@@ -223,24 +234,29 @@ def as_utf8(path: Path, asked: str) -> Path:
     with path.open("rb") as file:
         if not file.read(BLOCK).strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
             raise SettingsWrong("path", "empty_file")
-    encoding = asked.strip() or _encoding(path)
+    encoding = asked.strip() or _encoding(path, deadline)
     try:
+        # Some codecs turn bytes into bytes: Python knows them under the same roof.
+        "".encode(encoding)
         if codecs.lookup(encoding).name == "utf-8":
-            return path
-    except LookupError:
+            return path, ()
+    except (LookupError, UnicodeError):
         raise SettingsWrong("encoding", "no_such_encoding") from None
-    target = temporary(".csv")
+    copy = Temporary.file(".csv")
     try:
-        with path.open(encoding=encoding, newline="") as source, target.open("w", encoding="utf-8", newline="") as copy:
+        with (
+            path.open(encoding=encoding, newline="") as source,
+            copy.path.open("w", encoding="utf-8", newline="") as target,
+        ):
             while text := source.read(BLOCK):
-                copy.write(text)
+                deadline.check()
+                target.write(text)
     except UnicodeError as problem:
-        target.unlink(missing_ok=True)
         raise SettingsWrong("encoding", "does_not_fit", str(problem)[:300]) from problem
-    return target
+    return copy.path, (copy,)
 
 
-def _encoding(path: Path) -> str:
+def _encoding(path: Path, deadline: Deadline) -> str:
     with path.open("rb") as file:
         start = file.read(BLOCK)
         for mark, encoding in _MARKS:
@@ -250,10 +266,13 @@ def _encoding(path: Path) -> str:
         try:
             block = start
             while block:
+                deadline.check()
                 decoder.decode(block)
                 block = file.read(BLOCK)
             decoder.decode(b"", final=True)
         except UnicodeDecodeError:
+            if b"\0" in start:
+                raise SettingsWrong("path", "other_kind", "no text") from None
             guess = charset_normalizer.from_bytes(start[:65536], cp_isolation=_GUESSED).best()
             return guess.encoding if guess else "cp1252"
     return "utf-8"

@@ -163,6 +163,8 @@ class Wire:
         connection = http.client.HTTPConnection(self.place.target.host, self.place.target.port)
         # Never let the library connect by itself: it would go by the name, past the guard.
         connection.auto_open = 0
+        # `Host` names the port only where it is none of the scheme's own; signed addresses insist on that.
+        connection.default_port = 443 if self.place.tls else 80
         connection.sock = secured
         self._connection = connection
 

@@ -13,28 +13,16 @@ from typing import Any
 import duckdb
 import pytest
 
-from drivers import file_source, spreadsheet
+from drivers import conversion, file_source
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import DriverError, QueryRefused, SettingsWrong, TargetRefused, Unreachable
 from drivers.network import Policy
 from drivers.query import Comparison, TableName, TableQuery
+from tests.drivers.files import opened, table_of
 from tests.drivers.servers import Canary, WebServer, web_server
 from tests.drivers.workbooks import workbook
 from tests.suite.databases import read
-
-
-def opened(folder: Path, **settings: str) -> Session:
-    return DRIVERS["file"].open(settings, Guards(Policy(), local_files=folder))
-
-
-def table_of(folder: Path, table: str, **settings: str) -> tuple[dict[str, str], list[list[Any]]]:
-    """Column types by name, and the rows, of one table of a file."""
-    with opened(folder, **settings) as session:
-        description = session.describe(TableName("", table))
-        types: dict[str, str] = {column.name: column.type for column in description.columns}
-        return types, read(session, description.table, list(types))
-
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -279,7 +267,7 @@ def test_a_workbook_that_unpacks_without_end_or_is_none_is_refused(
         with pytest.raises(SettingsWrong) as wrong:
             opened(tmp_path, path=name)
         assert wrong.value.code == "not_a_workbook"
-    monkeypatch.setattr(spreadsheet, "MOST_UNPACKED_BYTES", 10_000)
+    monkeypatch.setattr(conversion, "MOST_UNPACKED_BYTES", 10_000)
     with zipfile.ZipFile(tmp_path / "bomb.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("xl/worksheets/sheet1.xml", b"\0" * 20_000)
     with pytest.raises(SettingsWrong) as wrong:

@@ -1,7 +1,9 @@
-"""CSV files whose rows do not fit (issue 3 item 5)."""
+"""CSV files whose rows do not fit, and what begins like no table at all (issue 3 item 5; facts/field 3 row 15)."""
 
 from __future__ import annotations
 
+import codecs
+import gzip
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from drivers.errors import SettingsWrong
 from drivers.file_layout import distinct
 from tests.drivers.files import opened, table_of, written
+from tests.drivers.workbooks import workbook
 
 
 def refused(folder: Path, content: str | bytes, name: str = "t.csv", **settings: str) -> SettingsWrong:
@@ -95,6 +98,74 @@ def test_names_of_columns_are_made_different_as_before() -> None:
     assert distinct([""] * 12)[:2] == ("column00", "column01")
 
 
+OTHER_KINDS = {
+    "doc.pdf": b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n",
+    "page.csv": b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html><body>Login, please</body></html>\n",
+    "feed.txt": b'<?xml version="1.0"?>\n<a>1,2</a>\n',
+    "old.xls": codecs.decode("D0CF11E0A1B11AE1", "hex") + bytes(600) + b"abc,def\n",
+    "a.csv.gz": gzip.compress(b"a,b\n1,2\n"),
+    "shop.sqlite": b"SQLite format 3\0" + bytes(84),
+    "p.parquet": b"a,b\n1,2\n",
+    "noise.csv": bytes(range(256)) * 8,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_KINDS)
+def test_a_file_of_another_kind_is_refused_and_not_read_as_csv(tmp_path: Path, name: str) -> None:
+    wrong = refused(tmp_path, OTHER_KINDS[name], name)
+    assert (wrong.field, wrong.code) == ("path", "other_kind")
+
+
+def test_what_is_asked_to_be_csv_is_looked_at_all_the_same(tmp_path: Path) -> None:
+    assert refused(tmp_path, OTHER_KINDS["doc.pdf"], format="csv").code == "other_kind"
+
+
+@pytest.mark.parametrize("encoding", ["hex", "rot13", "base64", "undefined", "zlib"])
+def test_an_encoding_that_is_none_of_texts_is_told(tmp_path: Path, encoding: str) -> None:
+    wrong = refused(tmp_path, "a,b\n1,2\n", encoding=encoding)
+    assert (wrong.field, wrong.code) == ("encoding", "no_such_encoding")
+
+
 def test_a_delimiter_is_one_character(tmp_path: Path) -> None:
     for given in (";;", '"'):
         assert refused(tmp_path, "a,b\n1,2\n", delimiter=given).field == "delimiter"
+
+
+def test_files_of_a_folder_with_equal_names_are_all_there(tmp_path: Path) -> None:
+    for name, column in (("north", "x"), ("south", "y")):
+        workbook(tmp_path / f"{name}.xlsx", {"Sheet1": [[column], [1]], f"Only {name}": [["z"], [2]]})
+    for name in ("A.csv", "a.csv"):
+        written(tmp_path, name, f"{'upper' if name[0] == 'A' else 'lower'},b\n1,2\n")
+    found = {}
+    with opened(tmp_path, path=".") as session:
+        for table in session.tables():
+            found[table.name.name] = [column.name for column in session.describe(table.name).columns]
+    assert found == {
+        "A.csv": ["upper", "b"],
+        "a.csv (2)": ["lower", "b"],
+        "Only north": ["z"],
+        "Only south": ["z"],
+        "north Sheet1": ["x"],
+        "south Sheet1": ["y"],
+    }
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_leaves_the_others_alone_and_says_why(tmp_path: Path) -> None:
+    written(tmp_path, "ok.csv", "x,y\n1,2\n")
+    written(tmp_path, "empty.csv", "")
+    written(tmp_path, "bad.csv", "a,b,c\n1,2,3\n1,2\n")
+    for _ in range(2):
+        assert table_of(tmp_path, "ok", path=".")[1] == [[1, 2]]
+        with opened(tmp_path, path=".") as session:
+            tables = session.tables()
+            assert [table.name.name for table in tables] == ["ok", "bad", "empty"]
+            for table, code, detail in zip(
+                tables[1:], ("file_structure", "empty_file"), ("bad.csv\nrow 3: 2 cells", "empty.csv"), strict=True
+            ):
+                with pytest.raises(SettingsWrong) as wrong:
+                    session.describe(table.name)
+                assert (wrong.value.code, wrong.value.detail[: len(detail)]) == (code, detail)
+    (tmp_path / "ok.csv").unlink()
+    with pytest.raises(SettingsWrong) as wrong:
+        opened(tmp_path, path=".")
+    assert wrong.value.code == "file_structure"
