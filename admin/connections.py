@@ -29,13 +29,13 @@ from admin.connection_forms import (
     wrong_settings,
 )
 from admin.diagnoses import diagnosis
-from admin.listing import listed, shown
+from admin.listing import listed, number_in, shown
 from admin.rendering import acted, page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from admin.sentences import sentence
 from admin.session import capabilities, comes_back, form_once, portal_client, services, submitted, visit
 from drivers import catalogue
-from errors import ApplicationError, AskUser, InvalidInput, PortalRefused, TryLater
+from errors import ApplicationError, AskUser, InUse, InvalidInput, PortalRefused, TryLater
 from services import sources
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
@@ -61,9 +61,16 @@ def connections() -> ResponseReturnValue:
     """A page of the portal's connections."""
     part = shown("admin.connections", ("title",))
     page = services().hosted.page(visit().portal_id, part.search, part.page)
-    known = _sources()
+    known = services().hosting.sources(portal_client(), visit().portal_id)
+    taken = services().hosted.sources_taken(services().hosted.connector(visit().portal_id).id)
     html = render_template(
-        "connections/list.html", shown=part, page=page, sources=known, drivers=catalogue.DRIVERS, diagnosis=diagnosis
+        "connections/list.html",
+        shown=part,
+        page=page,
+        sources=known,
+        strays=[row for row in known.values() if row.id not in taken],
+        drivers=catalogue.DRIVERS,
+        diagnosis=diagnosis,
     )
     return listed(html, part)
 
@@ -75,9 +82,12 @@ def new_connection() -> ResponseReturnValue:
     driver = driver_named(request.values.get("driver", ""))
     if driver is None or not is_offered(driver):
         search = request.values.get("search", "").strip()
-        page = render_template("connections/gallery.html", groups=groups(search), search=search, is_offered=is_offered)
+        page = render_template(
+            "connections/gallery.html", groups=groups(search), search=search, is_offered=is_offered, stray=_stray()
+        )
         return stays(page) if submitted() else page
-    blank = draft(driver, request.form.get("title", "").strip(), {})
+    stray = _stray()
+    blank = draft(driver, request.form.get("title", stray.title if stray else "").strip(), {})
     if not submitted():
         return _form_page(blank)
     return _sent(blank, None, _made)
@@ -101,6 +111,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
         trial=g.get("trial"),
         afterword=g.get("afterword", ""),
         diagnosis=diagnosis,
+        needs_login=_needs_login(held),
     )
     return page if acted() or not submitted() else stays(page)
 
@@ -217,7 +228,11 @@ def _made(form: Draft, settings: dict[str, str]) -> str:
     issued = services().connections.add(who.member_id, form.driver.name, form.title, settings)
     services().connections.prove(issued.id)
     held = services().hosted.get(who.portal_id, issued.id)
-    _tried(lambda: services().hosting.connect(portal_client(), capabilities(), held, label()), held)
+    stray, connect = _stray(), services().hosting.connect
+    if stray is not None:
+        services().hosted.set_source(issued.id, stray.id)
+        held, connect = services().hosted.get(who.portal_id, issued.id), services().hosting.restore
+    _tried(lambda: connect(portal_client(), capabilities(), held, label()), held)
     return url_for("admin.connection", connection_id=issued.id)
 
 
@@ -226,7 +241,10 @@ def _changed(held: Held, title: str, settings: dict[str, str]) -> str:
     services().hosted.change(held.portal_id, held.id, title, settings)
     services().connections.prove(held.id)
     _discard(held, settings.get("path", ""))
-    if title != held.title:
+    if held.closed:
+        fresh = services().hosted.get(held.portal_id, held.id)
+        _tried(lambda: services().hosting.restore(portal_client(), capabilities(), fresh, label()), fresh)
+    elif title != held.title:
         fresh = services().hosted.get(held.portal_id, held.id)
         _tried(lambda: services().hosting.rename(portal_client(), capabilities(), fresh), fresh)
     return url_for("admin.connection", connection_id=held.id)
@@ -309,12 +327,18 @@ def label() -> Label:
     )
 
 
-def _sources() -> Mapping[int, Source]:
-    """The sources of our connector by number; none where the portal has no such connector."""
-    registered = services().hosted.connector(visit().portal_id).registered_id
-    if registered is None:
-        return {}
-    return {row.id: row for row in sources.of_connector(portal_client(), registered)}
+def _stray() -> Source | None:
+    """The source that the connection to be made shall open, where the page of connections led here for it."""
+    number = number_in(request.values.get("source", ""))
+    if number is None:
+        return None
+    strays = services().hosting.strays(portal_client(), visit().portal_id)
+    return next((row for row in strays if row.id == number), None)
+
+
+def _needs_login(held: Held) -> bool:
+    """Whether a connection was closed with something deleted that it cannot read without."""
+    return held.closed and bool(secret_settings(held.driver) or held.settings.get("url"))
 
 
 def _shown(held: Held) -> list[tuple[str, str, bool]]:
@@ -339,6 +363,8 @@ def _form_page(
         form=form,
         problem=problem,
         connection=held,
+        needs_login=held is not None and _needs_login(held),
+        stray=_stray() if held is None else None,
         trial=trial,
         advanced_open=form.opens_advanced(problem),
         pasted_name=PASTED,

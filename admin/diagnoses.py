@@ -138,6 +138,10 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Too many new servers were asked for within an hour."),
         _l("Try again later, or connect it on the page of connections."),
     ),
+    "closed": (
+        _l("What this connection logs in with was deleted when the application was removed from the portal."),
+        _l("Open the connection and connect it again."),
+    ),
     # Queries
     "no_permission": (_l("The user may not read this table."), _l("Grant it SELECT on the table.")),
     "unknown_table": (_l("The database has no such table any more."), _SYNCHRONIZE),

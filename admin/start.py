@@ -8,7 +8,7 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from admin import blueprint, rights
-from admin.session import capabilities, portal_client
+from admin.session import capabilities, portal_client, services, visit
 from errors import AccessDenied
 from services import connectors, datasets, sources
 from services.listing import Listing, Page
@@ -51,5 +51,8 @@ def start_page() -> ResponseReturnValue:
             connectors.page(client, NEWEST), sources.page(client, NEWEST), datasets.page(client, caps, NEWEST)
         )
     except AccessDenied as error:
-        return render_template("start.html", progress=None, causes=rights.causes(error), bi_builder=BI_BUILDER), 403
-    return render_template("start.html", progress=progress, causes=(), bi_builder=BI_BUILDER)
+        return render_template(
+            "start.html", progress=None, causes=rights.causes(error), closed=0, bi_builder=BI_BUILDER
+        ), 403
+    closed = services().hosted.closed(visit().portal_id)
+    return render_template("start.html", progress=progress, causes=(), closed=closed, bi_builder=BI_BUILDER)

@@ -54,6 +54,7 @@ def tend() -> None:
     house = current_app.extensions["services"]
     renewed, failed = house.grants.keep_alive()
     dead, ended, deleted = house.grants.forget_dead(), house.visits.forget_ended(), house.departures.purge()
+    house.uploads.keep_only(house.hosted.portals())
     house.connections.purge()
     house.budgets.purge()
     click.echo(

@@ -79,6 +79,8 @@ class Connection(Keyed, Base):
     """When these very settings first logged in; changing them clears it."""
     source_id: Mapped[int | None] = mapped_column(default=None)
     """The portal's number of the source that has this connection's key."""
+    closed_at: Mapped[datetime | None] = mapped_column(Moment, default=None)
+    """When the portal removed the app: what it logs in with was deleted then, and its keys open nothing since."""
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
     connector: Mapped[HostedConnector] = relationship()

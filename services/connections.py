@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -266,6 +267,24 @@ class Connections:
 def secret_settings(driver: str) -> frozenset[str]:
     """Codes of a driver's settings that are never shown."""
     return frozenset(declared.code for declared in catalogue.DRIVERS[driver].fields if declared.kind == "secret")
+
+
+def without_secrets(driver: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """What may be kept of settings after the app was removed (facts/security 1.21): nothing that logs in anywhere."""
+    if driver not in catalogue.DRIVERS:
+        return {}
+    secret = secret_settings(driver)
+    kept = {code: "" if code in secret else value for code, value in settings.items()}
+    return kept | ({"url": _without_login(kept["url"])} if kept.get("url") else {})
+
+
+def _without_login(url: str) -> str:
+    """An address without user, password and query, each of which may open what it leads to; empty if unreadable."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def _existing(session: Session, connection_id: int) -> Connection:

@@ -1,7 +1,8 @@
 """Departures: a portal removes the app, and tells so by its event or by a sign (facts/platform 8, facts/security 1.21).
 
 An event is proved by the portal's application token. It comes once, late or never, so an answer which says that the app
-is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on.
+is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and nothing is
+kept that logs in anywhere; what else is kept of connections lets a reinstallation find them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Any
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import Grant, HostedConnector, LifecycleEvent, Portal, Sessions, UserSession, now
+from models import Connection, Grant, HostedConnector, LifecycleEvent, Portal, Sessions, UserSession, Vault, now
+from services.hosted_rows import close
 from services.openings import Verifier
 from services.uploads import Uploads
 
@@ -36,12 +38,19 @@ class Departures:
     """Ends what a portal that left had here."""
 
     def __init__(
-        self, sessions: Sessions, verifier: Verifier, uploads: Uploads, *, clock: Callable[[], datetime] = now
+        self,
+        sessions: Sessions,
+        vault: Vault,
+        verifier: Verifier,
+        uploads: Uploads,
+        *,
+        clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._verifier, self._uploads, self._clock = sessions, verifier, uploads, clock
+        self._sessions, self._vault, self._verifier = sessions, vault, verifier
+        self._uploads, self._clock = uploads, clock
 
     def told(self, portal: Portal, *, clean: bool) -> bool:
-        """Its event came: tokens, sessions and hosted connections end at once, everything else too if `clean`.
+        """Its event came: tokens, sessions, keys and credentials end at once, everything else too if `clean`.
 
         The caller has compared the application token of `portal` as it was read. False, and nothing happens, if that
         changed meanwhile: it was sealed anew, came with a new installation, or another delivery was faster.
@@ -50,28 +59,29 @@ class Departures:
         with self._sessions.begin() as session:
             if not _leave(session, *same, moment=self._clock(), application_token=None):
                 return False
-            _end(session, portal.id)
             if clean:
                 _delete(session, portal)
+            else:
+                self._end(session, portal.id)
         self._verifier.forget()
-        self._uploads.discard_all(portal.id)
-        log.info("portal %s uninstalled the app%s", portal.member_id, ", all data deleted" if clean else "")
+        if clean:
+            self._uploads.discard_all(portal.id)
+        what = "all data" if clean else "tokens and credentials"
+        log.info("portal %s uninstalled the app, %s deleted", portal.member_id, what)
         return True
 
     def noticed(self, portal_id: int, code: str) -> None:
         """The portal or its authorization server answers one of `SIGNS`; the same as the event without `clean`.
 
         The application token stays, so that the event can still prove itself when it comes late; and connections stay
-        for a while if the sign is doubtful.
+        whole for a while if the sign is doubtful.
         """
         doubtful = code.lower() in DOUBTFUL_SIGNS
         installed = (Portal.id == portal_id, Portal.state.in_(("active", "closed")))
         with self._sessions.begin() as session:
             _leave(session, *installed, moment=self._clock())
-            _end(session, portal_id, connections=not doubtful)
+            self._end(session, portal_id, connections=not doubtful)
         self._verifier.forget()
-        if not doubtful:
-            self._uploads.discard_all(portal_id)
         log.warning("portal %s answers %s: the app counts as removed", portal_id, code)
 
     def purge(self) -> int:
@@ -87,12 +97,21 @@ class Departures:
             for portal in left:
                 _delete(session, portal)
             session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < moment - KEPT_WITHOUT_SIGN))
-            in_doubt = session.scalars(select(HostedConnector.portal_id).join(Portal).where(doubted).distinct()).all()
+            connected = (
+                select(Portal.id).join(HostedConnector).join(Connection, HostedConnector.id == Connection.connector_id)
+            )
+            in_doubt = session.scalars(connected.where(doubted, Connection.closed_at.is_(None)).distinct()).all()
             for portal_id in in_doubt:
-                _end(session, portal_id)
-        for portal_id in (*over, *in_doubt):
+                self._end(session, portal_id)
+        for portal_id in over:
             self._uploads.discard_all(portal_id)
         return len(left)
+
+    def _end(self, session: Session, portal_id: int, *, connections: bool = True) -> None:
+        for model in (Grant, UserSession):
+            session.execute(delete(model).where(model.portal_id == portal_id))
+        if connections:
+            close(session, self._vault, portal_id, self._clock())
 
 
 def _leave(session: Session, *which: Any, moment: datetime, **values: None) -> bool:
@@ -102,11 +121,6 @@ def _leave(session: Session, *which: Any, moment: datetime, **values: None) -> b
         update(Portal).where(*which).values(gone | values), execution_options={"synchronize_session": False}
     )
     return bool(marked.rowcount == 1)
-
-
-def _end(session: Session, portal_id: int, *, connections: bool = True) -> None:
-    for model in (Grant, UserSession, *((HostedConnector,) if connections else ())):
-        session.execute(delete(model).where(model.portal_id == portal_id))
 
 
 def _delete(session: Session, portal: Portal) -> None:

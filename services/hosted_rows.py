@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from errors import NotFound
 from models import Connection, EndpointCall, HostedConnector, Portal, Sessions, Vault, now
-from services.connections import ADDRESS_KEY, CONNECTION_KEY, ENDPOINTS, OLD_KEY_OPENS, new_key
+from services.connections import ADDRESS_KEY, CONNECTION_KEY, ENDPOINTS, OLD_KEY_OPENS, new_key, without_secrets
 from services.listing import Page
 
 Slot = Literal["current", "next", "old", ""]
@@ -56,6 +56,8 @@ class Held:
     proven: bool
     created_at: datetime
     health: Health | None
+    closed: bool = False
+    """Whether the app was removed since: its secrets are deleted, and the portal's source has a key of before."""
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,17 @@ class HostedRows:
         with self._sessions.begin() as session:
             session.delete(self._mine(session, portal_id, connection_id))
 
+    def reopen(self, connection_id: int) -> None:
+        """A connection that was closed works with the portal again."""
+        self._set(Connection, connection_id, closed_at=None)
+
+    def closed(self, portal_id: int) -> int:
+        """How many connections of a portal wait to be connected again."""
+        wanted = select(func.count(Connection.id)).join(HostedConnector)
+        with self._sessions() as session:
+            mine = wanted.where(HostedConnector.portal_id == portal_id, Connection.closed_at.is_not(None))
+            return session.scalar(mine) or 0
+
     def uploads_in_use(self, portal_id: int) -> set[str]:
         """The setting `path` of every connection of a portal that reads a file."""
         wanted = select(Connection).join(HostedConnector).where(HostedConnector.portal_id == portal_id)
@@ -166,6 +179,12 @@ class HostedRows:
     def set_registered(self, connector_id: int, registered_id: int | None) -> None:
         """Remember the portal's number of a connector."""
         self._set(HostedConnector, connector_id, registered_id=registered_id)
+
+    def registered(self, portal_id: int) -> set[int]:
+        """The portal's numbers of all hosted connectors that are registered there."""
+        wanted = select(HostedConnector.registered_id).where(HostedConnector.portal_id == portal_id)
+        with self._sessions() as session:
+            return {number for number in session.scalars(wanted) if number is not None}
 
     def typed_connectors(self, portal_id: int) -> dict[str, Hosted]:
         """The connectors whose credentials are typed in the portal, by driver."""
@@ -274,6 +293,7 @@ class HostedRows:
             proven=row.proven_at is not None,
             created_at=row.created_at,
             health=_health(session, row.id),
+            closed=row.closed_at is not None,
         )
 
     def _hosted(self, row: HostedConnector) -> Hosted:
@@ -287,6 +307,27 @@ class HostedRows:
 def addresses(base_url: str, uid: str, key: str) -> dict[str, str]:
     """The four addresses of a hosted connector, by the API's names."""
     return {name: f"{base_url}/gateway/{uid}/{key}/{part}" for name, part in ENDPOINTS.items()}
+
+
+def close(session: Session, vault: Vault, portal_id: int, moment: datetime) -> None:
+    """Let nothing of a portal be opened or log in any more, and keep the rest (facts/security 1.21)."""
+    of_portal = HostedConnector.portal_id == portal_id
+    for connector in session.scalars(select(HostedConnector).where(of_portal)):
+        _change_lock(vault, connector)
+    for row in session.scalars(select(Connection).join(HostedConnector).where(of_portal)):
+        _change_lock(vault, row)
+        settings = dict(json.loads(vault.get(row, "settings") or "{}"))
+        vault.put(row, "settings", json.dumps(without_secrets(row.driver, settings), ensure_ascii=False))
+        row.proven_at, row.closed_at = None, row.closed_at or moment
+
+
+def _change_lock(vault: Vault, row: KeyedRow) -> None:
+    """Give a row a key that nobody was told, so that none of the former ones opens it."""
+    key = new_key(ADDRESS_KEY if isinstance(row, HostedConnector) else CONNECTION_KEY)
+    row.key_hash, row.next_hash, row.next_key = _hash(key), None, None
+    row.old_hash = row.old_until = row.rotating_until = None
+    if isinstance(row, HostedConnector):
+        vault.put(row, "key", key)
 
 
 def _keyed(session: Session, model: KeyedModel, row_id: int) -> KeyedRow:

@@ -114,6 +114,7 @@ class Hosting:
             self._rows.set_source(held.id, found.id)
             if self._rows.settle(Connection, held.id, _key_of(found)) == "":
                 self.rotate(client, caps, held, source_id=found.id)
+            self._rows.reopen(held.id)
             return found.id
         made: list[int] = []
 
@@ -127,6 +128,7 @@ class Hosting:
         # Its number is kept once the key was read back: another source of this title may have been taken for ours.
         rotate(self._rows, Connection, held.id, read, write)
         self._rows.set_source(held.id, made[0])
+        self._rows.reopen(held.id)
         return made[0]
 
     def rotate(self, client: PortalClient, caps: Capabilities, held: Held, *, source_id: int | None = None) -> None:
@@ -157,6 +159,23 @@ class Hosting:
         rotate(self._rows, HostedConnector, hosted.id, read, write)
 
     # --- comparing
+
+    def is_ours(self, connector: Connector, portal_id: int) -> bool:
+        """Whether a connector of the portal is one whose addresses are this application's."""
+        return connector.url_check.startswith(f"{self._base_url}/gateway/") or connector.id in self._rows.registered(
+            portal_id
+        )
+
+    def sources(self, client: PortalClient, portal_id: int) -> Mapping[int, Source]:
+        """The sources of our connector by number; also of one that an earlier installation made."""
+        registered = self._rows.connector(portal_id).registered_id
+        numbers = [registered] if registered is not None else self._left_behind(client, portal_id)
+        return {row.id: row for number in numbers for row in sources.of_connector(client, number)}
+
+    def strays(self, client: PortalClient, portal_id: int) -> tuple[Source, ...]:
+        """Sources of our connector that no connection here opens."""
+        taken = self._rows.sources_taken(self._rows.connector(portal_id).id)
+        return tuple(row for row in self.sources(client, portal_id).values() if row.id not in taken)
 
     def inspect(self, client: PortalClient, caps: Capabilities, held: Held) -> Inspection:
         """How the portal's objects compare with a connection; raises the portal's errors."""
@@ -211,6 +230,10 @@ class Hosting:
         self._rows.drop_connector(portal_id, driver)
 
     # --- inside
+
+    def _left_behind(self, client: PortalClient, portal_id: int) -> list[int]:
+        listed = connectors.everything(client)
+        return [row.id for row in listed if self.is_ours(row, portal_id) and [s.code for s in row.settings] == [KEY]]
 
     def _registered(self, client: PortalClient, hosted: Hosted, label: Label) -> Connector | None:
         if hosted.registered_id is not None:

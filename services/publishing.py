@@ -121,6 +121,8 @@ class Publishing:
     @contextlib.contextmanager
     def _session(self, held: Held) -> Iterator[Session]:
         """An open session behind the budgets of the endpoints."""
+        if held.closed:
+            raise TrialRefused("closed")
         target, user = target_of(held.driver, held.settings), held.settings.get("username", "")
         if not held.proven:
             if self._budgets.is_spent(FAILED_LOGINS, target, user):

@@ -33,7 +33,9 @@ ENOUGH = frozenset({"tables", "row"})
 
 
 class TrialRefused(DriverError):
-    """Nothing was tried: too many failures before. Codes: `failed_logins`, `failed_connects`."""
+    """Nothing was tried, for example after too many failures. Codes: `failed_logins`, `failed_connects`; `closed`
+    for a connection whose secrets were deleted.
+    """
 
 
 @dataclass(frozen=True)

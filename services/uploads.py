@@ -67,10 +67,14 @@ class Uploads:
 
     def purge(self, portal_id: int, used: Collection[str], portals: Collection[int]) -> None:
         """Delete what forms of a portal left behind, and everything of portals that are gone."""
+        self.keep_only(portals)
         uids = {found["uid"] for path in used if (found := _PATH.fullmatch(path))}
         for folder in _folders(self._folder / str(portal_id)):
             if folder.name not in uids and time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def keep_only(self, portals: Collection[int]) -> None:
+        """Delete every file of portals that are gone."""
         for folder in _folders(self._folder):
             if folder.name.isdigit() and int(folder.name) not in portals:
                 shutil.rmtree(folder, ignore_errors=True)

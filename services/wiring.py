@@ -98,7 +98,7 @@ def build(settings: Settings) -> Services:
     insecure_hosts = settings.bitrix24_insecure_hosts
     verifier = Verifier(servers, insecure_hosts=insecure_hosts)
     uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
-    departures = Departures(sessions, verifier, uploads)
+    departures = Departures(sessions, vault, verifier, uploads)
     grants = Grants(sessions, vault, servers, departures, insecure_hosts=insecure_hosts)
     bindings = Bindings(f"{settings.base_url}{INSTALL_PATH}")
     installations = Installations(sessions, vault, transport, verifier, grants, bindings)

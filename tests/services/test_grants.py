@@ -47,7 +47,9 @@ class Bench:
     def grants(self, servers: AuthorizationServers | None = None, **given: Callable[..., object]) -> Grants:
         """Grants as one process has them: it shares nothing with another but the database."""
         servers = servers or self.servers()
-        departures = Departures(self.sessions, Verifier(servers), Uploads(Path("no uploads"), 0), clock=self.clock)
+        departures = Departures(
+            self.sessions, self.vault, Verifier(servers), Uploads(Path("no uploads"), 0), clock=self.clock
+        )
         return Grants(self.sessions, self.vault, servers, departures, clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
 
     def servers(self) -> AuthorizationServers:
@@ -466,7 +468,7 @@ class Doomed(AuthorizationServers):
 servers = Doomed(Transport(Policy("external-only", (), (host,))), (server_url,), "app", SecretStr("secret"))
 vault = Vault((("k1", SecretStr(key)),))
 sessions = sessions_for(connect(database_url))
-departures = Departures(sessions, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
+departures = Departures(sessions, vault, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
 Grants(sessions, vault, servers, departures).renew(int(portal), 7, "old-acme")
 """
 
