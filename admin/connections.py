@@ -35,8 +35,7 @@ from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of
 from admin.sentences import sentence
 from admin.session import capabilities, comes_back, form_once, portal_client, services, submitted, visit
 from drivers import catalogue
-from errors import ApplicationError, AskUser, InUse, InvalidInput, PortalRefused, TryLater
-from services import sources
+from errors import ApplicationError, AskUser, InvalidInput, PortalRefused, TryLater
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
 from services.hosting import KEY, Label

@@ -107,7 +107,7 @@ def _hosted(chosen: str) -> dict[str, Any]:
     if chosen not in ("yes", "no"):
         return {}
     # An empty list would filter nothing; no connector has the number 0.
-    numbers = services().hosted.registered(visit().portal_id) or [0]
+    numbers = sorted(services().hosted.registered(visit().portal_id)) or [0]
     return {"@id" if chosen == "yes" else "!@id": numbers}
 
 

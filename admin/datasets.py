@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -21,7 +21,7 @@ from admin.forms import (
     rows_changed,
 )
 from admin.listing import created_since, listed, number_in, shown
-from admin.offers import Panel, asked, is_asked, searched
+from admin.offers import Panel, asked, connection_of, is_asked, searched
 from admin.rendering import acted, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
 from admin.session import capabilities, portal_client, submitted
@@ -161,7 +161,7 @@ def _form_page(
         problem=problem,
         choice=choice,
         caps=capabilities(),
-        panel=panel or Panel(searched()),
+        panel=replace(panel or Panel(searched()), connection=connection_of(form)),
     )
     return stays(page, problem.status)
 

@@ -13,17 +13,21 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
+from admin.diagnoses import diagnosis
 from admin.forms import MOST_ROWS, DatasetForm
 from admin.listing import number_in
 from admin.saving import problems_of
 from admin.sentences import sentence
-from admin.session import capabilities, portal_client, services
+from admin.session import capabilities, portal_client, services, visit
+from drivers.errors import DriverError
 from errors import AccessDenied, AskUser, NotFound, TryLater
 from services import connectors, datasets, sources
 from services.connectors import Connector
+from services.hosted_rows import Held
 from services.listing import Listing
-from services.names import dataset_code
+from services.names import NameRefused, PublishedTable, dataset_code
 from services.offers import NoOffer, OfferedColumn, OfferedTable
+from services.publishing import external_code, title_of
 from services.sources import Source
 
 MOST_SHOWN = 50
@@ -54,6 +58,10 @@ class Panel:
     hidden: int = 0
     problem: str = ""
     done: str = ""
+    connection: Held | None = None
+    """The connection whose source the form names, if it is one of this application's."""
+    more: bool = False
+    """Whether a connection has further tables, which nobody counted."""
 
 
 def searched() -> str:
@@ -73,19 +81,19 @@ def asked(form: DatasetForm) -> Panel:
     search = searched() if wanted is None else request.form.get(SEARCHED, "").strip()
     try:
         source = _source(form)
-        connector = _connector(source)
-        tables = services().offers.tables(source, connector, search)
+        held = connection_of(form)
         if wanted is None:
-            return Panel(search, tables[:MOST_SHOWN], len(tables[MOST_SHOWN:]))
-        table = next((row for row in tables if row.external_code == wanted), None)
-        if table is None:
-            raise NoOffer("gone")
-        columns = services().offers.columns(source, connector, wanted, capabilities().column_types)
+            return _listed(source, held, search)
+        table, columns = _described(source, held, search, wanted)
         if len(columns) > MOST_ROWS:
             raise NoOffer("too_many_columns")
         _fill(form, table, columns)
     except NoOffer as problem:
         return Panel(search, problem=_by_hand(str(SENTENCES[problem.code])))
+    except NameRefused:
+        return Panel(search, problem=_by_hand(str(SENTENCES["gone"])))
+    except DriverError as problem:
+        return Panel(search, problem=_by_hand(str(diagnosis(problem.code))))
     except AccessDenied:
         raise
     except (AskUser, TryLater) as error:
@@ -99,6 +107,41 @@ def asked(form: DatasetForm) -> Panel:
         title=table.title,
     )
     return Panel(search, done=done)
+
+
+def connection_of(form: DatasetForm) -> Held | None:
+    """The connection whose source the form names, or None for a source of somebody else's endpoints."""
+    hosted, portal_id = services().hosted, visit().portal_id
+    number = hosted.by_source(portal_id).get(number_in(form.sourceId.data or "") or 0)
+    return None if number is None else hosted.get(portal_id, number)
+
+
+def _listed(source: Source, held: Held | None, search: str) -> Panel:
+    if held is not None:
+        # Our own endpoints are read directly: egress rightly keeps the application from calling itself.
+        page = services().publishing.tables(held, search)
+        tables = [_offered(row.table) for row in page.items]
+        return Panel(search, tables[:MOST_SHOWN], more=page.has_next)
+    found = services().offers.tables(source, _connector(source), search)
+    return Panel(search, found[:MOST_SHOWN], len(found[MOST_SHOWN:]))
+
+
+def _described(
+    source: Source, held: Held | None, search: str, wanted: str
+) -> tuple[OfferedTable, Sequence[OfferedColumn]]:
+    if held is not None:
+        known, listed = services().publishing.described(held, wanted)
+        columns = [row.column for row in listed]
+        return _offered(known), [OfferedColumn(column.code, column.code, column.type) for column in columns]
+    connector = _connector(source)
+    table = next((r for r in services().offers.tables(source, connector, search) if r.external_code == wanted), None)
+    if table is None:
+        raise NoOffer("gone")
+    return table, services().offers.columns(source, connector, wanted, capabilities().column_types)
+
+
+def _offered(table: PublishedTable) -> OfferedTable:
+    return OfferedTable(table.code, title_of(table), external_code(table))
 
 
 def _source(form: DatasetForm) -> Source:

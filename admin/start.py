@@ -25,6 +25,8 @@ class Progress:
     connectors: Page[connectors.Connector]
     sources: Page[sources.Source]
     datasets: Page[datasets.Dataset]
+    connection_id: int | None = None
+    """The connection that the newest source belongs to, if any does."""
 
     @property
     def in_builder(self) -> bool:
@@ -47,9 +49,10 @@ def start_page() -> ResponseReturnValue:
     """The first page of the visit that has begun; missing rights are told on it and are no error here."""
     try:
         client, caps = portal_client(), capabilities()
-        progress = Progress(
-            connectors.page(client, NEWEST), sources.page(client, NEWEST), datasets.page(client, caps, NEWEST)
-        )
+        found = sources.page(client, NEWEST)
+        owners = services().hosted.by_source(visit().portal_id)
+        owner = next((owners[row.id] for row in found.items if row.id in owners), None)
+        progress = Progress(connectors.page(client, NEWEST), found, datasets.page(client, caps, NEWEST), owner)
     except AccessDenied as error:
         return render_template(
             "start.html", progress=None, causes=rights.causes(error), closed=0, bi_builder=BI_BUILDER

@@ -1,8 +1,8 @@
 """Departures: a portal removes the app, and tells so by its event or by a sign (facts/platform 8, facts/security 1.21).
 
 An event is proved by the portal's application token. It comes once, late or never, so an answer which says that the app
-is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and nothing is
-kept that logs in anywhere; what else is kept of connections lets a reinstallation find them.
+is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and
+nothing stays that logs in anywhere; what else is kept of connections lets a reinstallation find them.
 """
 
 from __future__ import annotations

@@ -148,6 +148,13 @@ class HostedRows:
         """Remember which source of the portal has the connection's key."""
         self._set(Connection, connection_id, source_id=source_id)
 
+    def by_source(self, portal_id: int) -> dict[int, int]:
+        """Connections of a portal by the numbers of their sources."""
+        wanted = select(Connection.source_id, Connection.id).join(HostedConnector)
+        with self._sessions() as session:
+            found = session.execute(wanted.where(HostedConnector.portal_id == portal_id))
+            return {row.source_id: row.id for row in found if row.source_id is not None}
+
     def sources_taken(self, connector_id: int) -> dict[int, int]:
         """Connections by the numbers of their sources."""
         wanted = select(Connection.source_id, Connection.id).where(Connection.connector_id == connector_id)
@@ -191,12 +198,6 @@ class HostedRows:
         wanted = select(HostedConnector).where(HostedConnector.portal_id == portal_id, HostedConnector.driver != "")
         with self._sessions() as session:
             return {row.driver: self._hosted(row) for row in session.scalars(wanted)}
-
-    def registered(self, portal_id: int) -> list[int]:
-        """The portal's numbers of all connectors that are hosted here."""
-        wanted = select(HostedConnector.registered_id).where(HostedConnector.portal_id == portal_id)
-        with self._sessions() as session:
-            return [number for number in session.scalars(wanted) if number is not None]
 
     def drop_connector(self, portal_id: int, driver: str) -> None:
         """Forget a connector; its addresses open nothing from now on."""

@@ -97,6 +97,12 @@ class Publishing:
             rows = _sample(session, description)
         return TableView(found, _columns(description), rows)
 
+    def described(self, held: Held, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
+        """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
+        with self._session(held) as session:
+            found = Tables(session.tables()).resolve(table_id)
+            return found, _columns(session.describe(found.table))
+
     def publish(
         self, client: PortalClient, caps: Capabilities, held: Held, source_id: int, table_id: str
     ) -> tuple[int, bool]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import Portal, now
-from services.installations import KEPT_AFTER_UNINSTALL
+from services.departures import KEPT_AFTER_UNINSTALL
 from tests.admin.test_connections import PASSWORD, database, server
 from tests.doors import Stage
 from tests.pages import PageClient, opened
