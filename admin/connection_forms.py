@@ -177,6 +177,11 @@ def pasted_text() -> str:
     return request.form.get(PASTED, "").strip() or kept.opened(code, request.form)
 
 
+def sealed_pasted() -> str:
+    """The connection string that was typed and has filled nothing yet, sealed; empty without one."""
+    return kept.seal(PASTED.removeprefix(PREFIX), pasted_text()) if pasted_text() else ""
+
+
 def wrong_settings(error: InvalidInput, names: set[str]) -> Failure:
     """What a driver says about the settings, beside their fields."""
     told = {problem.field: str(diagnosis(problem.code)) for problem in error.problems}

@@ -26,6 +26,7 @@ from admin.connection_forms import (
     is_offered,
     kept_upload,
     pasted_text,
+    sealed_pasted,
     wrong_settings,
 )
 from admin.diagnoses import diagnosis
@@ -190,12 +191,13 @@ def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]],
     """What the button that was pressed asks for: fill the form, test it, or save it."""
     if comes_back():
         return _form_page(form, file_lost(UPLOAD), held=held)
-    if "_fill" in request.form:
+    is_test = "_test" in request.form
+    if "_fill" in request.form or (request.form.get(PASTED, "").strip() and not is_test):
+        # Enter in the string's field presses the form's first button, which saves: it was typed to fill the fields.
         ready = filled(form, pasted_text())
         if ready is None:
             return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), held=held)
-        return _form_page(ready, held=held)
-    is_test = "_test" in request.form
+        return _form_page(ready, held=held, keeps_pasted=False)
     try:
         form = kept_upload(form)
         settings = services().connections.checked(
@@ -355,7 +357,12 @@ def _in_words(value: str) -> str:
 
 
 def _form_page(
-    form: Draft, problem: Failure = NOTHING_WRONG, *, held: Held | None = None, trial: Trial | None = None
+    form: Draft,
+    problem: Failure = NOTHING_WRONG,
+    *,
+    held: Held | None = None,
+    trial: Trial | None = None,
+    keeps_pasted: bool = True,
 ) -> ResponseReturnValue:
     page = render_template(
         "connections/form.html",
@@ -367,6 +374,7 @@ def _form_page(
         trial=trial,
         advanced_open=form.opens_advanced(problem),
         pasted_name=PASTED,
+        pasted_kept=sealed_pasted() if keeps_pasted else "",
         most_megabytes=services().settings.upload_megabytes,
         diagnosis=diagnosis,
     )

@@ -358,6 +358,30 @@ def test_a_pasted_connection_string_fills_the_fields(client: PageClient, databas
     assert client.submit(page, "Save and connect", {"settings-port": "5432"}).place == "/connections/1"
 
 
+def test_enter_in_the_connection_string_fills_the_fields_and_saves_nothing(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    """Enter presses the first button of a form, which is the one that saves."""
+    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
+    page = client.post(
+        "/connections/new", {"driver": "postgresql", "title": "CRM", "settings-connection_string": pasted}
+    )
+    assert (page.status, page.sentences()) == (200, {})
+    assert [page.value(f"settings-{code}") for code in ("host", "port")] == ["db.example.com", "6432"]
+    assert hosted.house.hosted.page(hosted.portal_id).items == ()
+
+
+def test_a_pasted_string_is_kept_sealed_until_it_has_filled_the_fields(client: PageClient) -> None:
+    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
+    fields = {"driver": "postgresql", "title": "CRM", "settings-host": "db", "settings-port": "x"}
+    page = client.post("/connections/new", {**fields, "settings-connection_string": pasted, "_test": "1"})
+    assert "settings-port" in page.sentences()
+    assert "reader" not in page.text
+    page = client.submit(page, "Fill the fields")
+    assert page.value("settings-host") == "db.example.com"
+    assert "_kept-connection_string" not in page.text
+
+
 def test_what_is_no_connection_string_is_told(client: PageClient) -> None:
     page = client.post("/connections/new", {"driver": "postgresql", "_fill": "1", "settings-connection_string": "x"})
     assert list(page.sentences()) == ["settings-connection_string"]
