@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import render_template, request, url_for
@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from admin import blueprint, logos
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
 from admin.listing import created_since, listed, shown
-from admin.rendering import stays
+from admin.rendering import acted, page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, saved
 from admin.session import capabilities, comes_back, portal_client, services, submitted, visit
 from errors import FieldProblem, InvalidInput
@@ -28,7 +28,7 @@ def connectors() -> ResponseReturnValue:
     """A page of the portal's connectors: all, those of a day and later, those that this application answers for."""
     part = shown("admin.connectors", SORTS, ("dateCreate", "hosted"))
     page = service.page(portal_client(), part.wanted({**created_since(part), **_hosted(part.filters["hosted"])}))
-    return listed(render_template("connectors/list.html", shown=part, page=page), part)
+    return listed(render_template("connectors/list.html", shown=part, page=page, ours=_ours(*page.items)), part)
 
 
 @blueprint.route("/connectors/<int:connector_id>", methods=["GET", "POST"])
@@ -36,7 +36,15 @@ def connector(connector_id: int) -> ResponseReturnValue:
     """One connector and its sources."""
     found = service.get(portal_client(), connector_id)
     sources = service.below(portal_client(), connector_id)
-    return render_template("connectors/view.html", connector=found, sources=sources, caps=capabilities())
+    page = render_template(
+        "connectors/view.html",
+        connector=found,
+        sources=sources,
+        caps=capabilities(),
+        ours=found.id in _ours(found),
+        takes_key=_ours(found).get(found.id, False),
+    )
+    return page if acted() or not submitted() else stays(page)
 
 
 @blueprint.route("/connectors/new", methods=["GET", "POST"])
@@ -60,6 +68,8 @@ def new_connector() -> ResponseReturnValue:
 def edit_connector(connector_id: int) -> ResponseReturnValue:
     """The form of a connector that exists."""
     found = service.get(portal_client(), connector_id)
+    if _ours(found):
+        return page_at(url_for("admin.connector", connector_id=connector_id))
     form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
     wrong_file = _take_logo(form)
     if comes_back():
@@ -91,6 +101,11 @@ def _delete_page(connector_id: int, problem: Failure = NOTHING_WRONG) -> Respons
     sources = service.below(portal_client(), connector_id)
     page = render_template("connectors/delete.html", connector=found, sources=sources, problem=problem)
     return stays(page, problem.status)
+
+
+def _ours(*found: Connector) -> Mapping[int, bool]:
+    """Those that this application keeps itself (`Hosting.ours`)."""
+    return services().hosting.ours(found, visit().portal_id)
 
 
 def _form_page(

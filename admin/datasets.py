@@ -24,11 +24,12 @@ from admin.listing import created_since, listed, number_in, shown
 from admin.offers import Panel, asked, connection_of, is_asked, searched
 from admin.rendering import acted, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, submitted
+from admin.session import capabilities, portal_client, services, submitted, visit
 from errors import ApplicationError, FieldProblem, InvalidInput, NotFound
 from services import datasets as service
 from services import sources
 from services.datasets import Dataset
+from services.hosted_rows import Held
 from services.sources import Source
 
 SORTS = ("name", "dateCreate", "dateUpdate", "id")
@@ -139,6 +140,7 @@ def _dataset_page(
         "datasets/view.html",
         dataset=found,
         source=_source_of(found),
+        connection=_connection_of(found),
         form=form,
         marks=marks,
         problem=problem,
@@ -174,6 +176,13 @@ def _source_of(dataset: Dataset) -> Source | None:
         return sources.get(portal_client(), dataset.source_id)
     except NotFound:
         return None
+
+
+def _connection_of(dataset: Dataset) -> Held | None:
+    """The application's connection that a dataset reads through, or None."""
+    portal_id = visit().portal_id
+    number = services().hosted.by_source(portal_id).get(dataset.source_id)
+    return None if number is None else services().hosted.get(portal_id, number)
 
 
 def _ids(name: str) -> frozenset[int]:

@@ -21,6 +21,7 @@ from flask_babel import lazy_gettext as _l
 from admin import blueprint
 from admin.session import submitted
 from models import now
+from services.hosting import without_key
 from services.uploads import shown_name
 
 DATA_IMAGE = re.compile(r"(data:image/(?:png|jpeg|gif|webp|svg\+xml)(?:;[a-z0-9=-]+)*,)(.+)", re.IGNORECASE | re.DOTALL)
@@ -126,6 +127,12 @@ def data_size(count: int) -> str:
 def upload_name(path: str) -> str:
     """A connection's path; of an uploaded file its name alone."""
     return shown_name(path) or path
+
+
+@blueprint.app_template_filter()
+def keyless(address: str) -> str:
+    """An address of a connector without the key that may stand in it."""
+    return without_key(address)
 
 
 @blueprint.app_template_filter()

@@ -7,7 +7,7 @@ page never holds their value, and a blank one keeps what the portal has, since p
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,13 +18,15 @@ from flask_babel import gettext as _
 from admin import blueprint, kept
 from admin.forms import SourceForm, names_of
 from admin.listing import created_since, listed, number_in, shown
-from admin.rendering import stays
+from admin.rendering import page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, submitted
+from admin.session import capabilities, portal_client, services, submitted, visit
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
 from services import connectors
 from services import sources as service
 from services.connectors import Connector, Setting
+from services.hosted_rows import Held
+from services.hosting import OWN_SIGNS
 from services.sources import Source
 
 SORTS = ("title", "dateCreate", "id")
@@ -65,7 +67,12 @@ def sources() -> ResponseReturnValue:
     }
     page = service.page(portal_client(), part.wanted(wanted))
     html = render_template(
-        "sources/list.html", shown=part, page=page, connectors=above, titles={row.id: row for row in above}
+        "sources/list.html",
+        shown=part,
+        page=page,
+        connectors=above,
+        titles={row.id: row for row in above},
+        owners=_owners(),
     )
     return listed(html, part)
 
@@ -78,16 +85,18 @@ def source(source_id: int) -> ResponseReturnValue:
     return render_template(
         "sources/view.html",
         source=found,
-        connector=_connector(found.connector_id),
+        connector=(above := _connector(found.connector_id)),
         datasets=datasets,
         settings=[_shown_setting(row.code, row.name, row.type, row.value) for row in found.settings],
+        connection=_connection_of(found),
+        is_stray=above is not None and _takes_key(above) and source_id not in _owners(),
     )
 
 
 @blueprint.route("/sources/new", methods=["GET", "POST"])
 def new_source() -> ResponseReturnValue:
     """The form of a source to be made; its settings appear once a connector is chosen."""
-    choice = connectors.everything(portal_client())
+    choice = [row for row in connectors.everything(portal_client(), *OWN_SIGNS) if not _takes_key(row)]
     form = SourceForm(request.form if submitted() else None)
     if not submitted():
         form.connectorId.data = request.args.get("connectorId", "") or (str(choice[0].id) if len(choice) == 1 else "")
@@ -108,6 +117,8 @@ def new_source() -> ResponseReturnValue:
 def edit_source(source_id: int) -> ResponseReturnValue:
     """The form of a source that exists."""
     found = service.get(portal_client(), source_id)
+    if source_id in _owners():
+        return page_at(url_for("admin.source", source_id=source_id))
     connector = _connector(found.connector_id)
     known = {row.code: row.value for row in found.settings}
     settings = connector.settings if connector else tuple(Setting(s.code, s.name, s.type) for s in found.settings)
@@ -161,6 +172,22 @@ def _form_page(
         source=source,
     )
     return stays(page, problem.status)
+
+
+def _owners() -> Mapping[int, int]:
+    """The application's connections by the numbers of their sources."""
+    return services().hosted.by_source(visit().portal_id)
+
+
+def _connection_of(source: Source) -> Held | None:
+    """The application's connection that a source belongs to, or None."""
+    number = _owners().get(source.id)
+    return None if number is None else services().hosted.get(visit().portal_id, number)
+
+
+def _takes_key(connector: Connector) -> bool:
+    """Whether only connections of this application make sources of a connector, since nobody else knows a key."""
+    return services().hosting.ours([connector], visit().portal_id).get(connector.id, False)
 
 
 def _connector(connector_id: int) -> Connector | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -27,7 +27,10 @@ from services.sources import Source
 
 SOURCE_CODE = "bi-connectors"
 KEY = "key"
+#: What `Hosting.ours` looks at, of connectors that come without their logos.
+OWN_SIGNS = ("urlCheck", "settings")
 _ADDRESS = re.compile(r"/gateway/(?P<uid>[0-9a-f]{32})/(?P<key>[^/]+)/check", re.ASCII)
+_KEY_IN_ADDRESS = re.compile(r"(/gateway/[0-9a-f]{32}/)[^/]+/", re.ASCII)
 _DRAWING = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48"><rect width="48" height="48" rx="11" fill="#0b63ce"/>'
     '<ellipse cx="19" cy="14" rx="10" ry="4" fill="#fff"/>'
@@ -160,11 +163,14 @@ class Hosting:
 
     # --- comparing
 
-    def is_ours(self, connector: Connector, portal_id: int) -> bool:
-        """Whether a connector of the portal is one whose addresses are this application's."""
-        return connector.url_check.startswith(f"{self._base_url}/gateway/") or connector.id in self._rows.registered(
-            portal_id
-        )
+    def ours(self, found: Iterable[Connector], portal_id: int) -> Mapping[int, bool]:
+        """The numbers of those of the portal's connectors that this application keeps, and whether they take a key.
+
+        One that takes none asks for server and password in the portal.
+        """
+        registered, start = self._rows.registered(portal_id), f"{self._base_url}/gateway/"
+        kept = [row for row in found if row.url_check.startswith(start) or row.id in registered]
+        return {row.id: [setting.code for setting in row.settings] == [KEY] for row in kept}
 
     def sources(self, client: PortalClient, portal_id: int) -> Mapping[int, Source]:
         """The sources of our connector by number; also of one that an earlier installation made."""
@@ -232,8 +238,8 @@ class Hosting:
     # --- inside
 
     def _left_behind(self, client: PortalClient, portal_id: int) -> list[int]:
-        listed = connectors.everything(client)
-        return [row.id for row in listed if self.is_ours(row, portal_id) and [s.code for s in row.settings] == [KEY]]
+        ours = self.ours(connectors.everything(client, *OWN_SIGNS), portal_id)
+        return [number for number, takes_key in ours.items() if takes_key]
 
     def _registered(self, client: PortalClient, hosted: Hosted, label: Label) -> Connector | None:
         if hosted.registered_id is not None:
@@ -307,6 +313,11 @@ class Hosting:
             **self._urls(hosted),
         }
         return fields | ({"sourceCode": _source_code(hosted)} if caps.source_code else {})
+
+
+def without_key(address: str) -> str:
+    """An address of ours without the key that opens it; any other as it is."""
+    return _KEY_IN_ADDRESS.sub(r"\1…/", address)
 
 
 def _source_code(hosted: Hosted) -> str:

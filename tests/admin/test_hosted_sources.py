@@ -70,3 +70,69 @@ def test_the_form_of_a_dataset_leads_to_the_tables_of_the_chosen_connection(clie
 def test_the_fourth_step_leads_to_the_tables_of_the_newest_connection(client: PageClient) -> None:
     page = client.follow(client.get("/start"), "Choose a table")
     assert page.path == "/connections/1/tables"
+
+
+def test_our_own_connector_is_marked_and_offers_nothing_that_breaks_it(hosted: HostedStage, client: PageClient) -> None:
+    page = client.get("/connectors/")
+    assert "managed by this application" in page.rows()[0][0]
+    assert "Edit Databases and files" not in page.links()
+    page = client.get("/connectors/1")
+    assert {"Add a source", "Edit", "Delete"}.isdisjoint(page.links())
+    assert client.follow(page, "Connections").links()["Shop"]
+
+
+def test_no_page_shows_the_key_that_opens_our_addresses(hosted: HostedStage, client: PageClient) -> None:
+    key = hosted.registered_urls(1)[0].split("/")[-2]
+    for path in ("/connectors/", "/connectors/1", "/connectors/1/edit", "/connections/1", "/sources/1"):
+        page = client.get(path)
+        assert page.status == 200
+        assert key not in page.text
+
+
+def test_the_addresses_of_our_own_connector_cannot_be_overwritten(
+    hosted: HostedStage, client: PageClient, connector: dict[str, str]
+) -> None:
+    before = hosted.registered_urls(1)
+    page = client.post("/connectors/1/edit", connector)
+    assert (page.heading, page.place) == ("Databases and files", "/connectors/1")
+    assert hosted.registered_urls(1) == before
+
+
+def test_the_key_of_a_hosted_source_cannot_be_overwritten(hosted: HostedStage, client: PageClient) -> None:
+    key = hosted.registered_key(1)
+    assert client.post("/sources/1/edit", {"title": "Mine", "settings-key": "typed"}).place == "/sources/1"
+    assert hosted.registered_key(1) == key
+
+
+def test_a_connector_of_ours_without_sources_can_be_deleted(hosted: HostedStage, client: PageClient) -> None:
+    client.submit(client.get("/connections/1/delete"), "Delete")
+    page = client.follow(client.get("/connectors/1"), "Delete")
+    assert client.submit(page, "Delete").alerts == ["The connector was deleted."]
+    assert client.post("/connections/new", SHOP).alerts == ["The connection works and was saved."]
+
+
+def test_sources_are_not_offered_for_a_connector_whose_key_nobody_knows(client: PageClient) -> None:
+    client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
+    page = client.get("/sources/new")
+    assert list(page.options("connectorId").values()) == ["Choose a connector", "PostgreSQL"]
+    assert not client.get("/sources/new?connectorId=1").has_control("settings-key")
+
+
+def test_pages_of_a_hosted_source_and_its_dataset_lead_back_to_the_connection(client: PageClient) -> None:
+    client.post("/connections/1/publish", {"name": "orders"})
+    page = client.get("/sources/1")
+    assert {"Add a dataset", "Edit", "Delete"}.isdisjoint(page.links())
+    assert page.links()["Shop"] == "/connections/1"
+    assert "Edit Shop" not in client.get("/sources/").links()
+    assert client.get("/sources/").links()["Connection of this application"] == "/connections/1"
+    page = client.get("/datasets/1")
+    assert page.all("aside button[formaction='/connections/1']")
+    assert page.links()["orders"] == "/connections/1/table?name=orders"
+
+
+def test_a_connector_whose_credentials_are_typed_in_the_portal_leads_to_its_settings(client: PageClient) -> None:
+    client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
+    page = client.get("/connectors/2")
+    assert "Add a source" in page.links()
+    assert {"Edit", "Delete"}.isdisjoint(page.links())
+    assert client.follow(page, "Settings of the connector").heading == "Typed in Bitrix24"
