@@ -20,11 +20,12 @@ BI_BUILDER = "/bi/table/"
 
 @dataclass(frozen=True)
 class Progress:
-    """What the portal has; `more` marks a count that is only the first page's."""
+    """What the portal has, each a first page of it; `connections` is how many of them the application keeps."""
 
     connectors: Page[connectors.Connector]
     sources: Page[sources.Source]
     datasets: Page[datasets.Dataset]
+    connections: int = 0
     connection_id: int | None = None
     """The connection that the newest source belongs to, if any does."""
 
@@ -52,7 +53,13 @@ def start_page() -> ResponseReturnValue:
         found = sources.page(client, NEWEST)
         owners = services().hosted.by_source(visit().portal_id)
         owner = next((owners[row.id] for row in found.items if row.id in owners), None)
-        progress = Progress(connectors.page(client, NEWEST), found, datasets.page(client, caps, NEWEST), owner)
+        progress = Progress(
+            connectors.page(client, NEWEST),
+            found,
+            datasets.page(client, caps, NEWEST),
+            len(services().hosted.titles(visit().portal_id)),
+            owner,
+        )
     except AccessDenied as error:
         return render_template(
             "start.html", progress=None, causes=rights.causes(error), closed=0, bi_builder=BI_BUILDER

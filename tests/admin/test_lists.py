@@ -139,3 +139,16 @@ def test_pages_are_walked_without_a_total(enter: Enter, installed: Stage, connec
     assert titles(page) == ["Connector 101"]
     assert "Next" not in page.links()
     assert titles(client.follow(page, "Previous"))[-1] == "Connector 100"
+
+
+@pytest.mark.parametrize("path", ["/start", "/connectors/", "/sources/", "/sources/new", "/datasets/", "/datasets/new"])
+def test_an_empty_portal_leads_to_a_database_or_file_first(client: PageClient, path: str) -> None:
+    """Most analysts have no endpoints of their own."""
+    page = client.get(path)
+    assert [button.text for button in page.all(".button.filled")] == ["Connect a database or file"]
+    assert page.links()["Connect a database or file"] == "/connections/new"
+
+
+def test_the_start_page_counts_connections_beside_the_portals_objects(client: PageClient) -> None:
+    tiles = [tile.text for tile in client.get("/start").all(".tile-name")]
+    assert tiles == ["Connections", "Connectors", "Sources", "Datasets"]

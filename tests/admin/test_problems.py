@@ -314,13 +314,16 @@ def test_the_start_page_ticks_itself(
     def done(page: Page) -> list[bool]:
         return ["done" in step.get("class").split() for step in page.all(".step")]
 
-    assert done(client.get("/start")) == [True] * 5
+    page = client.get("/start")
+    assert done(page) == [True] * 5
+    assert "open" not in page.one(".steps-fold")
     control("reset")
 
 
 def test_the_start_page_offers_the_next_step_only(client: PageClient, connector: dict[str, str]) -> None:
     page = client.get("/start")
-    assert [named.text for named in page.all(".button.filled")] == ["Add a connector"]
+    assert [named.text for named in page.all(".button.filled")] == ["Connect a database or file"]
+    assert page.links()["Add a connector"] == "/connectors/new"
     client.post("/connectors/new", connector)
     page = client.get("/start")
     assert [named.text for named in page.all(".button.filled")] == ["Add a source"]
