@@ -162,13 +162,13 @@ def _connector(source: Source) -> Connector:
 
 def _fill(form: DatasetForm, table: OfferedTable, columns: Sequence[OfferedColumn]) -> None:
     form.externalCode.data, form.externalName.data = table.external_code, table.title
-    form.name.data = _free_name(table.code)
+    form.name.data = free_name(table.code)
     form.fields.entries, form.fields.last_index = [], -1
     for column in columns:
         form.fields.append_entry({"name": column.name, "externalCode": column.code, "type": column.type})
 
 
-def _free_name(code: str) -> str:
+def free_name(code: str) -> str:
     """A name for the dataset that none of those which the portal tells about has."""
     name = dataset_code(code)
     alike = datasets.page(portal_client(), capabilities(), Listing(search=name))

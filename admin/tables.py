@@ -1,6 +1,8 @@
-"""Tables of a connection: searched, looked at with their first rows, and published by one click."""
+"""Tables of a connection: searched, looked at with their first rows, and published."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,17 +13,21 @@ from admin.analysts import analysts_only
 from admin.connections import label
 from admin.diagnoses import diagnosis
 from admin.listing import listed, shown
+from admin.offers import free_name
 from admin.rendering import acted, page_at, stays
-from admin.saving import problems_of, told
-from admin.sentences import sentence
+from admin.saving import NOTHING_WRONG, Failure, failure, told
 from admin.session import capabilities, form_once, portal_client, services, submitted, visit
 from drivers.errors import DriverError
-from errors import ApplicationError, AskUser, TryLater
+from errors import AskUser, TryLater
 from services import datasets
 from services.datasets import Dataset
 from services.hosted_rows import Held
 from services.names import NameRefused
-from services.publishing import external_code
+from services.publishing import Chosen, external_code, published_as
+
+DATASET_NAME = "datasetName"
+FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
+"""What the API calls them, and this form: its `name` is the table's."""
 
 
 @blueprint.route("/connections/<int:connection_id>/tables", methods=["GET", "POST"])
@@ -56,14 +62,17 @@ def connection_table(connection_id: int) -> ResponseReturnValue:
     return _table_page(held, request.values.get("name", ""))
 
 
-@blueprint.route("/connections/<int:connection_id>/publish", methods=["POST"])
+@blueprint.route("/connections/<int:connection_id>/publish", methods=["GET", "POST"])
 @analysts_only
 def publish_table(connection_id: int) -> ResponseReturnValue:
-    """Make a dataset of a table; of one that is published already, show the dataset."""
+    """Ask how a table shall be published, since names stay for good, and make its dataset.
+
+    Of a table that is published already, its dataset is shown.
+    """
     held = services().hosted.get(visit().portal_id, connection_id)
-    name = request.form.get("name", "")
+    name = request.values.get("name", "")
     if not submitted():
-        return _table_page(held, name)
+        return _publish_page(held, name)
     notice = _("The table was published. Make charts of it in BI Builder.")
     try:
         with form_once() as use:
@@ -74,13 +83,9 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     except (DriverError, NameRefused) as error:
         return _table_page(held, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
-        return told(error, lambda error: _table_page(held, name, in_one_line(error)))
+        fields = ("name", "description", "fields")
+        return told(error, lambda error: _publish_page(held, name, failure(error, fields)))
     return page_at(use.outcome or use.path or "/", notice)
-
-
-def in_one_line(error: ApplicationError) -> str:
-    """A refusal as the sentences of its problems."""
-    return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
 
 
 def _published(held: Held, name: str) -> tuple[int, bool]:
@@ -89,7 +94,37 @@ def _published(held: Held, name: str) -> tuple[int, bool]:
     number = held.source_id
     if number is None or not inspection.in_step:
         number = services().hosting.connect(client, caps, held, label())
-    return services().publishing.publish(client, caps, held, number, name)
+    return services().publishing.publish(client, caps, held, number, name, _chosen())
+
+
+def _chosen() -> Chosen | None:
+    """What was chosen in the form, or None if it was not asked for."""
+    if DATASET_NAME not in request.form:
+        return None
+    typed = request.form
+    return Chosen(typed[DATASET_NAME].strip(), typed.get("description", "").strip(), typed.getlist("columns"))
+
+
+def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+    try:
+        table, columns = services().publishing.described(held, name)
+    except (DriverError, NameRefused):
+        return _table_page(held, name)
+    if problem == NOTHING_WRONG and published_as(_below(held), table) is not None:
+        return _table_page(held, name)
+    chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
+    sentences = {FORM_NAMES.get(field, field): text for field, text in problem.told.items()}
+    page = render_template(
+        "connections/publish.html",
+        connection=held,
+        table=table,
+        columns=columns,
+        dataset_name=chosen.name,
+        description=chosen.description,
+        ticked=chosen.columns,
+        problem=replace(problem, told=sentences),
+    )
+    return stays(page, problem.status)
 
 
 def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue:
@@ -100,8 +135,7 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
         problem = error
     dataset = None
     if view is not None:
-        code = external_code(view.table)
-        dataset = next((row for row in _below(held) if row.external_code == code), None)
+        dataset = published_as(_below(held), view.table)
     page = render_template(
         "connections/table.html",
         connection=held,

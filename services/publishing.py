@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -66,6 +66,15 @@ class TableView:
     rows: Sequence[Sequence[Any]]
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What somebody chose for a dataset; `columns` are codes."""
+
+    name: str
+    description: str
+    columns: Collection[str]
+
+
 class Publishing:
     """Opens connections for people who look at their tables, and publishes those."""
 
@@ -104,12 +113,19 @@ class Publishing:
             return found, _columns(session.describe(found.table))
 
     def publish(
-        self, client: PortalClient, caps: Capabilities, held: Held, source_id: int, table_id: str
+        self,
+        client: PortalClient,
+        caps: Capabilities,
+        held: Held,
+        source_id: int,
+        table_id: str,
+        chosen: Chosen | None = None,
     ) -> tuple[int, bool]:
-        """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal."""
-        with self._session(held) as session:
-            found = Tables(session.tables()).resolve(table_id)
-            columns = _columns(session.describe(found.table))
+        """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal.
+
+        Without a choice it has all columns, and the table's code as its name, numbered where that is taken.
+        """
+        found, columns = self.described(held, table_id)
         code = external_code(found)
         for known in datasets.of_source(client, caps, source_id):
             if known.external_code == code:
@@ -119,9 +135,14 @@ class Publishing:
             "externalName": title_of(found),
             "sourceId": source_id,
             "fields": [
-                {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type} for row in columns
+                {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type}
+                for row in columns
+                if chosen is None or row.column.code in chosen.columns
             ],
         }
+        if chosen is not None:
+            own = {"name": chosen.name, "description": chosen.description}
+            return datasets.add(client, caps, {**fields, **own}), True
         return _added(client, caps, found.code, fields), True
 
     @contextlib.contextmanager

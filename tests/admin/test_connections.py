@@ -406,7 +406,7 @@ def test_tables_are_listed_searched_and_published(hosted: HostedStage, client: P
     page = client.submit(page, "Find", {"search": "ЗАКАЗЫ"})
     assert len(page.rows()) == 1
     assert page.place == "/connections/1/tables?search=%D0%97%D0%90%D0%9A%D0%90%D0%97%D0%AB"
-    page = client.submit(page, "Publish Заказы клиентов")
+    page = client.submit(client.follow(page, "Publish Заказы клиентов"), "Publish")
     assert (page.heading, page.place) == ("zakazy_klientov", "/datasets/1")
     assert page.alerts[0] == "The table was published. Make charts of it in BI Builder."
     columns = hosted.stage.portal.emulator.portal.state.datasets[1].columns

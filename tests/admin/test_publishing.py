@@ -1,0 +1,81 @@
+"""Publishing a table: asked for once more, since names and types stay for good (facts/biconnector 4.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pages import Page, PageClient, opened
+from tests.services.hosted import HostedStage, hosted_stage
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[HostedStage]:
+    with hosted_stage(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def client(hosted: HostedStage) -> PageClient:
+    answer = hosted.stage.enter("analyst")
+    hosted.stage.app.testing = True
+    client = opened(hosted.stage.app, answer, hosted.stage.portal.url)[0]
+    client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
+    return client
+
+
+def asked(client: PageClient) -> Page:
+    return client.follow(client.get("/connections/1/tables"), "Publish orders")
+
+
+def test_publishing_asks_first_with_everything_filled_in(hosted: HostedStage, client: PageClient) -> None:
+    page = asked(client)
+    assert (page.heading, page.value("datasetName")) == ("Publish orders", "orders")
+    assert [row[1] for row in page.rows()] == ["id", "city", "amount", "made"]
+    assert len([box for box in page.all("[name=columns]") if "checked" in box]) == 4
+    assert hosted.stage.portal.emulator.portal.state.datasets == {}
+
+
+def test_name_description_and_columns_are_chosen(hosted: HostedStage, client: PageClient) -> None:
+    changes = {"datasetName": "shop_orders", "description": "Paid ones", "columns": ["CITY", "MADE"]}
+    page = client.submit(asked(client), "Publish", changes)
+    assert (page.heading, page.place) == ("shop_orders", "/datasets/1")
+    made = hosted.stage.portal.emulator.portal.state.datasets[1]
+    assert (made.description, [column.name for column in made.columns]) == ("Paid ones", ["CITY", "MADE"])
+    assert client.follow(page, "Publish another table").path == "/connections/1/tables"
+
+
+def test_a_name_that_the_portal_has_already_is_numbered_in_the_form(client: PageClient) -> None:
+    client.submit(asked(client), "Publish")
+    client.post("/connections/new", {"driver": "sqlite", "title": "Second", "settings-path": "shop.sqlite"})
+    page = client.follow(client.get("/connections/2/tables"), "Publish orders")
+    assert page.value("datasetName") == "orders_2"
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [({"datasetName": "Orders!"}, "datasetName"), ({"datasetName": ""}, "datasetName")]
+)
+def test_what_is_wrong_is_told_beside_it_and_the_choice_is_kept(
+    hosted: HostedStage, client: PageClient, changes: dict[str, str], field: str
+) -> None:
+    page = client.submit(asked(client), "Publish", {**changes, "description": "kept", "columns": ["CITY"]})
+    assert page.status == 422
+    assert list(page.sentences()) == [field]
+    assert page.value("description") == "kept"
+    assert [box["value"] for box in page.all("[name=columns]") if "checked" in box] == ["CITY"]
+    assert hosted.stage.portal.emulator.portal.state.datasets == {}
+
+
+def test_a_dataset_without_columns_is_refused(client: PageClient) -> None:
+    page = client.submit(asked(client), "Publish", {"columns": None})
+    assert page.status == 422
+    assert page.by_id("columns-problem") is not None
+
+
+def test_a_table_that_is_published_is_not_asked_for_again(client: PageClient) -> None:
+    client.submit(asked(client), "Publish")
+    page = client.get("/connections/1/publish?name=orders")
+    assert page.links()["Open the dataset"] == "/datasets/1"
+    assert not page.has_control("datasetName")
