@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +25,15 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 10
+SQLITE_TYPES = {"int": "INTEGER", "double": "NUMERIC", "date": "DATE", "datetime": "TIMESTAMP"}
 DEMO_CLIENT = {
     "BITRIX24_CLIENT_ID": "app.demo0000000000.00000001",
     "BITRIX24_CLIENT_SECRET": "demo-client-secret",
 }
+
+
+LOCAL_PORTS = (5432, 3306, 8123, 1433, 8080)
+"""Where databases listen on a developer's machine: PostgreSQL, MySQL, ClickHouse, SQL Server, Trino."""
 
 
 class DemoFailed(Exception):
@@ -51,6 +58,7 @@ def main() -> int:
         with _running(emulator, environment) as portal, _running_app(environment) as app:
             for name, url, process in (("emulator", portal_url, portal), ("app", app_url, app)):
                 _wait_until_up(name, url, process)
+            _write_files(portal_url, options.instance / "files")
             if not options.empty:
                 _prepare_portal(portal_url)
             print(f"\nApp      {app_url}\nPortal   {portal_url}   (Ctrl+C stops both)", flush=True)  # noqa: T201 - the point of it
@@ -63,8 +71,12 @@ def main() -> int:
 
 
 def _environment(instance: Path, app_port: str, app_url: str, portal_port: str, portal_url: str) -> dict[str, str]:
+    files = instance.resolve() / "files"
+    files.mkdir(exist_ok=True)
     defaults = {
         **DEMO_CLIENT,
+        "EGRESS_ALLOW": ",".join(f"{host}:{port}" for host in ("127.0.0.1", "localhost") for port in LOCAL_PORTS),
+        "LOCAL_FILES": str(files),
         "SECRET_KEYS": _demo_key(instance / "demo.key"),
         "DATABASE_URL": f"sqlite:///{instance.resolve() / 'app.db'}",
     }
@@ -135,6 +147,34 @@ def _prepare_portal(portal_url: str) -> None:
         _control(portal_url, "install")
     if not state["connectors"]:
         _control(portal_url, "demo")
+
+
+def _write_files(portal_url: str, folder: Path) -> None:
+    """The portal's invented sales once more, as a SQLite database and as CSV files, to connect to."""
+    if (folder / "sales.sqlite").exists():
+        return
+    login = {"connection[login]": "demo", "connection[password]": "demo"}
+
+    def ask(part: str, **more: str) -> Any:
+        answer = requests.post(f"{portal_url}/_demo/{part}", data={**login, **more}, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    unfinished = folder / "sales.part"
+    unfinished.unlink(missing_ok=True)
+    with closing(sqlite3.connect(unfinished)) as database, database:
+        for table in (str(item["code"]) for item in ask("tables")):
+            kinds = {
+                column["code"]: SQLITE_TYPES.get(column["type"], "TEXT") for column in ask("description", table=table)
+            }
+            header, *rows = ask("data", table=table)
+            columns = ", ".join(f'"{name.lower()}" {kinds[name]}' for name in header)
+            database.execute(f'CREATE TABLE "{table}" ({columns})')
+            marks = ", ".join("?" * len(header))
+            database.executemany(f'INSERT INTO "{table}" VALUES ({marks})', rows)  # noqa: S608 - the emulator's own names
+            with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows([[name.lower() for name in header], *rows])
+    unfinished.rename(folder / "sales.sqlite")
 
 
 def _control(portal_url: str, name: str, method: str = "POST") -> Any:

@@ -91,6 +91,15 @@ class _Exceptions:
             for candidate in candidates
         )
 
+    def has_place(self, host: str, address: Address | None) -> bool:
+        """Whether the host or address is open at some port."""
+        candidates = {address, unwrapped(address)} if address else set()
+        return any(host == name for name, _ in self.names) or any(
+            candidate.version == network.version and candidate in network
+            for network, _ in self.networks
+            for candidate in candidates
+        )
+
     def has_port(self, port: int) -> bool:
         return any(port == open_port for _, open_port in self.networks)
 
@@ -150,7 +159,7 @@ class Policy:
 
     def _check_name(self, host: str, port: int) -> None:
         if self.name == "external-only" and is_local_name(host) and not self._allow.has_port(port):
-            raise TargetRefused("local_name")
+            raise TargetRefused("port_closed" if self._allow.has_place(host, None) else "local_name")
 
     def _addresses(self, host: str, port: int) -> list[Address]:
         try:
@@ -174,6 +183,8 @@ class Policy:
             raise TargetRefused("denied")
         if trusted or self.name == "allow-all" or self._allow.has_address(address, port):
             return
+        if kind != "public" and self._allow.has_place(host, address):
+            raise TargetRefused("port_closed")
         if literal(host) is None and self.name == "external-only" and is_local_name(host):
             raise TargetRefused("local_name")
         if kind == "special" or (kind == "private" and self.name != "allow-private"):

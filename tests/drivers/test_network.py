@@ -123,15 +123,16 @@ def test_an_exception_opens_exactly_its_address_and_port() -> None:
     policy = Policy(allow=["127.0.0.1:5432", "10.0.0.0/8:3306", "[::1]:5432", "fd00::/8:5432"], lookup=answering())
     for host, port in [("127.0.0.1", 5432), ("10.9.9.9", 3306), ("::1", 5432), ("fd00::7", 5432)]:
         assert policy.resolve(host, port).addresses == (host,)
-    for host, port in [("127.0.0.1", 3306), ("127.0.0.2", 5432), ("10.9.9.9", 5432), ("::1", 3306)]:
-        assert refusal(policy, host, port) == "not_public"
+    for host, port in [("127.0.0.1", 3306), ("10.9.9.9", 5432), ("::1", 3306)]:
+        assert refusal(policy, host, port) == "port_closed"
+    assert refusal(policy, "127.0.0.2", 5432) == "not_public"
     assert policy.resolve("::ffff:127.0.0.1", 5432)
 
 
 def test_an_exception_for_a_name_opens_its_private_address() -> None:
     policy = Policy(allow=["db.internal:5432"], lookup=answering(PRIVATE))
     assert policy.resolve("DB.internal", 5432) == Target("db.internal", 5432, (PRIVATE,))
-    assert refusal(policy, "db.internal", 5433) == "local_name"
+    assert refusal(policy, "db.internal", 5433) == "port_closed"
     assert refusal(policy, "other.internal", 5432) == "local_name"
 
 
@@ -331,3 +332,15 @@ def test_redirects_are_checked_like_first_requests(portal: WebServer, canary: Ca
 def test_an_unknown_name_is_a_connection_error_for_http_callers() -> None:
     with pytest.raises(requests.ConnectionError):
         guarded_session(Policy(lookup=answering())).get("https://nowhere.example.com/", timeout=5)
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1", 3399), ("localhost", 3399), ("10.1.2.3", 5432)])
+def test_a_place_that_is_open_at_another_port_only_says_that_the_port_is_closed(host: str, port: int) -> None:
+    policy = Policy(allow=["127.0.0.1:3306", "localhost:3306", "10.1.0.0/16:3306"], lookup=answering("127.0.0.1"))
+    assert refusal(policy, host, port) == "port_closed"
+
+
+def test_a_private_place_that_is_open_at_no_port_is_still_not_public() -> None:
+    policy = Policy(allow=["127.0.0.1:3306"], lookup=answering("10.9.9.9"))
+    assert refusal(policy, "10.9.9.9", 3306) == "not_public"
+    assert refusal(policy, "db.example.com", 3306) == "not_public"

@@ -1,0 +1,44 @@
+"""The demonstration's environment: what a newcomer may connect to, and the files that wait for him."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from cli import demo
+from drivers.network import Policy
+from tests.doors import Stage
+
+
+def environment(folder: Path) -> dict[str, str]:
+    return demo._environment(folder, "8000", "http://127.0.0.1:8000", "8001", "http://localhost:8001")
+
+
+@pytest.mark.parametrize("port", [5432, 3306, 8123, 1433, 8080])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_the_demo_reaches_databases_of_this_machine_at_their_usual_ports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, host: str, port: int
+) -> None:
+    monkeypatch.delenv("EGRESS_ALLOW", raising=False)
+    policy = Policy(allow=environment(tmp_path)["EGRESS_ALLOW"].split(","))
+    assert policy.resolve(host, port).port == port
+
+
+def test_what_the_caller_sets_comes_before_the_demos_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EGRESS_ALLOW", "db.example.com:5432")
+    assert environment(tmp_path)["EGRESS_ALLOW"] == "db.example.com:5432"
+
+
+def test_the_invented_sales_wait_as_a_database_and_as_files(stage: Stage, tmp_path: Path) -> None:
+    for _ in range(2):
+        demo._write_files(stage.portal.url, tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} >= {"sales.sqlite", "sales_orders.csv"}
+    with closing(sqlite3.connect(tmp_path / "sales.sqlite")) as database:
+        count, first = database.execute("SELECT count(*), min(order_date) FROM sales_orders").fetchone()
+    assert count > 100
+    assert len(first) == 10
+    lines = (tmp_path / "sales_orders.csv").read_text(encoding="utf-8").splitlines()
+    assert len(lines) == count + 1
