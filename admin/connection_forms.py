@@ -19,7 +19,7 @@ from admin.saving import Failure
 from admin.session import services, visit
 from drivers import catalogue
 from drivers.base import Driver, Field
-from errors import InvalidInput
+from errors import FieldProblem, InvalidInput
 from services import connection_strings, uploads
 from services.trials import Trial
 
@@ -151,14 +151,17 @@ def with_upload(form: Draft, path: str) -> Draft:
     )
 
 
-def kept_upload(form: Draft) -> Draft:
-    """The form with the file that came with it, if one did; raises `InvalidInput`."""
+def kept_upload(form: Draft) -> tuple[Draft, Sequence[FieldProblem]]:
+    """The form with the file that came with it, if one did, and what is wrong with that file."""
     sent = request.files.get(UPLOAD)
     if not form.takes_files or sent is None or not sent.filename:
-        return form
+        return form, ()
     house, portal_id = services(), visit().portal_id
     house.uploads.purge(portal_id, house.hosted.uploads_in_use(portal_id), house.hosted.portals())
-    return with_upload(form, house.uploads.keep(portal_id, sent.filename, sent.stream))
+    try:
+        return with_upload(form, house.uploads.keep(portal_id, sent.filename, sent.stream)), ()
+    except InvalidInput as error:
+        return form, error.problems
 
 
 def filled(blank: Draft, text: str) -> Draft | None:
@@ -182,9 +185,16 @@ def sealed_pasted() -> str:
     return kept.seal(PASTED.removeprefix(PREFIX), pasted_text()) if pasted_text() else ""
 
 
+ONE_OF_TWO = frozenset({"path_or_url", "path_and_url"})
+"""Codes about file and address together; the file is asked for first."""
+
+
 def wrong_settings(error: InvalidInput, names: set[str]) -> Failure:
     """What a driver says about the settings, beside their fields."""
-    told = {problem.field: str(diagnosis(problem.code)) for problem in error.problems}
+    told: dict[str, str] = {}
+    for problem in error.problems:
+        name = UPLOAD if problem.code.lower() in ONE_OF_TWO else problem.field
+        told.setdefault(name, str(diagnosis(problem.code)))
     general = tuple(text for name, text in told.items() if name not in names)
     return Failure({name: text for name, text in told.items() if name in names}, general, 422)
 

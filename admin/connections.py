@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,7 @@ from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of
 from admin.sentences import sentence
 from admin.session import capabilities, comes_back, form_once, portal_client, services, submitted, visit
 from drivers import catalogue
-from errors import ApplicationError, AskUser, InvalidInput, PortalRefused, TryLater
+from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
 from services.hosting import KEY, Label
@@ -199,10 +199,8 @@ def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]],
             return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), held=held)
         return _form_page(ready, held=held, keeps_pasted=False)
     try:
-        form = kept_upload(form)
-        settings = services().connections.checked(
-            form.driver.name, form.title or ("-" if is_test else ""), form.settings
-        )
+        form, wrong = kept_upload(form)
+        settings = _all_checked(form, form.title or ("-" if is_test else ""), wrong)
         if is_test:
             trial = services().trials.run(visit().portal_id, form.driver.name, settings)
             return _form_page(form, failed_trial(trial, form.names), held=held, trial=trial)
@@ -211,6 +209,19 @@ def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]],
         return _form_page(form, failed_trial(failed.trial, form.names), held=held, trial=failed.trial)
     except InvalidInput as error:
         return _form_page(form, wrong_settings(error, form.names), held=held)
+
+
+def _all_checked(form: Draft, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
+    """The form's settings; raises `InvalidInput` with everything that is wrong, the uploaded file among it."""
+    try:
+        settings = services().connections.checked(form.driver.name, title, form.settings)
+    except InvalidInput as error:
+        # A file that was not kept is the reason why none is there.
+        others = [problem for problem in error.problems if not wrong or problem.field != "settings-path"]
+        raise InvalidInput([*wrong, *others]) from None
+    if wrong:
+        raise InvalidInput(wrong)
+    return settings
 
 
 def _saved(act: Callable[[], str]) -> ResponseReturnValue:

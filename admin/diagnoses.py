@@ -44,7 +44,9 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
     "no_such_zone": (_l("There is no such time zone."), _l("Write it like Europe/Berlin or Asia/Almaty.")),
     "zone_unknown_to_server": (_l("The database does not know this time zone."), _l("Choose UTC or another one.")),
     "too_long": (_l("The settings are too long together."), _l("Shorten the longest one.")),
-    "title_length": (_l("A title has 1 to 255 characters."), _l("Give the connection a name.")),
+    "title_missing": (_l("The connection needs a title."), _l("Fill in this field.")),
+    "title_length": (_l("A title has at most 255 characters."), _l("Shorten it.")),
+    "path_and_url": (_l("This is both a file and an address."), _l("Keep one of them.")),
     "string_unknown": (
         _l("This is no connection string that is known here."),
         _l("It looks like postgresql://user:password@host:5432/database."),
@@ -67,7 +69,7 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Save it as CSV, XLSX, Parquet or JSON lines, not packed."),
     ),
     "file_changed": (_l("The file was changed while it was read, so nothing was sent."), _AGAIN),
-    "path_or_url": (_l("Either a file or an address is needed, and not both."), _l("Fill in one of them.")),
+    "path_or_url": (_l("A file or an address is needed."), _l("Choose one of them.")),
     "https_only": (
         _l("Files are fetched from encrypted addresses only."),
         _l("Use an address that starts with https://."),

@@ -21,6 +21,7 @@ SENTENCES = {
     "UNKNOWN_DRIVER": "there is no such driver; known are {known}",
     "UNKNOWN_CONNECTION": "there is no such connection; `flask connections list` shows them",
     "KEY_IN_PORTAL": "its source in the portal holds the key; change it on the page of the connection",
+    "TITLE_MISSING": "a title has 1 to {most} characters",
     "TITLE_LENGTH": "a title has 1 to {most} characters",
     "REQUIRED": "this setting is required",
     "NO_SUCH_SETTING": "the driver has no such setting",

@@ -261,14 +261,24 @@ class Driver(ABC):
 
     def settings(self, values: SettingValues) -> dict[str, str]:
         """All settings by code, defaults filled in. Raises `SettingsWrong` with the first field at fault."""
-        known = {declared.code for declared in self.fields}
-        for code in values:
-            if code not in known:
-                raise SettingsWrong(code, "no_such_setting")
-        clean = {declared.code: declared.clean(values.get(declared.code, "")) for declared in self.fields}
-        if "timezone" in clean and clean["timezone"] not in _time_zones():
-            raise SettingsWrong("timezone", "no_such_zone")
+        clean, faults = self.judged(values)
+        if faults:
+            raise faults[0]
         return clean
+
+    def judged(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
+        """The settings that are in order, defaults filled in, and what is wrong with each of the others."""
+        known = {declared.code for declared in self.fields}
+        faults = [SettingsWrong(code, "no_such_setting") for code in values if code not in known]
+        clean: dict[str, str] = {}
+        for declared in self.fields:
+            try:
+                clean[declared.code] = declared.clean(values.get(declared.code, ""))
+            except SettingsWrong as fault:
+                faults.append(fault)
+        if "timezone" in clean and clean["timezone"] not in _time_zones():
+            faults.append(SettingsWrong("timezone", "no_such_zone"))
+        return clean, faults
 
     @abstractmethod
     def open(self, values: SettingValues, guards: Guards) -> Session:

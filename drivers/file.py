@@ -124,6 +124,13 @@ class File(Driver):
     proven: ClassVar[bool] = True
     reads_files: ClassVar[bool] = True
 
+    def judged(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
+        """Like every driver's; also, a file lies here or at an address, and not at both."""
+        clean, faults = super().judged(values)
+        if {"path", "url"} <= clean.keys() and (fault := _one_of_two(clean)):
+            faults.append(fault)
+        return clean, faults
+
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session on the file's tables (see `Driver.open`)."""
         session = FileSession(guards.limits)
@@ -133,6 +140,12 @@ class File(Driver):
             session.__exit__(None, None, None)
             raise
         return session
+
+
+def _one_of_two(settings: SettingValues) -> SettingsWrong | None:
+    if settings.get("path") and settings.get("url"):
+        return SettingsWrong("path", "path_and_url")
+    return None if settings.get("path") or settings.get("url") else SettingsWrong("path", "path_or_url")
 
 
 @dataclass(frozen=True)
@@ -216,8 +229,6 @@ class FileSession(Session):
 
     def _sources(self, settings: dict[str, str], guards: Guards) -> list[_Source]:
         """The files to read."""
-        if bool(settings["path"]) == bool(settings["url"]):
-            raise SettingsWrong("path", "path_or_url")
         if settings["url"]:
             file = downloaded(settings["url"], settings["ca"], guards.policy, self.deadline)
             title = Path(unquote(urlsplit(settings["url"]).path)).stem or "data"

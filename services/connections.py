@@ -21,7 +21,6 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from drivers import catalogue
-from drivers.errors import SettingsWrong
 from errors import FieldProblem, InvalidInput
 from models import Connection, EndpointCall, HostedConnector, Keyed, Portal, Sessions, Vault, now
 
@@ -164,14 +163,15 @@ class Connections:
         return dict(json.loads(self._checked(driver, title, settings)))
 
     def _checked(self, driver: str, title: str, settings: Mapping[str, str]) -> str:
-        if not 0 < len(title.strip()) <= LONGEST_TITLE:
-            raise InvalidInput([FieldProblem("title", "TITLE_LENGTH", {"most": str(LONGEST_TITLE)})])
         if driver not in catalogue.DRIVERS:
             raise InvalidInput([FieldProblem("driver", "UNKNOWN_DRIVER", {"known": ", ".join(catalogue.DRIVERS)})])
-        try:
-            clean = catalogue.DRIVERS[driver].settings(settings)
-        except SettingsWrong as problem:
-            raise InvalidInput([FieldProblem(f"settings-{problem.field}", problem.code.upper())]) from None
+        clean, faults = catalogue.DRIVERS[driver].judged(settings)
+        problems = [FieldProblem(f"settings-{fault.field}", fault.code.upper()) for fault in faults]
+        if not 0 < len(title.strip()) <= LONGEST_TITLE:
+            code = "TITLE_LENGTH" if title.strip() else "TITLE_MISSING"
+            problems.insert(0, FieldProblem("title", code, {"most": str(LONGEST_TITLE)}))
+        if problems:
+            raise InvalidInput(problems)
         text = json.dumps(clean, ensure_ascii=False)
         if len(text.encode()) > MOST_SETTINGS_BYTES:
             raise InvalidInput([FieldProblem("settings", "TOO_LONG")])

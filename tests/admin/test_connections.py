@@ -90,6 +90,22 @@ def test_a_title_is_needed_to_save(client: PageClient) -> None:
     assert list(page.sentences()) == ["title"]
 
 
+def test_everything_that_is_wrong_is_told_at_once(client: PageClient) -> None:
+    page = client.post("/connections/new", {"driver": "postgresql", "settings-port": "x", "settings-timezone": "Mars"})
+    assert page.status == 422
+    assert page.sentences() == {
+        "title": "The connection needs a title. Fill in this field.",
+        "settings-host": "This is needed to connect. Fill it in.",
+        "settings-port": "This is no whole number. Enter digits only, for example 5432.",
+        "settings-database": "This is needed to connect. Fill it in.",
+        "settings-username": "This is needed to connect. Fill it in.",
+        "settings-timezone": "There is no such time zone. Write it like Europe/Berlin or Asia/Almaty.",
+    }
+    assert client.post("/connections/new", shop(client, title="x" * 256)).sentences() == {
+        "title": "A title has at most 255 characters. Shorten it."
+    }
+
+
 def test_a_wrong_zone_is_told_beside_it_and_the_fold_is_open(client: PageClient) -> None:
     page = client.post("/connections/new", shop(client, **{"settings-timezone": "Mars/Olympus"}))
     assert page.sentences() == {

@@ -104,7 +104,9 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(hosted: HostedStage,
 def test_without_file_and_address_it_is_told_beside_the_file(client: PageClient) -> None:
     page = client.post("/connections/new", {"driver": "file", "title": "Sales"})
     assert page.status == 422
-    assert "Either a file or an address is needed, and not both." in page.text
+    assert page.sentences() == {"upload": "A file or an address is needed. Choose one of them."}
+    page = upload(client, title=" ", **{"settings-url": "https://example.com/a.csv"})
+    assert page.status == 422
 
 
 @pytest.mark.parametrize(

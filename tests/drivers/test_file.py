@@ -311,10 +311,11 @@ def test_a_file_without_content_is_an_error_not_an_empty_table(write: Write, tmp
 
 
 def test_either_a_path_or_an_address_is_needed(tmp_path: Path) -> None:
-    for given in ({}, {"path": "a.csv", "url": "https://example.com/a.csv"}):
+    both = {"path": "a.csv", "url": "https://example.com/a.csv"}
+    for given, code in (({}, "path_or_url"), (both, "path_and_url")):
         with pytest.raises(SettingsWrong) as wrong:
             opened(tmp_path, **given)
-        assert wrong.value.code == "path_or_url"
+        assert wrong.value.code == code
 
 
 @pytest.fixture(scope="module")
