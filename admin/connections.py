@@ -34,7 +34,16 @@ from admin.listing import listed, number_in, shown
 from admin.rendering import acted, page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from admin.sentences import sentence
-from admin.session import capabilities, comes_back, form_once, portal_client, services, submitted, visit
+from admin.session import (
+    capabilities,
+    comes_back,
+    form_once,
+    portal_client,
+    portals_language,
+    services,
+    submitted,
+    visit,
+)
 from drivers import catalogue
 from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
 from services.connections import CallRecord, secret_settings
@@ -332,11 +341,12 @@ def _told(error: ApplicationError, held: Held) -> str:
 
 def label() -> Label:
     """What analysts read about our connector in the portal."""
-    return Label(
-        _("Databases and files"),
-        _("Databases and files that are connected in the application."),
-        {KEY: _("Connection key")},
-    )
+    with portals_language():
+        return Label(
+            _("Databases and files"),
+            _("Databases and files that are connected in the application."),
+            {KEY: _("Connection key")},
+        )
 
 
 def _stray() -> Source | None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from flask import abort, current_app, g, request
+from flask_babel import force_locale
 
 from errors import SessionEnded
 from services.languages import spoken
@@ -107,6 +108,13 @@ def capabilities() -> Capabilities:
     if "capabilities" not in g:
         g.capabilities = services().installations.capabilities(visit().portal_id, portal_client())
     return cast(Capabilities, g.capabilities)
+
+
+@contextmanager
+def portals_language() -> Iterator[None]:
+    """Sentences in the portal's language: for texts that stay there, whoever looks at this page."""
+    with force_locale(spoken(services().installations.language(visit().portal_id))):
+        yield
 
 
 def submitted() -> bool:

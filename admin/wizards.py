@@ -12,7 +12,7 @@ from admin import blueprint
 from admin.analysts import analysts_only
 from admin.rendering import acted, page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, services, submitted, visit
+from admin.session import capabilities, portal_client, portals_language, services, submitted, visit
 from drivers import catalogue
 from drivers.base import Driver
 from services import connectors
@@ -89,9 +89,10 @@ def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
 
 
 def _label(driver: Driver) -> Label:
-    names = {field.code: _(field.label) for field in driver.fields} | {OPTIONS: _("Options")}
-    return Label(
-        driver.label,
-        _("Server and password are typed here. Options: tls=verify-full; timezone=Europe/Berlin"),
-        {code: names[code] for code in setting_codes(driver)},
-    )
+    with portals_language():
+        names = {field.code: _(field.label) for field in driver.fields}
+        # Portals show the name alone, and want a value in every field.
+        names["password"] = _("Password (type - if there is none)")
+        names[OPTIONS] = _("Options (type - for none, or for example tls=verify-full; timezone=Europe/Berlin)")
+        description = _("Server, user and password are typed here, in Bitrix24.")
+    return Label(driver.label, description, {code: names[code] for code in setting_codes(driver)})

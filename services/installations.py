@@ -196,6 +196,11 @@ class Installations:
         """The portal told its own language; until then it has that of the user who came first (facts/platform 7)."""
         self._change(portal, {"language": language})
 
+    def language(self, portal_id: int) -> str:
+        """The portal's own language, in which texts that stay there are written."""
+        with self._sessions() as session:
+            return session.scalar(select(Portal.language).where(Portal.id == portal_id)) or ""
+
     def updated(self, portal: Portal, version: int) -> None:
         """The app has another version on this portal: its bindings and what we remembered are due for a look."""
         self._change(portal, {"version": version, "capabilities": None})

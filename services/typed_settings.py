@@ -23,6 +23,9 @@ from services.connections import Doorway, Opened
 
 CODES = ("host", "port", "database", "username", "password")
 OPTIONS = "options"
+NONE = "-"
+"""What is typed where nothing is to be said, since portals want a value for every setting."""
+MAY_LACK = frozenset({"password", OPTIONS})
 MOST_TARGETS = 20
 """Servers through one connector, until an analyst lets more in."""
 
@@ -41,6 +44,7 @@ def setting_codes(driver: Driver) -> tuple[str, ...]:
 def read_typed(driver: Driver, values: Mapping[str, str]) -> dict[str, str]:
     """All settings of a driver from what the portal sent; raises `SettingsWrong`."""
     known = setting_codes(driver)
+    values = {code: "" if code in MAY_LACK and value.strip() == NONE else value for code, value in values.items()}
     settings = {code: values.get(code, "") for code in known if code != OPTIONS}
     others = {field.code for field in driver.fields} - set(known)
     for part in filter(None, (piece.strip() for piece in values.get(OPTIONS, "").split(";"))):

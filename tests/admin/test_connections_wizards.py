@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from models import EndpointCall
+from drivers import catalogue
+from models import EndpointCall, Portal
 from services import sources
 from services.budgets import FAILED_LOGINS
+from services.typed_settings import read_typed
 from tests.pages import PageClient, opened
 from tests.services.hosted import HostedStage, hosted_stage
 
@@ -173,3 +175,30 @@ def test_its_addresses_are_changed_and_the_former_ones_open_for_a_day(hosted: Ho
     assert hosted.registered_urls(1)[0].removeprefix(hosted.stage.url) != former
     body = {f"connection[{code}]": value for code, value in TYPED.items()}
     assert hosted.stage.app.test_client().post(former, data=body).status_code == 200
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_texts_that_stay_in_the_portal_are_in_its_language_whoever_makes_them(
+    hosted: HostedStage, language: str
+) -> None:
+    """facts/platform 7: a user's language is not the portal's, and everybody reads a connector."""
+    with hosted.house.sessions.begin() as session:
+        session.query(Portal).update({"language": language})
+    hosted.stage.control("language", language="en" if language == "ru" else "ru")
+    client = opened(hosted.stage.app, hosted.stage.enter("analyst"), hosted.stage.portal.url)[0]
+    client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
+    client.post("/connections/wizards/postgresql/register")
+    made = hosted.stage.portal.emulator.portal.state.connectors
+    titles = {"en": "Databases and files", "ru": "Базы данных и файлы"}
+    assert made[1].title == titles[language]
+    assert made[2].settings[0].name == {"en": "Server", "ru": "Сервер"}[language]
+
+
+def test_a_hyphen_stands_for_no_password_and_no_options(hosted: HostedStage, offered: PageClient) -> None:
+    """Portals want a value in every field of a source."""
+    names = [setting.name for setting in hosted.stage.portal.emulator.portal.state.connectors[1].settings]
+    assert names[4] == "Password (type - if there is none)"
+    assert names[5].startswith("Options (type - for none")
+    assert read_typed(catalogue.DRIVERS["postgresql"], {**LOCAL, "password": "-", "options": " - "})["password"] == ""
+    options = "tls=disable"
+    assert ask(hosted, {**LOCAL, "password": "-", "options": options}, 1) == 200
