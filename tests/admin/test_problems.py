@@ -188,8 +188,12 @@ def test_whoever_lacks_a_permission_reads_which_ones_it_takes(enter: Enter, logi
     assert "Your permission “Access to BI Builder”" in page.text
     assert "Your permission “Access to Analytics Hub”" in page.text
     assert "The application is installed and has its access" in page.text
+    assert "First steps" not in page.words
+    assert "You may use BI Builder" not in page.words
     page = client.get("/connectors/")
     assert (page.status, page.heading) == (403, "You may not work with BI data yet")
+    # What it takes stands before the button that asks again.
+    assert page.words.index("Your permission") < page.words.index("Try again")
 
 
 def test_rights_that_were_given_are_noticed_at_the_next_look(enter: Enter, control: Control) -> None:
