@@ -45,6 +45,7 @@ from admin.session import (
     visit,
 )
 from drivers import catalogue
+from drivers.base import Field
 from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
@@ -367,10 +368,18 @@ def _shown(held: Held) -> list[tuple[str, str, bool]]:
     """Settings for people: label, value in words, and whether it is a stored secret."""
     declared = [field for field in catalogue.DRIVERS[held.driver].fields if held.settings.get(field.code)]
     return [
-        (field.label, "" if field.kind == "secret" else _in_words(held.settings[field.code]), field.kind == "secret")
+        (
+            _label_of(field, held),
+            "" if field.kind == "secret" else _in_words(held.settings[field.code]),
+            field.kind == "secret",
+        )
         for field in declared
         if field.kind != "long"
     ]
+
+
+def _label_of(field: Field, held: Held) -> str:
+    return _("Uploaded file") if shown_name(held.settings[field.code]) else field.label
 
 
 def _in_words(value: str) -> str:

@@ -104,7 +104,11 @@ class File(Driver):
     name: ClassVar[str] = "file"
     label: ClassVar[str] = "CSV, Excel, Parquet, JSON"
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("path", N_("File or folder"), hint=N_("Below the folder that the operator opened for local files.")),
+        Field(
+            "path",
+            N_("File or folder on the server"),
+            hint=N_("Below the folder that the operator opened for local files."),
+        ),
         Field("url", N_("Address"), example="https://example.com/sales.csv", hint=N_("Read again every five minutes.")),
         Field(
             "format",

@@ -101,6 +101,19 @@ def test_a_body_over_the_limit_is_refused_before_it_is_read(hosted: HostedStage,
     assert files(hosted) == []
 
 
+def test_the_ways_to_a_file_stand_together_and_one_of_them_is_asked_for(client: PageClient) -> None:
+    page = client.get("/connections/new?driver=file")
+    group = page.one("fieldset")
+    assert group.text.startswith("Where the file is * One of these is needed.")
+    assert [field.get("name") for field in group.all("input")] == ["upload", "settings-path", "settings-url"]
+    assert "server" not in page.one("[aria-labelledby=test]").text
+
+
+def test_an_uploaded_file_is_called_so_where_its_connection_is_shown(client: PageClient) -> None:
+    upload(client)
+    assert "Uploaded file" in [term.text for term in client.get("/connections/1").all("dt")]
+
+
 def test_without_file_and_address_it_is_told_beside_the_file(client: PageClient) -> None:
     page = client.post("/connections/new", {"driver": "file", "title": "Sales"})
     assert page.status == 422
