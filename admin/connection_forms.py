@@ -27,7 +27,7 @@ PREFIX = "settings-"
 UPLOAD = "upload"
 UPLOADED = "_uploaded"
 PASTED = "settings-connection_string"
-BESIDE_REQUIRED = frozenset({"port", "password", "path", "url"})
+BESIDE_REQUIRED = frozenset({"port", "tls", "password", "path", "url"})
 """What is asked for at once although it is not required; everything else that is optional is advanced."""
 CHOICES = {
     "require": _l("Encrypted, not verified"),
@@ -98,6 +98,15 @@ class Draft:
         """What is asked for: no path where a file was uploaded, or where no folder is open to paths."""
         needless = self.takes_files and (self.uploaded or services().settings.local_files is None)
         return tuple(row for row in self.inputs if not (needless and row.declared.code == "path"))
+
+    @property
+    def main_inputs(self) -> tuple[Input, ...]:
+        """What is not below the fold; encryption stands beside the port, since its default fails on many servers."""
+        rows = [row for row in self.shown_inputs if not row.is_advanced]
+        codes = [row.declared.code for row in rows]
+        if {"port", "tls"} <= set(codes):
+            rows.insert(codes.index("port") + 1, rows.pop(codes.index("tls")))
+        return tuple(rows)
 
     @property
     def settings(self) -> dict[str, str]:

@@ -336,6 +336,21 @@ def test_a_failing_step_is_told_beside_its_field(
     assert page.one(".ticks li.bad").text.startswith(step)
 
 
+def test_encryption_is_asked_for_beside_the_port(client: PageClient) -> None:
+    """Its default fails on every server without TLS, so it may not hide below the fold."""
+    page = client.get("/connections/new?driver=postgresql")
+    names = [control.get("name") for control in page.all(".columns .card:first-child input, select")]
+    visible = [name for name in names if name.startswith("settings-")]
+    assert visible[:3] == ["settings-host", "settings-port", "settings-tls"]
+    assert "settings-tls" not in [control.get("name") for control in page.all("details select")]
+
+
+def test_what_failed_is_told_in_one_place(client: PageClient, database: str) -> None:
+    page = client.post("/connections/new", server(database, port="1"))
+    assert page.words.count("Nothing listens at this port.") == 1
+    assert page.one(".ticks li.bad").text.startswith("Port is open")
+
+
 def test_a_typed_password_survives_a_failed_save_and_is_never_in_the_page(
     hosted: HostedStage, client: PageClient, database: str
 ) -> None:
