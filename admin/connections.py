@@ -46,7 +46,10 @@ from admin.session import (
 )
 from drivers import catalogue
 from drivers.base import Field
+from drivers.errors import DriverError
 from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
+from services import datasets
+from services.activity import UNKNOWN_TABLE
 from services.connections import CallRecord, secret_settings
 from services.hosted_rows import Held
 from services.hosting import KEY, Label
@@ -122,6 +125,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
         afterword=g.get("afterword", ""),
         diagnosis=diagnosis,
         needs_login=_needs_login(held),
+        gone=services().activity.gone_tables(held.portal_id, held.id),
     )
     return page if acted() or not submitted() else stays(page)
 
@@ -290,18 +294,42 @@ def _checked(held: Held) -> None:
     trial = services().trials.run(held.portal_id, held.driver, held.settings)
     if trial.passed:
         services().connections.prove(held.id)
+        _look_for_tables(held)
     g.trial = trial
+    _keep_test(
+        held,
+        status=200 if trial.passed else 502,
+        code="" if trial.passed else trial.code,
+        reason="" if trial.passed else _without_secrets(trial.detail, held),
+        milliseconds=trial.milliseconds,
+    )
+
+
+def _look_for_tables(held: Held) -> None:
+    """Note which published tables are gone, and which have come back."""
+    if held.source_id is None:
+        return
+    published = {row.external_code for row in datasets.of_source(portal_client(), capabilities(), held.source_id)}
+    known = services().activity.gone_tables(held.portal_id, held.id)
+    try:
+        gone = services().publishing.missing(held, published)
+    except DriverError:
+        return
+    for table in sorted(gone - known):
+        _keep_test(held, status=404, code=UNKNOWN_TABLE, asked={"table": table})
+    for table in sorted((known - gone) & published):
+        _keep_test(held, status=200, asked={"table": table})
+
+
+def _keep_test(held: Held, *, asked: Mapping[str, Any] | None = None, **outcome: Any) -> None:
     services().activity.keep(
         CallRecord(
             ref=secrets.token_hex(8),
             portal_id=held.portal_id,
             connection_id=held.id,
             endpoint="test",
-            asked={},
-            status=200 if trial.passed else 502,
-            code="" if trial.passed else trial.code,
-            reason="" if trial.passed else _without_secrets(trial.detail, held),
-            milliseconds=trial.milliseconds,
+            asked=asked or {},
+            **outcome,
         )
     )
 

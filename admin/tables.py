@@ -133,9 +133,10 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
         view = services().publishing.table(held, name)
     except (DriverError, NameRefused) as error:
         problem = error
-    dataset = None
+    below = _below(held)
+    dataset = next((row for row in below if row.external_code == name), None)
     if view is not None:
-        dataset = published_as(_below(held), view.table)
+        dataset = published_as(below, view.table)
     page = render_template(
         "connections/table.html",
         connection=held,

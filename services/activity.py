@@ -14,6 +14,8 @@ from services.connections import CallRecord
 from services.listing import Page
 
 PAGE_SIZE = 50
+LOOKED_BACK = 500
+UNKNOWN_TABLE = "unknown_table"
 GOOD, FAILED = "good", "failed"
 
 
@@ -67,6 +69,21 @@ class Activity:
         with self._sessions() as session:
             rows = session.scalars(wanted).all()
         return Page(tuple(_call(row) for row in rows[:size]), number, len(rows) > size)
+
+    def gone_tables(self, portal_id: int, connection_id: int) -> frozenset[str]:
+        """The tables of a connection that were not there any more when they were last asked for."""
+        wanted = (
+            select(EndpointCall.asked, EndpointCall.code)
+            .where(EndpointCall.portal_id == portal_id, EndpointCall.connection_id == connection_id)
+            .order_by(EndpointCall.id.desc())
+            .limit(LOOKED_BACK)
+        )
+        last: dict[str, str] = {}
+        with self._sessions() as session:
+            for asked, code in session.execute(wanted):
+                if table := asked.get("table"):
+                    last.setdefault(str(table), code)
+        return frozenset(table for table, code in last.items() if code == UNKNOWN_TABLE)
 
     def keep(self, call: CallRecord) -> None:
         """Keep a call that a person made, for example a test."""

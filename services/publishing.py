@@ -23,7 +23,7 @@ from services.connections import Connections
 from services.datasets import Dataset
 from services.hosted_rows import Held
 from services.listing import Page
-from services.names import Columns, PublishedColumn, PublishedTable, Tables
+from services.names import Columns, NameRefused, PublishedColumn, PublishedTable, Tables
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
 from services.trials import TrialRefused, target_of
@@ -106,6 +106,12 @@ class Publishing:
             rows = _sample(session, description)
         return TableView(found, _columns(description), rows)
 
+    def missing(self, held: Held, codes: Collection[str]) -> frozenset[str]:
+        """Those external codes that mean no table of a connection any more; raises the driver's errors."""
+        with self._session(held) as session:
+            tables = Tables(session.tables())
+        return frozenset(code for code in codes if not _resolves(tables, code))
+
     def described(self, held: Held, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
         with self._session(held) as session:
@@ -170,6 +176,14 @@ class Publishing:
             self._connections.prove(held.id)
         with session:
             yield session
+
+
+def _resolves(tables: Tables, code: str) -> bool:
+    try:
+        tables.resolve(code)
+    except NameRefused:
+        return False
+    return True
 
 
 def external_code(table: PublishedTable) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,3 +80,54 @@ def test_a_table_that_is_published_is_not_asked_for_again(client: PageClient) ->
     page = client.get("/connections/1/publish?name=orders")
     assert page.links()["Open the dataset"] == "/datasets/1"
     assert not page.has_control("datasetName")
+
+
+def drop_orders(hosted: HostedStage) -> None:
+    with sqlite3.connect(hosted.folder / "shop.sqlite") as database:
+        database.execute("ALTER TABLE orders RENAME TO renamed")
+
+
+def test_a_published_table_that_is_gone_is_marked_after_a_check_and_its_dataset_can_be_deleted(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    client.submit(asked(client), "Publish")
+    drop_orders(hosted)
+    page = client.submit(client.get("/connections/1"), "Check now")
+    assert "table is gone" in page.rows()[0][1]
+    assert client.follow(page, "Delete orders").heading == "Delete the dataset"
+    with sqlite3.connect(hosted.folder / "shop.sqlite") as database:
+        database.execute("ALTER TABLE renamed RENAME TO orders")
+    assert "table is gone" not in client.submit(client.get("/connections/1"), "Check now").words
+
+
+def test_a_published_table_that_a_chart_did_not_find_is_marked(hosted: HostedStage, client: PageClient) -> None:
+    client.submit(asked(client), "Publish")
+    drop_orders(hosted)
+    path = hosted.registered_urls(1)[3].removeprefix(hosted.stage.url)
+    body = {"connection[key]": hosted.registered_key(1), "table": "orders"}
+    with hosted.stage.app.test_client().post(path, data=body) as answer:
+        assert answer.status_code != 200
+    assert "table is gone" in client.get("/connections/1").rows()[0][1]
+
+
+def test_the_page_of_a_table_that_is_gone_leads_on(hosted: HostedStage, client: PageClient) -> None:
+    client.submit(asked(client), "Publish")
+    drop_orders(hosted)
+    page = client.get("/connections/1/table?name=orders")
+    assert page.heading == "orders"
+    assert {"Look at the tables", "Try again", "Delete the dataset"} <= page.links().keys()
+    assert "Published" not in page.words
+
+
+def test_a_table_is_published_only_once_it_is(client: PageClient) -> None:
+    assert "Will be published as orders" in client.get("/connections/1/table?name=orders").words
+    client.submit(asked(client), "Publish")
+    assert "Published as orders" in client.get("/connections/1/table?name=orders").words
+
+
+def test_empty_cards_have_the_button_that_fills_them(client: PageClient) -> None:
+    for path in ("/connections/1", "/sources/1"):
+        assert client.get(path).links()["Look at the tables"] == "/connections/1/tables"
+    client.submit(client.get("/connections/1/delete"), "Delete")
+    page = client.get("/connectors/1")
+    assert page.links()["Connect a database or file"] == "/connections/new"
