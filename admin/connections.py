@@ -11,7 +11,7 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint
+from admin import blueprint, questions
 from admin.analysts import analysts_only
 from admin.connection_forms import (
     PASTED,
@@ -162,13 +162,19 @@ def _delete_page(held: Held, problem: Failure = NOTHING_WRONG) -> ResponseReturn
     return stays(page, problem.status)
 
 
-@blueprint.route("/connections/<int:connection_id>/<action>", methods=["POST"])
+@blueprint.route("/connections/<int:connection_id>/<action>", methods=["GET", "POST"])
 @analysts_only
 def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
-    """One of the buttons on a connection's page: `check`, `restore`, `adopt`, `forget`, `rotate`, `addresses`."""
+    """One of the buttons on a connection's page: `check`, `restore`, `adopt`, `forget`, `rotate`, `addresses`.
+
+    The last two ask first.
+    """
     held = services().hosted.get(visit().portal_id, connection_id)
     path = url_for("admin.connection", connection_id=connection_id)
     actions = _actions()
+    question = questions.of_connection(action)
+    if question is not None and not submitted():
+        return questions.asked(question, request.path, held.title, path)
     if action not in actions or not submitted():
         return page_at(path)
     act, notice = actions[action]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import render_template, url_for
+from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
-from admin import blueprint
+from admin import blueprint, questions
 from admin.analysts import analysts_only
 from admin.rendering import acted, page_at, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
@@ -19,6 +20,8 @@ from services import connectors
 from services.hosting import Label
 from services.typed_settings import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
 
+TITLE = _l("Passwords kept in Bitrix24")
+
 
 @dataclass(frozen=True)
 class Wizard:
@@ -27,6 +30,8 @@ class Wizard:
     driver: Driver
     connector_id: int | None
     targets: int
+    in_step: bool = True
+    """Whether the connector's addresses in the portal open anything here."""
 
 
 @blueprint.route("/connections/wizards", methods=["GET", "POST"])
@@ -36,10 +41,10 @@ def wizards() -> ResponseReturnValue:
     return _page()
 
 
-@blueprint.route("/connections/wizards/<driver>/<action>", methods=["POST"])
+@blueprint.route("/connections/wizards/<driver>/<action>", methods=["GET", "POST"])
 @analysts_only
 def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
-    """One of the buttons: `register`, `remove`, `addresses`, or `more` to let new servers in."""
+    """One of the buttons: `register`, `remove`, `addresses`, or `more` to let new servers in. All but one ask first."""
     found = catalogue.DRIVERS.get(driver)
     path = url_for("admin.wizards")
     notices = {
@@ -48,8 +53,11 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
         "more": _("New servers are let in."),
         "addresses": _("The connector has new addresses. The former ones open for another day."),
     }
-    if found is None or not can_be_typed(found) or action not in notices or not submitted():
+    if found is None or not can_be_typed(found) or action not in notices:
         return page_at(path)
+    if not submitted():
+        question = questions.of_wizard(action, found.label, MOST_TARGETS)
+        return page_at(path) if question is None else questions.asked(question, request.path, str(TITLE), path)
 
     def act() -> str:
         _act(found, action)
@@ -73,12 +81,15 @@ def _act(driver: Driver, action: str) -> None:
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     house = services()
     known = house.hosted.typed_connectors(visit().portal_id)
-    there = {row.id for row in connectors.everything(portal_client())} if known else set()
+    there = {row.id: row for row in connectors.everything(portal_client())} if known else {}
     shown = [
         Wizard(
             driver,
             hosted.registered_id if hosted and hosted.registered_id in there else None,
             house.targets.count(hosted.id) if hosted else 0,
+            hosted is None
+            or (found := there.get(hosted.registered_id or 0)) is None
+            or house.hosting.fits(hosted, found),
         )
         for driver in catalogue.DRIVERS.values()
         if can_be_typed(driver)

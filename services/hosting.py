@@ -101,7 +101,7 @@ class Hosting:
             return made
         if found.id != hosted.registered_id:
             self._rows.set_registered(hosted.id, found.id)
-        if not self._has_our_addresses(hosted, found):
+        if not self.fits(hosted, found):
             fields = {**self._urls(hosted), "settings": label.settings}
             connectors.update(client, caps, found.id, fields)
         return found.id
@@ -183,13 +183,20 @@ class Hosting:
         taken = self._rows.sources_taken(self._rows.connector(portal_id).id)
         return tuple(row for row in self.sources(client, portal_id).values() if row.id not in taken)
 
+    def fits(self, hosted: Hosted, found: Connector) -> bool:
+        """Whether a connector in the portal has our addresses with a key that opens, and the settings they want."""
+        key = self._key_in(hosted, found)
+        first = "host" if hosted.driver else KEY
+        has_settings = first in {setting.code for setting in found.settings}
+        return bool(key and self._rows.slot(HostedConnector, hosted.id, key)) and has_settings
+
     def inspect(self, client: PortalClient, caps: Capabilities, held: Held) -> Inspection:
         """How the portal's objects compare with a connection; raises the portal's errors."""
         hosted = self._rows.connector(held.portal_id)
         connector: ConnectorState = "none"
         if hosted.registered_id is not None:
             known = _or_none(lambda: connectors.get(client, hosted.registered_id or 0))
-            connector = "missing" if known is None else "good" if self._has_our_addresses(hosted, known) else "changed"
+            connector = "missing" if known is None else "good" if self.fits(hosted, known) else "changed"
         if held.source_id is None:
             return Inspection(connector, "none")
         found = _or_none(lambda: sources.get(client, held.source_id or 0))
@@ -285,12 +292,6 @@ class Hosting:
         if held.source_id is None:
             raise NotFound("biconnector.source.get", "SOURCE_NOT_FOUND")
         return held.source_id
-
-    def _has_our_addresses(self, hosted: Hosted, found: Connector) -> bool:
-        key = self._key_in(hosted, found)
-        first = "host" if hosted.driver else KEY
-        has_settings = first in {setting.code for setting in found.settings}
-        return bool(key and self._rows.slot(HostedConnector, hosted.id, key)) and has_settings
 
     def _key_in(self, hosted: Hosted, found: Connector) -> str:
         """The key in a connector's addresses, if all four are ours."""

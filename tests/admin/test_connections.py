@@ -187,7 +187,7 @@ def test_datasets_keep_a_connection_from_being_deleted(hosted: HostedStage, clie
 def test_the_key_is_changed_by_a_button_and_never_shown(hosted: HostedStage, client: PageClient) -> None:
     made(client)
     before = hosted.registered_key(1)
-    page = client.submit(client.get("/connections/1"), "Change the key")
+    page = client.submit(client.follow(client.get("/connections/1"), "Change the key"), "Change the key")
     assert page.alerts == ["The source has a new key. The former one opens for another day."]
     after = hosted.registered_key(1)
     assert after != before
@@ -199,7 +199,7 @@ def test_the_addresses_are_changed_by_a_button_and_the_former_ones_open_for_a_da
 ) -> None:
     made(client)
     former = hosted.registered_urls(1)
-    page = client.submit(client.get("/connections/1"), "Change the addresses")
+    page = client.submit(client.follow(client.get("/connections/1"), "Change the addresses"), "Change the addresses")
     assert page.alerts == ["The connector has new addresses. The former ones open for another day."]
     assert not set(former) & set(hosted.registered_urls(1))
     assert hosted.opens(1, hosted.registered_key(1))

@@ -13,7 +13,7 @@ from models import EndpointCall, Portal
 from services import sources
 from services.budgets import FAILED_LOGINS
 from services.typed_settings import read_typed
-from tests.pages import PageClient, opened
+from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage, hosted_stage
 
 LOCAL = {"host": "127.0.0.1", "port": "5432", "database": "postgres", "username": "postgres", "password": "canary-p"}
@@ -38,6 +38,11 @@ def offered(client: PageClient) -> PageClient:
     page = client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
     assert page.alerts == ["Bitrix24 offers the connector now."]
     return client
+
+
+def confirmed(client: PageClient, button: str) -> Page:
+    """Press a button on the page of PostgreSQL's connector, and say yes to its question."""
+    return client.submit(client.follow(client.get("/connections/wizards"), f"{button} (PostgreSQL)"), button)
 
 
 def ask(hosted: HostedStage, values: Mapping[str, str], part: int = 0, **fields: str) -> int:
@@ -120,7 +125,7 @@ def test_five_new_servers_an_hour_and_then_no_name_is_looked_up(
     assert ask(hosted, {**TYPED, "host": "new-5.invalid"}) == 503
     assert codes(hosted)[-1] == "new_targets"
     assert looked_up == []
-    page = offered.submit(offered.get("/connections/wizards"), "Let new servers in (PostgreSQL)")
+    page = confirmed(offered, "Let new servers in")
     assert page.alerts == ["New servers are let in."]
     monkeypatch.undo()
     assert ask(hosted, TYPED) == 200
@@ -150,13 +155,13 @@ def test_the_typed_password_is_kept_nowhere(hosted: HostedStage, offered: PageCl
 def test_a_connector_is_removed_unless_sources_use_it(hosted: HostedStage, offered: PageClient) -> None:
     """facts/biconnector 2.4."""
     sources.add(hosted.client, hosted.caps, {"title": "Typed", "connectorId": 1, "settings": TYPED})
-    page = offered.submit(offered.get("/connections/wizards"), "Remove (PostgreSQL)")
+    page = confirmed(offered, "Remove")
     assert page.status == 422
     assert "The connector still has sources" in page.alerts[0]
     assert ask(hosted, TYPED) == 200
     path = hosted.registered_urls(1)[0].removeprefix(hosted.stage.url)
     sources.delete(hosted.client, 1)
-    page = offered.submit(offered.get("/connections/wizards"), "Remove (PostgreSQL)")
+    page = confirmed(offered, "Remove")
     assert page.alerts == ["The connector was removed."]
     assert hosted.stage.portal.emulator.portal.state.connectors == {}
     assert hosted.stage.app.test_client().post(path, data={}).status_code == 404
@@ -169,7 +174,7 @@ def test_offering_twice_makes_one_connector(hosted: HostedStage, offered: PageCl
 
 def test_its_addresses_are_changed_and_the_former_ones_open_for_a_day(hosted: HostedStage, offered: PageClient) -> None:
     former = hosted.registered_urls(1)[0].removeprefix(hosted.stage.url)
-    page = offered.submit(offered.get("/connections/wizards"), "Change the addresses (PostgreSQL)")
+    page = confirmed(offered, "Change the addresses")
     assert page.alerts == ["The connector has new addresses. The former ones open for another day."]
     assert ask(hosted, TYPED) == 200
     assert hosted.registered_urls(1)[0].removeprefix(hosted.stage.url) != former

@@ -1,0 +1,70 @@
+"""What changes keys and addresses asks first; the question's button acts, with and without script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.pages import PageClient, opened
+from tests.services.hosted import HostedStage, hosted_stage
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[HostedStage]:
+    with hosted_stage(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def client(hosted: HostedStage) -> PageClient:
+    answer = hosted.stage.enter("analyst")
+    hosted.stage.app.testing = True
+    client = opened(hosted.stage.app, answer, hosted.stage.portal.url)[0]
+    client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
+    return client
+
+
+def secrets_of(hosted: HostedStage) -> tuple[object, ...]:
+    return hosted.registered_key(1), hosted.registered_urls(1)
+
+
+@pytest.mark.parametrize("button", ["Change the key", "Change the addresses"])
+def test_keys_and_addresses_change_only_after_a_question(hosted: HostedStage, client: PageClient, button: str) -> None:
+    before = secrets_of(hosted)
+    page = client.follow(client.get("/connections/1"), button)
+    assert page.heading == f"{button}?"
+    assert secrets_of(hosted) == before
+    assert client.follow(page, "Cancel").heading == "Shop"
+    page = client.submit(page, button)
+    assert (page.heading, page.place) == ("Shop", "/connections/1")
+    assert secrets_of(hosted) != before
+
+
+@pytest.mark.parametrize("button", ["Let new servers in", "Change the addresses", "Remove"])
+def test_a_connector_of_the_portals_wizard_is_changed_only_after_a_question(
+    hosted: HostedStage, client: PageClient, button: str
+) -> None:
+    client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
+    before = hosted.registered_urls(2)
+    page = client.follow(client.get("/connections/wizards"), f"{button} (PostgreSQL)")
+    assert "PostgreSQL" in page.heading
+    assert hosted.registered_urls(2) == before
+    assert client.submit(page, button).heading == "Typed in Bitrix24"
+    assert (2 in hosted.stage.portal.emulator.portal.state.connectors) == (button != "Remove")
+
+
+def test_the_page_says_why_servers_are_counted(client: PageClient) -> None:
+    assert "at most 20 different servers" in client.get("/connections/wizards").words
+
+
+def test_a_connector_whose_addresses_open_nothing_can_be_restored(hosted: HostedStage, client: PageClient) -> None:
+    """As after the removal and return of the app (facts/security 1 row 21)."""
+    client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
+    connector = hosted.stage.portal.emulator.portal.state.connectors[2]
+    connector.url_check = connector.url_check.replace("bxk1_", "bxk1_x")
+    page = client.get("/connections/wizards")
+    assert "opens nothing" in page.words
+    page = client.submit(page, "Restore it (PostgreSQL)")
+    assert "opens nothing" not in page.words
