@@ -55,6 +55,7 @@ from errors import (
 log = logging.getLogger(__name__)
 
 OWN_FIELDS = frozenset({TOKEN_FIELD, NONCE_FIELD, VIEW_FIELD, AGAIN_FIELD})
+LISTS = frozenset({"connections", "connectors", "sources", "datasets"})
 SOURCE_FORMS = frozenset({"admin.new_source", "admin.edit_source", "admin.new_connection", "admin.edit_connection"})
 
 
@@ -109,7 +110,7 @@ def access_denied(error: AccessDenied) -> ResponseReturnValue:
 def refused(error: AskUser) -> ResponseReturnValue:
     """A refusal outside a form: the object is gone, or the address asks for what the portal does not know."""
     if isinstance(error, NotFound):
-        return _page(Problem(404, _("Nothing is here"), refusal(error), "compass"))
+        return _page(Problem(404, _("Nothing is here"), refusal(error), "compass"), list_url=_list_url())
     text = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
     return _page(Problem(422, _("The portal refused"), text, "alert"), resend=_sent_again())
 
@@ -286,6 +287,6 @@ def _is_list_of_ids(name: str, value: str) -> bool:
 
 
 def _list_url() -> str:
-    """The list in which the outcome of an unanswered change can be seen."""
-    kind = (request.endpoint or "").rpartition("_")[2]
-    return url_for(f"admin.{kind}s") if kind in ("connector", "source", "dataset") else url_for("admin.start")
+    """The list of the objects that this address is about: there the outcome of an unanswered change can be seen."""
+    section = request.path.split("/")[1]
+    return url_for(f"admin.{section}" if section in LISTS else "admin.start")

@@ -135,4 +135,4 @@ def test_a_connector_whose_credentials_are_typed_in_the_portal_leads_to_its_sett
     page = client.get("/connectors/2")
     assert "Add a source" in page.links()
     assert {"Edit", "Delete"}.isdisjoint(page.links())
-    assert client.follow(page, "Settings of the connector").heading == "Typed in Bitrix24"
+    assert client.follow(page, "Settings of the connector").heading == "Passwords kept in Bitrix24"

@@ -223,6 +223,19 @@ def test_what_does_not_exist_is_404_and_leads_back(client: PageClient, path: str
     assert client.follow(page, "To the start").status == 200
 
 
+@pytest.mark.parametrize("section", ["connections", "connectors", "sources", "datasets"])
+def test_an_object_that_is_gone_leads_to_its_list_under_its_own_tab(client: PageClient, section: str) -> None:
+    page = client.get(f"/{section}/999")
+    assert page.status == 404
+    assert page.one(".tab[aria-current=page]").text.lower() == section
+    assert client.follow(page, "Look at the list").path == f"/{section}/"
+
+
+def test_the_app_opened_outside_a_portal_is_a_page_with_a_card(stage: Stage) -> None:
+    with stage.app.test_client().get("/") as answer:
+        assert 'class="card' in answer.text
+
+
 def test_an_unpaid_application_and_a_removed_one_say_so(client: PageClient, control: Control) -> None:
     control("fail", target="biconnector.connector.list", shape="root", status=401, code="PAYMENT_REQUIRED")
     assert client.get("/connectors/").heading == "The application is not paid for"

@@ -51,7 +51,7 @@ def test_a_connector_of_the_portals_wizard_is_changed_only_after_a_question(
     page = client.follow(client.get("/connections/wizards"), f"{button} (PostgreSQL)")
     assert "PostgreSQL" in page.heading
     assert hosted.registered_urls(2) == before
-    assert client.submit(page, button).heading == "Typed in Bitrix24"
+    assert client.submit(page, button).heading == "Passwords kept in Bitrix24"
     assert (2 in hosted.stage.portal.emulator.portal.state.connectors) == (button != "Remove")
 
 
