@@ -11,7 +11,7 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, questions
+from admin import blueprint, questions, statements
 from admin.analysts import analysts_only
 from admin.connection_forms import (
     PASTED,
@@ -437,6 +437,7 @@ def _form_page(
         stray=_stray() if held is None else None,
         trial=trial,
         advanced_open=form.opens_advanced(problem),
+        statements=statements.of_reader(form.driver.name, form.settings.get("database", "")),
         pasted_name=PASTED,
         pasted_kept=sealed_pasted() if keeps_pasted else "",
         most_megabytes=services().settings.upload_megabytes,

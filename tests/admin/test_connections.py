@@ -345,6 +345,11 @@ def test_encryption_is_asked_for_beside_the_port(client: PageClient) -> None:
     assert "settings-tls" not in [control.get("name") for control in page.all("details select")]
 
 
+def test_the_statements_name_the_database_that_was_typed(client: PageClient) -> None:
+    page = client.post("/connections/new", {"driver": "mssql", "settings-database": "warehouse", "_test": "1"})
+    assert "USE warehouse;" in page.one("pre").text
+
+
 def test_what_failed_is_told_in_one_place(client: PageClient, database: str) -> None:
     page = client.post("/connections/new", server(database, port="1"))
     assert page.words.count("Nothing listens at this port.") == 1

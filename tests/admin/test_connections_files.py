@@ -118,8 +118,9 @@ def test_without_file_and_address_it_is_told_beside_the_file(client: PageClient)
     page = client.post("/connections/new", {"driver": "file", "title": "Sales"})
     assert page.status == 422
     assert page.sentences() == {"upload": "A file or an address is needed. Choose one of them."}
-    page = upload(client, title=" ", **{"settings-url": "https://example.com/a.csv"})
-    assert page.status == 422
+    both = {"driver": "file", "title": " ", "settings-url": "https://example.com/a.csv"}
+    page = client.post("/connections/new", {**both, "upload": (io.BytesIO(CSV), "sales.csv")})
+    assert list(page.sentences()) == ["title", "upload"]
 
 
 @pytest.mark.parametrize(

@@ -233,7 +233,7 @@ def test_an_object_that_is_gone_leads_to_its_list_under_its_own_tab(client: Page
 
 def test_the_app_opened_outside_a_portal_is_a_page_with_a_card(stage: Stage) -> None:
     with stage.app.test_client().get("/") as answer:
-        assert 'class="card' in answer.text
+        assert 'class="card' in answer.get_data(as_text=True)
 
 
 def test_an_unpaid_application_and_a_removed_one_say_so(client: PageClient, control: Control) -> None:
