@@ -54,7 +54,7 @@ def of_wizard(action: str, driver: str, most: int) -> Question | None:
             _("Let new servers in for %(title)s?", title=driver),
             _(
                 "So that nobody searches a network through Bitrix24, the connector asks at most %(most)s different "
-                "servers. The count starts anew: servers that are known go on working, and %(most)s others may come.",
+                "servers. The count starts anew, also for those that are known.",
                 most=most,
             ),
             _("Let new servers in"),

@@ -115,7 +115,7 @@ def test_the_page_of_a_table_that_is_gone_leads_on(hosted: HostedStage, client: 
     drop_orders(hosted)
     page = client.get("/connections/1/table?name=orders")
     assert page.heading == "orders"
-    assert {"Look at the tables", "Try again", "Delete the dataset"} <= page.links().keys()
+    assert {"Look at the tables", "Try again", "Delete its dataset"} <= page.links().keys()
     assert "Published" not in page.words
 
 
