@@ -6,6 +6,7 @@ A portal's connector is entered with the key in its addresses, a connection with
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -113,10 +114,10 @@ class Connections:
     def add(self, member_id: str, driver: str, title: str, settings: Mapping[str, str]) -> Issued:
         """A new connection of a portal; raises `InvalidInput`."""
         clean = self._checked(driver, title, settings)
-        connector_id = self._connector_of(member_id)
+        connector_id = connector_of(self._sessions, self._vault, self._portal(member_id))
         key = new_key(CONNECTION_KEY)
         with self._sessions.begin() as session:
-            row = Connection(connector_id=connector_id, title=title.strip(), driver=driver, key_hash=_hash(key))
+            row = Connection(connector_id=connector_id, title=title.strip(), driver=driver, key_hash=key_hash(key))
             self._vault.put(row, "settings", clean)
             session.add(row)
             session.flush()
@@ -131,16 +132,14 @@ class Connections:
     def mint(self, connection_id: int) -> Issued:
         """A next key for a connection, which opens at once beside the present one.
 
-        Raises `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
+        One that was minted before and never confirmed, here or in the app, is the next one still. Raises `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
         (`services.rotation`), or the source would stand before a closed door a day later.
         """
-        key = new_key(CONNECTION_KEY)
         with self._sessions.begin() as session:
             row = _existing(session, connection_id)
             if row.source_id is not None:
                 raise InvalidInput([FieldProblem("id", "KEY_IN_PORTAL")])
-            row.next_hash = _hash(key)
-            return self._issued(session, row, key)
+            return self._issued(session, row, next_key(self._vault, row))
 
     def confirm(self, connection_id: int) -> None:
         """Make the next key the present one, which then opens for another day; raises `InvalidInput`.
@@ -151,7 +150,7 @@ class Connections:
             row = _existing(session, connection_id)
             if row.next_hash is not None:
                 row.old_hash, row.old_until = row.key_hash, self._clock() + OLD_KEY_OPENS
-                row.key_hash, row.next_hash = row.next_hash, None
+                row.key_hash, row.next_hash, row.next_key = row.next_hash, None, None
 
     def remove(self, connection_id: int) -> None:
         """Forget a connection, its credentials and its keys at once; raises `InvalidInput`."""
@@ -177,27 +176,12 @@ class Connections:
             raise InvalidInput([FieldProblem("settings", "TOO_LONG")])
         return text
 
-    def _connector_of(self, member_id: str) -> int:
-        """The portal's hosted connector, made when its first connection is."""
-        for _ in range(2):
-            try:
-                with self._sessions.begin() as session:
-                    portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
-                    if portal is None or portal.state == "uninstalled":
-                        raise InvalidInput([FieldProblem("portal", "UNKNOWN_PORTAL")])
-                    mine = (HostedConnector.portal_id == portal.id, HostedConnector.driver == "")
-                    found = session.scalar(select(HostedConnector).where(*mine))
-                    if found is None:
-                        key = new_key(ADDRESS_KEY)
-                        found = HostedConnector(portal_id=portal.id, key_hash=_hash(key))
-                        self._vault.put(found, "key", key)
-                        session.add(found)
-                        session.flush()
-                    return found.id
-            except IntegrityError:
-                # Another process made it at the same moment.
-                continue
-        raise InvalidInput([FieldProblem("portal", "UNKNOWN_PORTAL")])
+    def _portal(self, member_id: str) -> int:
+        with self._sessions() as session:
+            portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
+            if portal is None or portal.state == "uninstalled":
+                raise InvalidInput([FieldProblem("portal", "UNKNOWN_PORTAL")])
+            return portal.id
 
     def _issued(self, session: Session, row: Connection, key: str) -> Issued:
         connector = session.get_one(HostedConnector, row.connector_id)
@@ -227,7 +211,7 @@ class Connections:
 
     def open(self, doorway: Doorway, key: str) -> Opened | None:
         """The connection with this key behind the connector, or None."""
-        wanted = _hash(key)
+        wanted = key_hash(key)
         any_key = or_(Connection.key_hash == wanted, Connection.next_hash == wanted, Connection.old_hash == wanted)
         with self._sessions() as session:
             row = session.scalar(select(Connection).where(Connection.connector_id == doorway.connector_id, any_key))
@@ -238,7 +222,7 @@ class Connections:
 
     def _fits(self, row: Keyed | None, key: str) -> bool:
         """Whether `key` is one that opens `row` now; all are compared, whichever fits."""
-        given, moment = _hash(key), self._clock()
+        given, moment = key_hash(key), self._clock()
         old = row.old_hash if row and row.old_until and moment < row.old_until else None
         hashes = (row.key_hash if row else None, row.next_hash if row else None, old)
         fits = [hmac.compare_digest(given, known or _NOBODY) and known is not None for known in hashes]
@@ -299,5 +283,36 @@ def new_key(prefix: str) -> str:
     return prefix + secrets.token_urlsafe(32)
 
 
-def _hash(key: str) -> str:
+def key_hash(key: str) -> str:
+    """What is stored of a key."""
     return hashlib.sha256(key.encode()).hexdigest()
+
+
+def next_key(vault: Vault, row: Connection | HostedConnector) -> str:
+    """The next key of a row, which opens beside the others.
+
+    A key that was minted before and never settled is the next one still: the portal may have got it.
+    """
+    pending = vault.get(row, "next_key")
+    if pending is not None and key_hash(pending) == row.next_hash:
+        return pending
+    key = new_key(ADDRESS_KEY if isinstance(row, HostedConnector) else CONNECTION_KEY)
+    row.next_hash = key_hash(key)
+    vault.put(row, "next_key", key)
+    return key
+
+
+def connector_of(sessions: Sessions, vault: Vault, portal_id: int, driver: str = "") -> int:
+    """The number of a portal's hosted connector, made if there is none yet, by whichever process comes first."""
+    mine = select(HostedConnector.id).where(HostedConnector.portal_id == portal_id, HostedConnector.driver == driver)
+    with sessions() as session:
+        if (found := session.scalar(mine)) is not None:
+            return found
+    key = new_key(ADDRESS_KEY)
+    row = HostedConnector(portal_id=portal_id, driver=driver, key_hash=key_hash(key))
+    vault.put(row, "key", key)
+    # Another process may make it at the same moment; whatever else is wrong shows in the next line.
+    with contextlib.suppress(IntegrityError), sessions.begin() as session:
+        session.add(row)
+    with sessions() as session:
+        return session.scalars(mine).one()

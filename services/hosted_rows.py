@@ -6,7 +6,6 @@ another day. What the portal has registered decides which slot a key belongs to 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +17,17 @@ from sqlalchemy.orm import Session
 
 from errors import NotFound
 from models import Connection, EndpointCall, HostedConnector, Portal, Sessions, Vault, now
-from services.connections import ADDRESS_KEY, CONNECTION_KEY, ENDPOINTS, OLD_KEY_OPENS, new_key, without_secrets
+from services.connections import (
+    ADDRESS_KEY,
+    CONNECTION_KEY,
+    ENDPOINTS,
+    OLD_KEY_OPENS,
+    connector_of,
+    key_hash,
+    new_key,
+    next_key,
+    without_secrets,
+)
 from services.listing import Page
 
 Slot = Literal["current", "next", "old", ""]
@@ -163,7 +172,7 @@ class HostedRows:
 
     def owner(self, connector_id: int, key: str) -> int | None:
         """The connection that a key opens, or None."""
-        hashed = _hash(key)
+        hashed = key_hash(key)
         any_slot = or_(Connection.key_hash == hashed, Connection.next_hash == hashed, Connection.old_hash == hashed)
         with self._sessions() as session:
             return session.scalar(select(Connection.id).where(Connection.connector_id == connector_id, any_slot))
@@ -172,16 +181,9 @@ class HostedRows:
 
     def connector(self, portal_id: int, driver: str = "") -> Hosted:
         """A portal's hosted connector, made if there is none yet."""
-        mine = (HostedConnector.portal_id == portal_id, HostedConnector.driver == driver)
-        with self._sessions.begin() as session:
-            row = session.scalar(select(HostedConnector).where(*mine))
-            if row is None:
-                key = new_key(ADDRESS_KEY)
-                row = HostedConnector(portal_id=portal_id, driver=driver, key_hash=_hash(key))
-                self._vault.put(row, "key", key)
-                session.add(row)
-                session.flush()
-            return self._hosted(row)
+        connector_id = connector_of(self._sessions, self._vault, portal_id, driver)
+        with self._sessions() as session:
+            return self._hosted(session.get_one(HostedConnector, connector_id))
 
     def set_registered(self, connector_id: int, registered_id: int | None) -> None:
         """Remember the portal's number of a connector."""
@@ -221,19 +223,9 @@ class HostedRows:
         self._set(model, row_id, rotating_until=None)
 
     def mint(self, model: KeyedModel, row_id: int) -> str:
-        """The next key, which opens beside the others; only for whoever claimed the row.
-
-        A key that was minted before and never settled is the next one still: the portal may have got it.
-        """
+        """The next key, which opens beside the others; only for whoever claimed the row."""
         with self._sessions.begin() as session:
-            row = _keyed(session, model, row_id)
-            pending = self._vault.get(row, "next_key")
-            if pending is not None:
-                return pending
-            key = new_key(ADDRESS_KEY if isinstance(row, HostedConnector) else CONNECTION_KEY)
-            row.next_hash = _hash(key)
-            self._vault.put(row, "next_key", key)
-            return key
+            return next_key(self._vault, _keyed(session, model, row_id))
 
     def settle(self, model: KeyedModel, row_id: int, registered: str) -> Slot:
         """Let the key that the portal has be the current one; tells in which slot it was.
@@ -245,7 +237,7 @@ class HostedRows:
             slot = self._slot(row, registered)
             if slot in ("next", "old"):
                 row.old_hash, row.old_until = row.key_hash, self._clock() + OLD_KEY_OPENS
-                row.key_hash = _hash(registered)
+                row.key_hash = key_hash(registered)
                 if isinstance(row, HostedConnector):
                     self._vault.put(row, "key", registered)
             if slot == "next":
@@ -261,7 +253,7 @@ class HostedRows:
     # --- inside
 
     def _slot(self, row: KeyedRow, key: str) -> Slot:
-        hashed = _hash(key)
+        hashed = key_hash(key)
         if hashed == row.key_hash:
             return "current"
         if hashed == row.next_hash:
@@ -325,7 +317,7 @@ def close(session: Session, vault: Vault, portal_id: int, moment: datetime) -> N
 def _change_lock(vault: Vault, row: KeyedRow) -> None:
     """Give a row a key that nobody was told, so that none of the former ones opens it."""
     key = new_key(ADDRESS_KEY if isinstance(row, HostedConnector) else CONNECTION_KEY)
-    row.key_hash, row.next_hash, row.next_key = _hash(key), None, None
+    row.key_hash, row.next_hash, row.next_key = key_hash(key), None, None
     row.old_hash = row.old_until = row.rotating_until = None
     if isinstance(row, HostedConnector):
         vault.put(row, "key", key)
@@ -339,7 +331,3 @@ def _health(session: Session, connection_id: int) -> Health | None:
     telling = (EndpointCall.connection_id == connection_id, EndpointCall.status.in_(TELLING))
     last = session.scalar(select(EndpointCall).where(*telling).order_by(EndpointCall.id.desc()).limit(1))
     return None if last is None else Health(last.at, last.code, last.ref)
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()

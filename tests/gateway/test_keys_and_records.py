@@ -6,6 +6,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from models import EndpointCall, now
+from models import Connection, EndpointCall, now
 from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS
 from services.connections import OLD_KEY_OPENS, Connections
 from tests.gateway.bodies import FORM, form_body
@@ -131,6 +132,45 @@ def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
     moment += timedelta(seconds=1)
     assert connections.open(doorway, deals.issued.key) is None
     assert connections.open(doorway, fresh) is not None
+
+
+def test_a_key_that_the_portal_may_have_got_is_the_one_that_the_command_hands_out(host: Host, deals: Connected) -> None:
+    # facts/security 4, rotation: no end state in which the registered key is invalid
+    pending = host.services.hosted.mint(Connection, deals.issued.id)
+    assert host.services.connections.mint(deals.issued.id).key == pending
+    host.services.connections.confirm(deals.issued.id)
+    assert deals.call("urlCheck", key=pending).status_code == 200
+
+
+def test_a_key_that_opens_nothing_any_more_is_never_handed_out_again(host: Host, deals: Connected) -> None:
+    # facts/security 4: the app once registered a dead key again and again after `flask connections rotate`
+    hosted, connections = host.services.hosted, host.services.connections
+    handed_out = [hosted.mint(Connection, deals.issued.id)]
+    for _ in range(3):
+        handed_out.append(connections.mint(deals.issued.id).key)
+        connections.confirm(deals.issued.id)
+        handed_out.append(hosted.mint(Connection, deals.issued.id))
+        assert deals.call("urlCheck", key=handed_out[-1]).status_code == 200
+    assert len(set(handed_out)) == 4
+
+
+def test_a_next_key_without_its_hash_is_replaced(host: Host, deals: Connected) -> None:
+    # as an earlier version of the command left rows behind
+    dead = host.services.hosted.mint(Connection, deals.issued.id)
+    with host.services.sessions.begin() as session:
+        session.get_one(Connection, deals.issued.id).next_hash = None
+    fresh = host.services.hosted.mint(Connection, deals.issued.id)
+    assert fresh != dead
+    assert deals.call("urlCheck", key=fresh).status_code == 200
+
+
+def test_twelve_at_once_make_one_connector(tmp_path: Path) -> None:
+    # the unique key of portal and driver decides who was first; the others find its row
+    with hosting(tmp_path) as host, ThreadPoolExecutor(12) as pool:
+        portal = host.services.installations.find(MEMBER_ID)
+        assert portal is not None
+        made = list(pool.map(lambda _: host.services.hosted.connector(portal.id, "mysql"), range(12)))
+    assert len({(each.id, each.key) for each in made}) == 1
 
 
 def test_confirming_without_a_next_key_revokes_nothing(host: Host, deals: Connected) -> None:
