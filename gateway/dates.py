@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import Enum
 
@@ -42,14 +41,6 @@ _WRITTEN = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Reading:
-    """One moment as it was written: `moment` without zone, and whether a time of day was written at all."""
-
-    moment: datetime
-    has_time: bool
-
-
 class DateReader:
     """Reads the dates of one call, given the order that its dates and the portal's language leave.
 
@@ -63,15 +54,18 @@ class DateReader:
             raise CallRefused("date_order")
         self._order = orders.pop() if orders else ORDERS.get(language)
 
-    def read(self, text: str) -> Reading:
-        """The moment that `text` means; raises `CallRefused` where it means none or may mean two."""
+    def read(self, text: str) -> datetime:
+        """The moment that `text` means, without zone, midnight where no time is written.
+
+        Raises `CallRefused` where it means none or may mean two.
+        """
         matched = _WRITTEN.fullmatch(text.strip())
         if matched is None:
             raise CallRefused("date")
         day = _day(matched, self._order)
         if matched["hour"] is None:
-            return Reading(datetime.combine(day, time()), has_time=False)
-        return Reading(datetime.combine(day, _time_of_day(matched)), has_time=True)
+            return datetime.combine(day, time())
+        return datetime.combine(day, _time_of_day(matched))
 
 
 def _only_order(text: str) -> Order | None:

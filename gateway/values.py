@@ -6,6 +6,7 @@ Meanings are those of issue 3, "Interfaces that stay", and of `drivers.query`.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
@@ -31,8 +32,8 @@ from services.names import PublishedColumn
 Kind = Literal["=", ">", ">=", "<", "<=", "contains", "like", "in", "between", "null"]
 DATES = frozenset({"date", "datetime"})
 
-# Beyond what a double holds no database compares numbers.
-LARGEST_EXPONENT = 307
+# What is larger, or so small that it is zero to a double, makes some databases fail when they compare it with one.
+LARGEST = Decimal(sys.float_info.max)
 
 _NUMBER = re.compile(r"[+-]?(?:\d{1,100}(?:\.\d{0,100})?|\.\d{1,100})(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _OPPOSITE: dict[Operator, Operator] = {">": "<=", ">=": "<", "<": ">=", "<=": ">", "=": "!=", "!=": "="}
@@ -134,7 +135,7 @@ def _typed(column: PublishedColumn, item: str | bool, dates: DateReader) -> Valu
     if column.type == "string":
         return item
     try:
-        return _number(item) if column.type in {"int", "double"} else dates.read(item).moment
+        return _number(item) if column.type in {"int", "double"} else dates.read(item)
     except CallRefused as refusal:
         raise CallRefused(refusal.code, column.code) from None
 
@@ -144,6 +145,6 @@ def _number(text: str) -> Value:
     if not _NUMBER.fullmatch(text.strip()):
         raise CallRefused("value")
     number = Decimal(text.strip())
-    if number.adjusted() > LARGEST_EXPONENT:
+    if abs(number) > LARGEST or (number and not float(number)):
         raise CallRefused("value")
     return int(number) if number == number.to_integral_value() else number

@@ -132,7 +132,8 @@ class Connections:
     def mint(self, connection_id: int) -> Issued:
         """A next key for a connection, which opens at once beside the present one.
 
-        One that was minted before and never confirmed, here or in the app, is the next one still. Raises `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
+        One that was minted before and never confirmed, here or in the app, is the next one still. Raises
+        `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
         (`services.rotation`), or the source would stand before a closed door a day later.
         """
         with self._sessions.begin() as session:

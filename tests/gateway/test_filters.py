@@ -61,6 +61,11 @@ ROWS: list[tuple[str, Any, Condition]] = [
     ("!<ID", ["5"], Comparison("id", ">=", 5)),
     ("<=PRICE", "12.50", Comparison("price", "<=", Decimal("12.50"))),
     ("!<=PRICE", "1e3", Comparison("price", ">", 1000)),
+    # What the endpoint shows of a double can be asked for, up to the largest and down to the smallest one.
+    ("PRICE", "1e308", Comparison("price", "=", 10**308)),
+    ("PRICE", "-1.7976931348623157e308", Comparison("price", "=", -17976931348623157 * 10**292)),
+    ("PRICE", "5e-324", Comparison("price", "=", Decimal("5e-324"))),
+    ("PRICE", "0.000e-999", Comparison("price", "=", 0)),
     ("%STATUS", "5%_\\", Contains("status", "5%_\\")),
     ("%STATUS", ["a", "b"], Group("OR", (Contains("status", "a"), Contains("status", "b")))),
     ("!%STATUS", ["a"], Contains("status", "a", negated=True)),
@@ -268,6 +273,9 @@ REFUSED: list[tuple[Any, str]] = [
     ({">PRICE": "inf"}, "value"),
     ({">PRICE": ""}, "value"),
     ({">PRICE": "1e309"}, "value"),
+    ({"PRICE": "-1.7976931348623158e308"}, "value"),
+    # PostgreSQL fails on a number that is zero to a double and yet is not zero.
+    ({"PRICE": "1e-400"}, "value"),
     ({"=ID": ["9" * 400]}, "value"),
     ({"=ID": {"a": "1"}}, "value"),
     ({"=ID": {"0": {"0": "1"}}}, "value"),
