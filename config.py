@@ -63,6 +63,10 @@ class Settings(BaseSettings):
     egress_allow: CommaSeparated = Field(
         default=(), description="Exceptions to the policy: `host:port` or `CIDR:port`, comma-separated."
     )
+    egress_deny: CommaSeparated = Field(
+        default=(),
+        description="Places that stay closed whatever else is allowed: `host:port` or `CIDR:port`, comma-separated.",
+    )
     local_files: Path | None = Field(
         default=None,
         description="Folder of files on this machine that connections may read; empty means none.",
@@ -107,6 +111,7 @@ class Settings(BaseSettings):
         "bitrix24_oauth_urls",
         "bitrix24_insecure_hosts",
         "egress_allow",
+        "egress_deny",
         "extra_frame_ancestors",
         mode="before",
     )

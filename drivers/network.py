@@ -7,6 +7,8 @@ use `guarded_session`, whose certificate checks and `Host` keep the name.
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import ipaddress
 import queue
 import socket
@@ -34,6 +36,8 @@ Purpose = Literal["database", "web", "portal"]
 Lookup = Callable[[str, int], Sequence[str]]
 
 RESOLVE_SECONDS = 5.0
+# How long it is believed where a closed name leads.
+CLOSED_SECONDS = 60.0
 CONNECT_SECONDS = 10.0
 MOST_ADDRESSES = 16
 
@@ -110,13 +114,27 @@ def system_lookup(host: str, port: int) -> Sequence[str]:
     return tuple(dict.fromkeys(str(answer[4][0]) for answer in answers))
 
 
+def is_here(address: Address) -> bool:
+    """Whether an address is one of this machine: a socket can be bound to no other."""
+    family = socket.AF_INET6 if address.version == 6 else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True
+
+
 class Policy:
     """Which targets this installation may connect to (facts/security 5.2).
 
-    `policy` is one of Metabase's three words; `allow` and `deny` hold `host:port` and `CIDR:port` (deny wins, and names
-    the app's own database and address); `insecure_hosts` holds `host:port` of portals that may be private and plain
-    HTTP, for the purpose `portal` only. Metadata addresses stay closed whatever is allowed. Raises
-    `ConfigurationError` for entries that cannot be read.
+    `policy` is one of Metabase's three words; `allow` and `deny` hold `host:port` and `CIDR:port`, and deny wins;
+    `insecure_hosts` holds `host:port` of portals that may be private and plain HTTP, for the purpose `portal` only.
+    Metadata addresses stay closed whatever is allowed. Raises `ConfigurationError` for entries that cannot be read.
+
+    `own` are hosts and ports of the app's own database: closed to everybody, unless `allow` names them. What is closed
+    by its name is closed under every other name and address that leads there. All addresses of this machine count as
+    loopback does, whatever network they are from; only portals may be on it.
     """
 
     def __init__(
@@ -126,13 +144,30 @@ class Policy:
         insecure_hosts: Iterable[str] = (),
         *,
         deny: Iterable[str] = (),
+        own: Iterable[tuple[str, int]] = (),
         lookup: Lookup = system_lookup,
+        here: Callable[[Address], bool] = is_here,
     ) -> None:
         self.name: PolicyName = policy
         self._allow = _Exceptions.parse("EGRESS_ALLOW", allow)
         self._insecure = _Exceptions.parse("BITRIX24_INSECURE_HOSTS", insecure_hosts)
         self._deny = _Exceptions.parse("EGRESS_DENY", deny)
-        self._lookup = lookup
+        self._own = frozenset((host.lower(), port) for host, port in own)
+        self._lookup, self._is_here = lookup, here
+        self._led_to: dict[tuple[str, int], tuple[float, frozenset[Address]]] = {}
+
+    def pinned(self) -> Policy:
+        """The same policy for the steps of one call, which all mean the addresses that a name has first."""
+        answers: dict[tuple[str, int], Sequence[str]] = {}
+
+        def once(host: str, port: int) -> Sequence[str]:
+            if (host, port) not in answers:
+                answers[host, port] = self._lookup(host, port)
+            return answers[host, port]
+
+        same = copy.copy(self)
+        same._lookup = once
+        return same
 
     def resolve(self, host: str, port: int | str, purpose: Purpose = "database") -> Target:
         """The target with all its addresses, each of them checked; one resolver call at most.
@@ -179,9 +214,12 @@ class Policy:
         kind = kind_of(address)
         if kind == "metadata":
             raise TargetRefused("metadata")
-        if self._deny.has_address(address, port):
+        if self._deny.has_address(address, port) or self._leads_to(self._deny.names, address, port):
             raise TargetRefused("denied")
-        if trusted or self.name == "allow-all" or self._allow.has_address(address, port):
+        is_named = trusted or self._allow.has_address(address, port)
+        if not is_named and ((host, port) in self._own or self._leads_to(self._own, address, port)):
+            raise TargetRefused("denied")
+        if is_named or self.name == "allow-all":
             return
         if kind != "public" and self._allow.has_place(host, address):
             raise TargetRefused("port_closed")
@@ -189,8 +227,26 @@ class Policy:
             raise TargetRefused("local_name")
         if kind == "special" or (kind == "private" and self.name != "allow-private"):
             raise TargetRefused("not_public")
+        if purpose != "portal" and self._is_here(address):
+            raise TargetRefused("denied")
         if self.name == "external-only" and not _is_open_port(port, purpose):
             raise TargetRefused("port_closed")
+
+    def _leads_to(self, names: Iterable[tuple[str, int]], address: Address, port: int) -> bool:
+        """Whether one of the names leads to this address and port."""
+        return any(port == closed and unwrapped(address) in self._behind(host, port) for host, closed in names)
+
+    def _behind(self, host: str, port: int) -> frozenset[Address]:
+        """Where a closed name leads; while the resolver is silent, where it led last."""
+        if given := literal(host):
+            return frozenset({unwrapped(given)})
+        until, known = self._led_to.get((host, port), (0.0, frozenset[Address]()))
+        if time.monotonic() >= until:
+            with contextlib.suppress(OSError, UnicodeError, ValueError):
+                found = _within(RESOLVE_SECONDS, self._lookup, host, port)
+                known = frozenset(unwrapped(ipaddress.ip_address(each)) for each in found)
+            self._led_to[host, port] = (time.monotonic() + CLOSED_SECONDS, known)
+        return known
 
 
 def _is_open_port(port: int, purpose: Purpose) -> bool:

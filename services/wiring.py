@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sqlalchemy import Engine, inspect
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from config import Settings
@@ -191,16 +191,36 @@ def _check_policy(settings: Settings) -> None:
 
 
 def _policy(settings: Settings) -> Policy:
-    database = make_url(settings.database_url)
-    own = f"{database.host}:{database.port or {'postgresql': 5432}.get(database.get_backend_name(), 3306)}"
-    deny = [own] if database.host and own not in settings.egress_allow else []
     log.info(
-        "egress policy %s, allowed besides: %s, insecure portals: %s",
+        "egress policy %s, allowed besides: %s, denied: %s, insecure portals: %s",
         settings.egress_policy,
         ", ".join(settings.egress_allow) or "nothing",
+        ", ".join(settings.egress_deny) or "nothing",
         ", ".join(settings.bitrix24_insecure_hosts) or "none",
     )
-    return Policy(settings.egress_policy, settings.egress_allow, settings.bitrix24_insecure_hosts, deny=deny)
+    return Policy(
+        settings.egress_policy,
+        settings.egress_allow,
+        settings.bitrix24_insecure_hosts,
+        deny=settings.egress_deny,
+        own=_own_database(make_url(settings.database_url)),
+    )
+
+
+def _own_database(url: URL) -> list[tuple[str, int]]:
+    """Hosts and ports of our own database; none for a file or a socket of this machine."""
+    usual = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}.get(url.get_backend_name())
+    if usual is None:
+        return []
+    given = url.query.get("host", ())
+    several = [place for each in ((given,) if isinstance(given, str) else given) for place in each.split(",")]
+    places = [(url.host, url.port)] if url.host else [_host_and_port(place) for place in several]
+    return [(host, port or usual) for host, port in places if host and not host.startswith("/")]
+
+
+def _host_and_port(place: str) -> tuple[str, int | None]:
+    host, _, port = place.rpartition(":") if re.fullmatch(r"[^:]+:\d+|\[.+\]:\d+", place) else (place, "", "")
+    return host.strip("[]"), int(port) if port else None
 
 
 def _local_files(settings: Settings) -> Path | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from app import create_app
+from drivers.errors import TargetRefused
+from errors import ConfigurationError
 from models import Base
 from services import wiring
 from tests.doors import key, settings_for
@@ -107,15 +111,47 @@ def test_the_egress_policy_is_logged_at_the_start(caplog: pytest.LogCaptureFixtu
     wiring.build(
         settings_for("sqlite://", egress_policy="allow-private", egress_allow="10.0.0.0/8:5432")
     ).engine.dispose()
-    assert "egress policy allow-private, allowed besides: 10.0.0.0/8:5432, insecure portals: none" in caplog.text
+    assert (
+        "egress policy allow-private, allowed besides: 10.0.0.0/8:5432, denied: nothing, insecure portals: none"
+        in caplog.text
+    )
 
 
-def test_the_apps_own_database_is_no_target_of_connections_unless_the_operator_says_so() -> None:
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("postgresql+psycopg://postgres@appdb.example/app", [("appdb.example", 5432)]),
+        ("mariadb+pymysql://root@[fd00::5]:3307/app", [("fd00::5", 3307)]),
+        ("postgresql+psycopg://u@/app?host=one:6000&host=two", [("one", 6000), ("two", 5432)]),
+        ("postgresql+psycopg://u@/app?host=one,[fd00::6]:6001", [("one", 5432), ("fd00::6", 6001)]),
+        ("postgresql+psycopg://u@/app?host=/run/postgresql", []),
+        ("sqlite:///app.db", []),
+    ],
+)
+def test_the_apps_own_database_is_known_however_its_address_is_written(url: str, own: list[tuple[str, int]]) -> None:
+    assert wiring._own_database(make_url(url)) == own
+
+
+@pytest.mark.parametrize(("allow", "is_open"), [("", False), ("127.0.0.1:5432", True), ("localhost:5432", False)])
+def test_the_apps_own_database_is_no_target_of_connections_unless_the_operator_says_so(
+    allow: str, is_open: bool
+) -> None:
     url = "postgresql+psycopg://postgres@127.0.0.1/postgres"
-    for allow, denied in (("", True), ("127.0.0.1:5432", False)):
-        services = wiring.build(settings_for(url, egress_policy="allow-all", egress_allow=allow))
-        assert bool(services.policy._deny.networks) is denied
-        services.engine.dispose()
+    services = wiring.build(settings_for(url, egress_policy="allow-all", egress_allow=allow))
+    services.engine.dispose()
+    with nullcontext() if is_open else pytest.raises(TargetRefused, match="denied"):
+        services.policy.resolve("127.0.0.1", 5432)
+
+
+def test_what_the_operator_closes_stays_closed() -> None:
+    """facts/security 5.2: deny wins."""
+    given = {"egress_policy": "allow-all", "egress_allow": "10.9.8.7:6379", "egress_deny": "10.0.0.0/8:6379"}
+    services = wiring.build(settings_for("sqlite://", **given))
+    services.engine.dispose()
+    with pytest.raises(TargetRefused, match="denied"):
+        services.policy.resolve("10.9.8.7", 6379)
+    with pytest.raises(ConfigurationError, match="EGRESS_DENY"):
+        wiring.build(settings_for("sqlite://", egress_deny="nonsense"))
 
 
 def test_an_unmigrated_database_is_said_aloud(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 import socket
 import threading
@@ -61,6 +62,71 @@ def test_a_policy_opens_what_its_column_says(name: PolicyName, address: str, cod
     else:
         assert refusal(by_name, "db.example.com") == code
         assert refusal(by_address, address) == code
+
+
+@pytest.mark.parametrize("policy", ["external-only", "allow-private", "allow-all"])
+@pytest.mark.parametrize(
+    "host", ["appdb.example", "APPDB.example", "93.184.216.34", "::ffff:93.184.216.34", "alias.example"]
+)
+def test_the_apps_own_database_is_closed_under_every_name_and_address(policy: PolicyName, host: str) -> None:
+    # facts/security 5.1 step 3
+    guard = Policy(policy, own=[("AppDB.example", 5432)], lookup=answering(PUBLIC))
+    assert refusal(guard, host) == "denied"
+    assert guard.resolve("alias.example", 5433).addresses == (PUBLIC,)
+
+
+def test_what_is_closed_by_its_name_is_closed_by_its_address_too() -> None:
+    names = {"secret.example": [PRIVATE], "alias.example": [PRIVATE], "other.example": ["10.1.2.4"]}
+    guard = Policy("allow-private", deny=["secret.example:5432"], lookup=lambda host, port: names[host])
+    assert {refusal(guard, host) for host in ("secret.example", "alias.example", PRIVATE)} == {"denied"}
+    assert guard.resolve("other.example", 5432).addresses == ("10.1.2.4",)
+
+
+def test_a_resolver_that_forgets_a_closed_name_opens_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "CLOSED_SECONDS", 0.0)
+    guard = Policy("allow-private", own=[("appdb.example", 5432)], lookup=answering(PRIVATE))
+    assert refusal(guard, PRIVATE) == "denied"
+
+    def silent(host: str, port: int) -> Sequence[str]:
+        raise socket.gaierror
+
+    guard._lookup = silent
+    assert refusal(guard, PRIVATE) == "denied"
+
+
+def test_the_operator_may_open_the_apps_own_database_and_not_what_he_closed() -> None:
+    own = [("appdb.example", 5432)]
+    opened = Policy("allow-private", [f"{PRIVATE}/32:5432"], own=own, lookup=answering(PRIVATE))
+    assert opened.resolve(PRIVATE, 5432).addresses == (PRIVATE,)
+    closed = Policy("allow-private", [f"{PRIVATE}:5432"], deny=["appdb.example:5432"], lookup=answering(PRIVATE))
+    assert refusal(closed, PRIVATE) == "denied"
+
+
+@pytest.mark.parametrize(("policy", "address"), [("allow-private", PRIVATE), ("external-only", PUBLIC)])
+def test_every_address_of_this_machine_counts_as_loopback(policy: PolicyName, address: str) -> None:
+    # facts/security 5.2: services that listen on all addresses are reached by the machine's own one, too
+    guard = Policy(policy, lookup=answering(address), here=lambda found: str(found) == address)
+    assert refusal(guard, "db.example.com") == "denied"
+    assert refusal(guard, address, 443, "web") == "denied"
+    assert guard.resolve("portal.example.com", 443, "portal").addresses == (address,)
+    opened = Policy(policy, [f"{address}:5432"], lookup=answering(address), here=lambda _: True)
+    assert opened.resolve("db.example.com", 5432).addresses == (address,)
+
+
+def test_this_machine_knows_its_own_addresses() -> None:
+    with socket.create_server(("0.0.0.0", 0)) as listener, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((PUBLIC, listener.getsockname()[1]))
+        mine = probe.getsockname()[0]
+    assert network.is_here(ipaddress.ip_address(mine))
+    assert network.is_here(ipaddress.ip_address("127.0.0.1"))
+    assert not network.is_here(ipaddress.ip_address(PUBLIC))
+
+
+def test_a_pinned_policy_asks_the_resolver_once() -> None:
+    # facts/security 1 row 9
+    answers = iter([[PUBLIC], [PRIVATE]])
+    guard = Policy(lookup=lambda host, port: next(answers)).pinned()
+    assert {guard.resolve("db.example.com", 5432).addresses for _ in range(3)} == {(PUBLIC,)}
 
 
 def test_one_bad_answer_among_good_ones_refuses_the_name() -> None:
