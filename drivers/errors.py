@@ -52,7 +52,10 @@ class Unreachable(DriverError):
 
 
 class LoginFailed(DriverError):
-    """The server refuses this user, password or database. Codes: `password`, `database`, `too_many_connections`."""
+    """The server refuses this user, password or database.
+
+    Codes: `password`, `refused`, `database`, `too_many_connections`, `unsafe_method`.
+    """
 
 
 class QueryRefused(DriverError):

@@ -11,9 +11,7 @@ from gateway.spool import Spool
 from gateway.tables import TableLists, published, query_of
 from services.connections import Opened
 from services.names import PublishedTable
-
-# What a dataset's `externalCode` and `externalName` hold (facts/biconnector 4.6).
-LONGEST_EXTERNAL = 512
+from services.publishing import external_code, title_of
 
 
 def write_check(call: CheckCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
@@ -49,10 +47,5 @@ def write_data(call: DataCall, opened: Opened, session: Session, lists: TableLis
 
 
 def _item(table: PublishedTable) -> dict[str, str]:
-    """One table of the list. Portals refuse the whole list where PHP calls a title empty, and `0` is empty to it."""
-    own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
-    title = own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
-    item = {"code": table.code, "title": title}
-    if len(table.id) <= LONGEST_EXTERNAL and table.id != "0":
-        item["id"] = table.id
-    return item
+    """One table of the list; its `id` becomes the dataset's external code (facts/biconnector 5.5)."""
+    return {"code": table.code, "title": title_of(table), "id": external_code(table)}

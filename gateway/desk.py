@@ -1,13 +1,12 @@
 """From a call to an answer: keys, body, turn, database, spool, record (facts/security 4 and 6).
 
-The app's own database is asked before and after, never meanwhile; portals' tokens are not needed at all, so that a dead
-token never stops a chart. While our database is away, connections that were opened within the last minute still open.
+The app's own database is asked for keys and budgets before a query and told of the call after it, never while rows are
+read; portals' tokens are not needed at all, so that a dead token never stops a chart. While our database is away,
+connections that were opened within the last minute still open.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import logging
 import secrets
 import threading
@@ -17,23 +16,20 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 import orjson
-from cachetools import TTLCache
-from sqlalchemy.exc import SQLAlchemyError
 
-from drivers import catalogue
 from drivers.base import Guards, Session
-from drivers.errors import LoginFailed, TargetRefused, Unreachable
 from gateway.asked import names_of
 from gateway.incoming import Call, Reader
-from gateway.problems import NOT_FOUND, BudgetSpent, KeyRefused, Problem, problem_of
+from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
 from gateway.spool import Spool
 from gateway.tables import TableLists
 from gateway.turns import Turns
 from services import typed_settings
-from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.access import Access, BudgetSpent, target_of
+from services.budgets import BAD_KEYS, Budgets
 from services.connections import CallRecord, Connections, Doorway, Opened, secret_settings
+from services.lately import Lately, if_it_answers
 from services.typed_settings import KnownTargets
-from services.uploads import Uploads
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
@@ -43,7 +39,6 @@ FASTEST_REFUSAL = 300
 # What a source that tried too many keys waits for each further one, and how many may wait so at once.
 BAD_KEY_DELAY = 1.0
 _DELAYED = threading.BoundedSemaphore(2)
-REMEMBERED_SECONDS = 60.0
 LONGEST_REASON = 4000
 HIDDEN = "[hidden]"
 
@@ -101,17 +96,15 @@ class Desk:
     def __init__(
         self,
         connections: Connections,
+        access: Access,
         targets: KnownTargets,
         budgets: Budgets,
         guards: Guards,
-        uploads: Uploads,
         turns: Turns,
     ) -> None:
-        self._connections, self._targets, self._budgets, self._turns = connections, targets, budgets, turns
-        self._guards, self._uploads = guards, uploads
-        self._lists = TableLists()
-        self._remembered: TTLCache[tuple[str, str], Any] = TTLCache(1000, REMEMBERED_SECONDS)
-        self._lock = threading.Lock()
+        self._connections, self._access, self._targets = connections, access, targets
+        self._budgets, self._guards, self._turns = budgets, guards, turns
+        self._lists, self._lately = TableLists(), Lately()
 
     def answer(self, endpoint: Endpoint[Call], arrived: Arrived) -> Answer:
         """The whole answer, ready to be sent; never raises, and is no 200 unless everything went well."""
@@ -137,11 +130,11 @@ class Desk:
             opened = trail.opened = typed_settings.opened(doorway, endpoint.connection_of(call))
         else:
             opened = trail.opened = self._open(doorway, endpoint.connection_of(call).get("key", ""), arrived.source)
-        target = _target(opened)
-        if doorway.driver and not self._targets.admit(doorway.connector_id, target):
+        target = target_of(opened.driver, opened.settings)
+        if doorway.driver and not self._is_admitted(doorway, target):
             raise BudgetSpent("new_targets")
         with self._turns.turn(str(opened.portal_id), opened.uid, target), Spool() as spool:
-            with self._session(opened, target) as session:
+            with self._access.session(opened, self._guards, opened.budget) as session:
                 rows = endpoint.write(call, opened, session, self._lists, spool)
             spool.finish()
         return spool, rows
@@ -149,41 +142,32 @@ class Desk:
     # --- keys
 
     def _enter(self, arrived: Arrived) -> Doorway:
-        doorway: Doorway | None = self._remembering(
-            (arrived.uid, arrived.key), lambda: self._connections.enter(arrived.uid, arrived.key)
+        doorway = self._lately.ask(
+            ("enter", arrived.uid, arrived.key), lambda: self._connections.enter(arrived.uid, arrived.key)
         )
         if doorway is None:
             raise self._bad_key(arrived.source)
         return doorway
 
     def _open(self, doorway: Doorway, key: str, source: str) -> Opened:
-        opened: Opened | None = self._remembering(
-            (str(doorway.connector_id), key), lambda: self._connections.open(doorway, key)
+        opened = self._lately.ask(
+            ("open", str(doorway.connector_id), key), lambda: self._connections.open(doorway, key)
         )
         if opened is None:
             raise self._bad_key(source)
         return opened
 
-    def _remembering(self, keys: tuple[str, str], ask: Callable[[], Any]) -> Any:
-        """What `ask` says, or said within the last minute if our database does not answer."""
-        known = (keys[0], hashlib.sha256(keys[1].encode()).hexdigest())
-        try:
-            found = ask()
-        except SQLAlchemyError:
-            with self._lock:
-                if (remembered := self._remembered.get(known)) is None:
-                    raise
-            return remembered
-        with self._lock:
-            if found is None:
-                self._remembered.pop(known, None)
-            else:
-                self._remembered[known] = found
-        return found
+    def _is_admitted(self, doorway: Doorway, target: str) -> bool:
+        """Whether a server may be asked through a connector whose credentials are typed in the portal."""
+        number = doorway.connector_id
+        asked = self._lately.ask(
+            ("admit", str(number), target), lambda: True if self._targets.admit(number, target) else None
+        )
+        return asked is not None
 
     def _bad_key(self, source: str) -> KeyRefused:
         """Counts the attempt; sources that try too many keys wait for every further one."""
-        with _own_database():
+        with if_it_answers():
             if not self._budgets.is_spent(BAD_KEYS, source):
                 self._budgets.strike(BAD_KEYS, source)
             elif _DELAYED.acquire(blocking=False):
@@ -191,35 +175,6 @@ class Desk:
                 time.sleep(BAD_KEY_DELAY)
                 _DELAYED.release()
         return KeyRefused()
-
-    # --- the customer's database
-
-    @contextlib.contextmanager
-    def _session(self, opened: Opened, target: str) -> Any:
-        """An open session; failures to get one are counted until the connection has worked for the first time."""
-        user = opened.settings.get("username", "")
-        if not opened.proven:
-            if self._budgets.is_spent(FAILED_LOGINS, target, user):
-                raise BudgetSpent("failed_logins")
-            if self._budgets.is_spent(FAILED_CONNECTS, opened.budget or opened.uid):
-                raise BudgetSpent("failed_connects")
-        try:
-            settings, guards = self._uploads.place(opened.portal_id, opened.settings, self._guards)
-            session = catalogue.DRIVERS[opened.driver].open(settings, guards)
-        except LoginFailed as failure:
-            if failure.code in {"password", "refused"}:
-                with _own_database():
-                    self._budgets.strike(FAILED_LOGINS, target, user)
-            raise
-        except (Unreachable, TargetRefused):
-            with _own_database():
-                self._budgets.strike(FAILED_CONNECTS, opened.budget or opened.uid)
-            raise
-        if not opened.proven and opened.id is not None:
-            with _own_database():
-                self._connections.prove(opened.id)
-        with session:
-            yield session
 
     # --- endings
 
@@ -251,7 +206,7 @@ class Desk:
         log.info("%s %s %s in %s ms: %s rows, %s bytes", trail.ref, trail.endpoint, status, milliseconds, rows, size)
         if trail.portal_id is None:
             return
-        with _own_database():
+        with if_it_answers():
             self._connections.record(
                 CallRecord(
                     ref=trail.ref,
@@ -267,21 +222,6 @@ class Desk:
                     milliseconds=milliseconds,
                 )
             )
-
-
-@contextlib.contextmanager
-def _own_database() -> Any:
-    """Whatever our own database fails at here is no reason to fail the call."""
-    try:
-        yield
-    except SQLAlchemyError as failure:
-        log.warning("the app's database did not answer: %s", type(failure).__name__)
-
-
-def _target(opened: Opened) -> str:
-    settings = opened.settings
-    place = settings.get("path") or settings.get("url") or f"{settings.get('host', '')}:{settings.get('port', '')}"
-    return f"{opened.driver} {place}"
 
 
 def _without_secrets(reason: str, opened: Opened | None) -> str:

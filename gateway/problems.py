@@ -21,6 +21,7 @@ from drivers.errors import DriverError, QueryRefused, SettingsWrong, Timeout, To
 from gateway.refusal import CallRefused
 from gateway.spool import SpoolFull
 from gateway.turns import Busy
+from services.access import BudgetSpent
 from services.names import NameRefused
 
 NOT_FOUND = b'{"error":"not_found"}'
@@ -28,14 +29,6 @@ NOT_FOUND = b'{"error":"not_found"}'
 
 class KeyRefused(Exception):
     """No connection opens with these keys."""
-
-
-class BudgetSpent(Exception):
-    """Too many failures before this call; `code` names the budget. Nothing was connected."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
 
 
 @dataclass(frozen=True)
@@ -55,14 +48,14 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, CallRefused | NameRefused):
         status = 413 if error.code == "body_too_big" else 400
         return Problem("request_refused", status, error.code, error.name)
+    if isinstance(error, BudgetSpent):
+        return Problem("busy", 503, error.code)
     if isinstance(error, DriverError):
         return _of_driver(error)
     if isinstance(error, SpoolFull):
         return Problem("too_large", 507, "bytes" if error.limit else "disk", str(error))
     if isinstance(error, Busy):
         return Problem("busy", 503, "busy")
-    if isinstance(error, BudgetSpent):
-        return Problem("busy", 503, error.code)
     if isinstance(error, SQLAlchemyError):
         return Problem("busy", 503, "own_database", type(error).__name__)
     return Problem("connection_failed", 500, "internal", type(error).__name__)

@@ -39,7 +39,7 @@ def open_desk(state: BlueprintSetupState) -> None:
     name = hashlib.sha256(house.settings.database_url.encode()).hexdigest()[:16]
     turns = Turns(Path(tempfile.gettempdir()) / f"bi-connectors-{name}.turns")
     state.app.extensions["desk"] = Desk(
-        house.connections, house.targets, house.budgets, house.guards, house.uploads, turns
+        house.connections, house.access, house.targets, house.budgets, house.guards, turns
     )
 
 

@@ -8,26 +8,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from drivers import catalogue
 from drivers.base import Description, Guards, Limits, Session
-from drivers.errors import LoginFailed, TargetRefused, Unreachable
 from drivers.query import TableQuery
 from errors import PortalRefused
 from services import datasets
-from services.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
-from services.connections import Connections
+from services.access import Access, ConnectionClosed
 from services.datasets import Dataset
 from services.hosted_rows import Held
 from services.listing import Page
 from services.names import Columns, NameRefused, PublishedColumn, PublishedTable, Tables
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
-from services.trials import TrialRefused, target_of
-from services.uploads import Uploads
 
 PAGE_SIZE = 50
 SAMPLE_ROWS = 20
@@ -35,6 +30,7 @@ MOST_NUMBERS = 20
 NAME_TAKEN = frozenset({"DATASET_ALREADY_EXIST", "NAME_EXISTS"})
 LONGEST_NAME = 230
 LONGEST_EXTERNAL = 512
+"""Of a dataset's `externalCode` and `externalName` (facts/biconnector 4.6)."""
 LIMITS = Limits(seconds=30.0, bytes=8_000_000)
 
 
@@ -78,9 +74,8 @@ class Chosen:
 class Publishing:
     """Opens connections for people who look at their tables, and publishes those."""
 
-    def __init__(self, connections: Connections, budgets: Budgets, guards: Guards, uploads: Uploads) -> None:
-        self._connections, self._budgets, self._uploads = connections, budgets, uploads
-        self._guards = replace(guards, limits=LIMITS)
+    def __init__(self, access: Access, guards: Guards) -> None:
+        self._access, self._guards = access, replace(guards, limits=LIMITS)
 
     def tables(self, held: Held, search: str = "", number: int = 1) -> Page[ListedTable]:
         """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
@@ -151,31 +146,11 @@ class Publishing:
             return datasets.add(client, caps, {**fields, **own}), True
         return _added(client, caps, found.code, fields), True
 
-    @contextlib.contextmanager
-    def _session(self, held: Held) -> Iterator[Session]:
+    def _session(self, held: Held) -> contextlib.AbstractContextManager[Session]:
         """An open session behind the budgets of the endpoints."""
         if held.closed:
-            raise TrialRefused("closed")
-        target, user = target_of(held.driver, held.settings), held.settings.get("username", "")
-        if not held.proven:
-            if self._budgets.is_spent(FAILED_LOGINS, target, user):
-                raise TrialRefused("failed_logins")
-            if self._budgets.is_spent(FAILED_CONNECTS, held.uid):
-                raise TrialRefused("failed_connects")
-        try:
-            settings, guards = self._uploads.place(held.portal_id, held.settings, self._guards)
-            session = catalogue.DRIVERS[held.driver].open(settings, guards)
-        except LoginFailed as problem:
-            if problem.code in {"password", "refused"}:
-                self._budgets.strike(FAILED_LOGINS, target, user)
-            raise
-        except (Unreachable, TargetRefused):
-            self._budgets.strike(FAILED_CONNECTS, held.uid)
-            raise
-        if not held.proven:
-            self._connections.prove(held.id)
-        with session:
-            yield session
+            raise ConnectionClosed("closed")
+        return self._access.session(held, self._guards)
 
 
 def _resolves(tables: Tables, code: str) -> bool:
@@ -192,7 +167,7 @@ def external_code(table: PublishedTable) -> str:
 
 
 def title_of(table: PublishedTable) -> str:
-    """The table's own name, where the portal takes it."""
+    """The table's own name, where the portal takes it: it refuses what PHP calls empty, and `0` is empty to PHP."""
     own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
     return own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
 

@@ -14,14 +14,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from urllib.parse import urlsplit
 
-from drivers import catalogue
 from drivers.addresses import normal_host, normal_port
 from drivers.base import Guards, Limits, Session, Table
 from drivers.errors import DriverError, LoginFailed, SettingsWrong, TargetRefused, Unreachable
 from drivers.network import open_socket
 from drivers.query import TableQuery
-from services.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
-from services.uploads import Uploads
+from services.access import Access, Place
 
 StepName = Literal["address", "name", "port", "tls", "login", "open", "tables", "row"]
 StepState = Literal["good", "bad", "not reached", "nothing"]
@@ -30,12 +28,6 @@ SECONDS = 25.0
 """How long one trial may take altogether; somebody is waiting for it."""
 ENOUGH = frozenset({"tables", "row"})
 """Steps that may fail without making the connection useless: a view may be broken, a database empty."""
-
-
-class TrialRefused(DriverError):
-    """Nothing was tried, for example after too many failures. Codes: `failed_logins`, `failed_connects`; `closed`
-    for a connection whose secrets were deleted.
-    """
 
 
 @dataclass(frozen=True)
@@ -99,41 +91,42 @@ class _Run:
 class Trials:
     """Tries connections behind the guards of the application."""
 
-    def __init__(self, guards: Guards, budgets: Budgets, uploads: Uploads) -> None:
+    def __init__(self, guards: Guards, access: Access) -> None:
         self._guards = replace(guards, limits=Limits(seconds=SECONDS, bytes=4_000_000))
-        self._budgets, self._uploads = budgets, uploads
+        self._access = access
 
     def run(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> Trial:
         """Try settings that the driver has already taken; never raises a driver's error.
 
         `portal_id` is whose budget of failed connections is used, and whose uploaded files are read.
         """
-        settings, used = self._uploads.place(portal_id, settings, self._guards)
-        run = _Run(steps_of(driver, settings))
-        target = target_of(driver, settings)
+        place = self._access.place(portal_id, driver, settings, self._guards)
+        subject = f"portal {portal_id}"
+        run = _Run(steps_of(place.settings))
         try:
-            self._check_budgets(portal_id, target, settings)
-            self._try(run, driver, settings, used)
+            self._access.check_connects(subject, subject)
+            self._try(run, place)
         except DriverError as problem:
-            self._count(problem, portal_id, target, settings)
+            self._access.count(problem, place, subject)
             failed = run.steps[-1].name if run.steps else ""
             return Trial(run.rest(), problem.code, field_of(problem, settings, failed), problem.detail)
         return Trial(run.rest())
 
-    def _try(self, run: _Run, driver: str, settings: Mapping[str, str], guards: Guards) -> None:
+    def _try(self, run: _Run, place: Place) -> None:
+        settings, policy = place.settings, place.guards.policy
         if "host" in settings:
             with run.step("address"):
                 host, port = normal_host(settings["host"]), normal_port(settings["port"])
             with run.step("name") as note:
-                target = guards.policy.resolve(host, port)
+                target = policy.resolve(host, port)
                 note.append(", ".join(target.addresses[:3]))
+            self._access.check_logins(place, place.target)
             with run.step("port"):
                 open_socket(target).close()
         elif settings.get("url"):
             with run.step("name"):
-                parts = _parts(settings["url"])
-                guards.policy.resolve(parts[0], parts[1], "web")
-        with _logged_in(run, driver, settings, guards) as session:
+                policy.resolve(*_parts(settings["url"]), "web")
+        with _logged_in(run, place) as session:
             with run.step("tables") as note:
                 tables = session.tables()
                 note.append(str(len(tables)))
@@ -143,31 +136,13 @@ class Trials:
             else:
                 run.steps.append(Step("row", "nothing"))
 
-    def _check_budgets(self, portal_id: int, target: str, settings: Mapping[str, str]) -> None:
-        if self._budgets.is_spent(FAILED_LOGINS, target, settings.get("username", "")):
-            raise TrialRefused("failed_logins")
-        if self._budgets.is_spent(FAILED_CONNECTS, f"portal {portal_id}"):
-            raise TrialRefused("failed_connects")
 
-    def _count(self, problem: DriverError, portal_id: int, target: str, settings: Mapping[str, str]) -> None:
-        if isinstance(problem, LoginFailed) and problem.code in {"password", "refused"}:
-            self._budgets.strike(FAILED_LOGINS, target, settings.get("username", ""))
-        elif isinstance(problem, Unreachable | TargetRefused):
-            self._budgets.strike(FAILED_CONNECTS, f"portal {portal_id}")
-
-
-def steps_of(driver: str, settings: Mapping[str, str]) -> tuple[StepName, ...]:
+def steps_of(settings: Mapping[str, str]) -> tuple[StepName, ...]:
     """The steps that a trial of these settings has."""
     if "host" in settings:
         encrypted: tuple[StepName, ...] = () if settings.get("tls") == "disable" else ("tls",)
         return ("address", "name", "port", *encrypted, "login", "tables", "row")
     return ("name", "open", "tables", "row") if settings.get("url") else ("open", "tables", "row")
-
-
-def target_of(driver: str, settings: Mapping[str, str]) -> str:
-    """What is limited together: one server or one file."""
-    place = settings.get("path") or settings.get("url") or f"{settings.get('host', '')}:{settings.get('port', '')}"
-    return f"{driver} {place}"
 
 
 def field_of(problem: DriverError, settings: Mapping[str, str], step: str = "") -> str:
@@ -186,12 +161,12 @@ def field_of(problem: DriverError, settings: Mapping[str, str], step: str = "") 
 
 
 @contextlib.contextmanager
-def _logged_in(run: _Run, driver: str, settings: Mapping[str, str], guards: Guards) -> Iterator[Session]:
+def _logged_in(run: _Run, place: Place) -> Iterator[Session]:
     """An open session; where a server was asked for, encryption and login are told apart by what went wrong."""
     names = [name for name in run.wanted if name in ("tls", "login", "open")]
     started = time.monotonic()
     try:
-        session = catalogue.DRIVERS[driver].open(settings, guards)
+        session = place.open()
     except DriverError as problem:
         taken = _milliseconds(started)
         if names[0] == "tls" and _passed_encryption(problem):

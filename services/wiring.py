@@ -19,6 +19,7 @@ from drivers.base import Guards
 from drivers.network import Policy
 from errors import ConfigurationError
 from models import Base, Sessions, Vault, connect, sessions_for
+from services.access import Access
 from services.activity import Activity
 from services.bindings import Bindings
 from services.budgets import Budgets
@@ -73,6 +74,7 @@ class Services:
     hosting: Hosting
     budgets: Budgets
     guards: Guards
+    access: Access
     trials: Trials
     publishing: Publishing
     activity: Activity
@@ -104,6 +106,7 @@ def build(settings: Settings) -> Services:
     installations = Installations(sessions, vault, transport, verifier, grants, bindings)
     connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
     guards = Guards(policy, _local_files(settings))
+    access = Access(connections, budgets, uploads)
     return Services(
         settings=settings,
         engine=engine,
@@ -129,8 +132,9 @@ def build(settings: Settings) -> Services:
         hosting=Hosting(hosted, settings.base_url),
         budgets=budgets,
         guards=guards,
-        trials=Trials(guards, budgets, uploads),
-        publishing=Publishing(connections, budgets, guards, uploads),
+        access=access,
+        trials=Trials(guards, access),
+        publishing=Publishing(access, guards),
         activity=Activity(sessions),
         uploads=uploads,
         targets=KnownTargets(sessions, budgets),

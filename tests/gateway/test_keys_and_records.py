@@ -15,8 +15,10 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from models import Connection, EndpointCall, now
-from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS
-from services.connections import OLD_KEY_OPENS, Connections
+from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.connections import OLD_KEY_OPENS, Connections, Issued
+from services.hosted_rows import addresses
+from services.typed_settings import KnownTargets
 from tests.gateway.bodies import FORM, form_body
 from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
 
@@ -258,14 +260,44 @@ def test_records_are_deleted_after_two_weeks(host: Host, deals: Connected) -> No
 # --- our own database
 
 
+def away(*_: object, **__: object) -> object:
+    raise OperationalError("SELECT", {}, Exception("gone"))
+
+
+def test_typed_credentials_go_on_for_a_minute_while_our_own_database_is_away(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # facts/security 7: own database down, direct mode; and no password is guessed meanwhile
+    portal = host.services.installations.find(MEMBER_ID)
+    assert portal is not None
+    hosted = host.services.hosted.connector(portal.id, "postgresql")
+    path = urlsplit(addresses("http://app.test", hosted.uid, hosted.key)["urlCheck"]).path
+    typed = {
+        "host": "127.0.0.1",
+        "port": "5432",
+        "database": "postgres",
+        "username": "postgres",
+        "options": "tls=disable",
+    }
+
+    def call(**other: str) -> int:
+        body = form_body({"connection": {**typed, **other}})
+        return Connected(host.app, Issued(0, "", {})).post(path, body, FORM).status_code
+
+    assert call() == 200
+    for owner in (Connections, Budgets, KnownTargets):
+        for name in ("enter", "open", "record", "prove", "is_spent", "strike", "admit"):
+            if hasattr(owner, name):
+                monkeypatch.setattr(owner, name, away)
+    assert call() == 200
+    assert [call(password="a guess"), call(username="another"), call(port="3306")] == [503] * 3
+
+
 def test_charts_go_on_for_a_minute_while_our_own_database_is_away(
     deals: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # facts/security 7: own database down
     assert len(deals.data(**DATA)) == 3
-
-    def away(*_: object, **__: object) -> object:
-        raise OperationalError("SELECT", {}, Exception("gone"))
 
     for name in ("enter", "open", "record", "prove"):
         monkeypatch.setattr(Connections, name, away)
@@ -273,8 +305,6 @@ def test_charts_go_on_for_a_minute_while_our_own_database_is_away(
     monkeypatch.setattr("services.budgets.Budgets.strike", away)
     answer = deals.call("urlData", DATA, key="bxs1_never-seen")
     assert (answer.status_code, answer.get_json()["error"]) == (503, "busy")
-    # The remembered connection was not known to work yet when it was remembered, so its budget would be asked.
-    monkeypatch.setattr("services.budgets.Budgets.is_spent", lambda *_: False)
     assert len(deals.data(**DATA)) == 3
 
 
@@ -284,9 +314,6 @@ def test_a_key_that_stops_opening_is_forgotten_at_once(
     assert deals.call("urlCheck").status_code == 200
     host.services.connections.remove(deals.issued.id)
     assert deals.call("urlCheck").status_code == 404
-
-    def away(*_: object, **__: object) -> object:
-        raise OperationalError("SELECT", {}, Exception("gone"))
 
     monkeypatch.setattr(Connections, "open", away)
     assert deals.call("urlCheck").status_code == 503
@@ -327,6 +354,17 @@ def test_guessing_a_password_ends_whoever_guesses(host: Host) -> None:
         statuses.append(guess.call("urlCheck").status_code)
     assert statuses == [502] * FAILED_LOGINS.most + [503]
     assert [call.code for call in host.calls()] == ["password"] * FAILED_LOGINS.most + ["failed_logins"]
+
+
+@pytest.mark.parametrize(("host_name", "port"), [("LOCALHOST", "3306"), ("localhost", "03306"), ("127.0.0.1", "3306")])
+def test_another_spelling_of_a_server_gives_no_further_guesses(host: Host, host_name: str, port: str) -> None:
+    # facts/security 4: per server, whatever it is called
+    settings = {"host": "localhost", "database": "mysql", "username": "no-such-user", "tls": "disable"}
+    for number in range(FAILED_LOGINS.most):
+        assert host.connect("mysql", {**settings, "password": f"guess{number}"}).call("urlCheck").status_code == 502
+    other = host.connect("mysql", {**settings, "password": "one more", "host": host_name, "port": port})
+    assert other.call("urlCheck").status_code == 503
+    assert host.calls()[-1].code == "failed_logins"
 
 
 def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, deals: Connected) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import socket
 import sqlite3
@@ -9,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from drivers.base import Guards
 from drivers.network import Policy
-from models import Base, connect, sessions_for
+from models import Base, Vault, connect, sessions_for
+from services.access import Access
 from services.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
+from services.connections import Connections
 from services.trials import Trials
 from services.uploads import Uploads
 from tests.services.hosted import shop
@@ -31,7 +35,8 @@ def budgets(tmp_path: Path) -> Iterator[Budgets]:
 
 def trials(budgets: Budgets, folder: Path, policy: Policy | None = None) -> Trials:
     guards = Guards(policy or Policy("allow-all"), folder)
-    return Trials(guards, budgets, Uploads(folder / "uploads", 1000))
+    connections = Connections(budgets._sessions, Vault((("k1", SecretStr(base64.b64encode(bytes(32)).decode())),)), "")
+    return Trials(guards, Access(connections, budgets, Uploads(folder / "uploads", 1000)))
 
 
 def full(**changes: str) -> Mapping[str, str]:
@@ -83,9 +88,23 @@ def test_failed_logins_of_a_user_are_counted_for_all_portals_together(budgets: B
     tried = trials(budgets, tmp_path)
     for portal in range(5):
         assert tried.run(portal, "postgresql", full(username="nobody_here")).code == "refused"
-    assert budgets.is_spent(FAILED_LOGINS, "postgresql 127.0.0.1:5432", "nobody_here")
+    assert budgets.is_spent(FAILED_LOGINS, "127.0.0.1 5432", "nobody_here")
     assert tried.run(9, "postgresql", full(username="nobody_here")).code == "failed_logins"
     assert tried.run(9, "postgresql", full()).passed
+
+
+@pytest.mark.parametrize("host", ["LOCALHOST", "localhost", "another-name.example"])
+def test_another_spelling_or_name_of_a_server_gives_no_further_guesses(
+    budgets: Budgets, tmp_path: Path, host: str
+) -> None:
+    """facts/security 4 layer 4: failed logins per host, port and user, of all portals together."""
+    policy = Policy("allow-all", lookup=lambda name, port: ["127.0.0.1"])
+    tried = trials(budgets, tmp_path, policy)
+    for portal in range(5):
+        assert tried.run(portal, "postgresql", full(username="nobody_here")).code == "refused"
+    trial = tried.run(9, "postgresql", full(username="nobody_here", host=host, port="05432"))
+    assert trial.code == "failed_logins"
+    assert [step.name for step in trial.steps if step.state == "good"] == ["address", "name"]
 
 
 def test_a_file_has_steps_of_its_own_and_an_empty_database_passes(budgets: Budgets, tmp_path: Path) -> None:
