@@ -39,6 +39,14 @@ class Settings(BaseSettings):
         "empty means `http://127.0.0.1:PORT`.",
     )
     port: int = Field(default=8000, ge=1, le=65535, description="Port on which `make serve` listens.")
+    web_concurrency: int = Field(default=2, ge=1, le=1000, description="Processes that `make serve` starts.")
+    web_threads: int = Field(
+        default=64,
+        ge=8,
+        le=1000,
+        description="Threads in each of them. Calls that wait for a turn or for a slow reader have one each; "
+        "a single portal gets two thirds of them at most.",
+    )
     bitrix24_client_id: str = Field(min_length=1, description="The app's `client_id` from the vendor's console.")
     bitrix24_client_secret: SecretStr = Field(
         min_length=1, description="The app's `client_secret`; it is sent to authorization servers only."

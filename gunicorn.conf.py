@@ -1,10 +1,8 @@
 """Gunicorn in production form: threads, since requests wait for portals and databases most of their time.
 
-`WEB_CONCURRENCY` (processes) and `WEB_THREADS` (threads in each) belong to the server, not to the application; the
-application's own settings are in config.py.
+What an operator decides is in config.py.
 """
 
-import os
 import re
 from urllib.parse import quote
 
@@ -33,9 +31,10 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 bind = [f"127.0.0.1:{settings.port}"]
 worker_class = "gthread"
-workers = int(os.environ.get("WEB_CONCURRENCY", "2"))
-threads = int(os.environ.get("WEB_THREADS", "8"))
-# Loaded before the processes fork: a wrong setting ends the start at once, and memory is shared.
+workers = settings.web_concurrency
+threads = settings.web_threads
+# Loaded before the processes fork: a wrong setting ends the start at once, memory is shared, and so is the board on
+# which the processes tell each other who queries (services/board.py).
 preload_app = True
 # A portal waits up to 250 s for data (facts/platform 11); threads keep the worker's own heartbeat going meanwhile.
 timeout = 300

@@ -19,6 +19,7 @@ import orjson
 
 from drivers.base import Guards, Session
 from gateway.asked import names_of
+from gateway.hall import Hall
 from gateway.incoming import Call, Reader
 from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
 from gateway.spool import Spool
@@ -84,6 +85,8 @@ class _Trail:
     portal_id: int | None = None
     opened: Opened | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
+    inside: str = ""
+    """Under which name the call is in the hall."""
 
     @property
     def milliseconds(self) -> int:
@@ -100,10 +103,11 @@ class Desk:
         targets: KnownTargets,
         budgets: Budgets,
         guards: Guards,
+        hall: Hall,
         turns: Turns,
     ) -> None:
         self._connections, self._access, self._targets = connections, access, targets
-        self._budgets, self._guards, self._turns = budgets, guards, turns
+        self._budgets, self._guards, self._hall, self._turns = budgets, guards, hall, turns
         self._lists, self._lately = TableLists(), Lately()
 
     def answer(self, endpoint: Endpoint[Call], arrived: Arrived) -> Answer:
@@ -117,6 +121,7 @@ class Desk:
 
         def close() -> None:
             spool.close()
+            self._leave(trail)
             self._record(trail, 200, milliseconds, rows=rows, size=spool.size)
 
         return Answer(200, spool.size, spool.blocks(), close)
@@ -124,6 +129,8 @@ class Desk:
     def _spooled(self, endpoint: Endpoint[Call], arrived: Arrived, trail: _Trail) -> tuple[Spool, int]:
         doorway = self._enter(arrived)
         trail.portal_id = doorway.portal_id
+        self._hall.enter(str(doorway.portal_id))
+        trail.inside = str(doorway.portal_id)
         call = endpoint.read(arrived.body(), arrived.content_type)
         trail.asked = names_of(call)
         if doorway.driver:
@@ -178,6 +185,11 @@ class Desk:
 
     # --- endings
 
+    def _leave(self, trail: _Trail) -> None:
+        if trail.inside:
+            self._hall.leave(trail.inside)
+            trail.inside = ""
+
     def _refusal(self, error: Exception, trail: _Trail) -> Answer:
         problem = problem_of(error)
         if problem.code == "internal":
@@ -186,12 +198,12 @@ class Desk:
         if trail.endpoint == "check" and milliseconds < FASTEST_REFUSAL:
             time.sleep((FASTEST_REFUSAL - milliseconds) / 1000)
         body = NOT_FOUND if problem.status == 404 else orjson.dumps({"error": problem.word, "ref": trail.ref})
-        return Answer(
-            problem.status,
-            len(body),
-            [body],
-            lambda: self._record(trail, problem.status, milliseconds, problem=problem),
-        )
+
+        def close() -> None:
+            self._leave(trail)
+            self._record(trail, problem.status, milliseconds, problem=problem)
+
+        return Answer(problem.status, len(body), [body], close)
 
     def _record(
         self,

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
-from pathlib import Path
-
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from gateway.answers import write_check, write_data, write_description, write_tables
 from gateway.desk import Arrived, Desk, Endpoint
+from gateway.hall import Hall
 from gateway.incoming import (
     MOST_BYTES,
     Call,
@@ -35,11 +32,14 @@ DATA = Endpoint("data", data_call, write_data)
 def open_desk(state: BlueprintSetupState) -> None:
     """Make the desk from the application's services."""
     house = state.app.extensions["services"]
-    # The same file for all processes of this application, and another one for each application of the machine.
-    name = hashlib.sha256(house.settings.database_url.encode()).hexdigest()[:16]
-    turns = Turns(Path(tempfile.gettempdir()) / f"bi-connectors-{name}.turns")
     state.app.extensions["desk"] = Desk(
-        house.connections, house.access, house.targets, house.budgets, house.guards, turns
+        house.connections,
+        house.access,
+        house.targets,
+        house.budgets,
+        house.guards,
+        Hall(house.settings.web_threads),
+        Turns(house.board),
     )
 
 

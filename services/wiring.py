@@ -22,6 +22,7 @@ from models import Base, Sessions, Vault, connect, sessions_for
 from services.access import Access
 from services.activity import Activity
 from services.bindings import Bindings
+from services.board import Board
 from services.budgets import Budgets
 from services.connections import Connections
 from services.departures import Departures
@@ -73,6 +74,7 @@ class Services:
     hosted: HostedRows
     hosting: Hosting
     budgets: Budgets
+    board: Board
     guards: Guards
     access: Access
     trials: Trials
@@ -131,6 +133,7 @@ def build(settings: Settings) -> Services:
         hosted=hosted,
         hosting=Hosting(hosted, settings.base_url),
         budgets=budgets,
+        board=Board(),
         guards=guards,
         access=access,
         trials=Trials(guards, access),

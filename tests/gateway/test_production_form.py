@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import hashlib
 import json
-import os
 import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -22,10 +16,10 @@ import psycopg
 import pytest
 import requests
 
-from tests.gateway.bodies import FORM, form_body
+from tests.gateway.bodies import FORM
 from tests.gateway.databases import postgresql
+from tests.gateway.production import Hosted, Server, serving
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 ROWS = 1_000_000
 MEMORY = 64 * 1024 * 1024
 
@@ -34,49 +28,24 @@ MEMORY = 64 * 1024 * 1024
 class Served:
     """A server with one worker process, and a connection to a PostgreSQL database with large views."""
 
-    process: subprocess.Popen[bytes]
-    key: str
-    urls: dict[str, str]
+    server: Server
+    hosted: Hosted
     database: str
 
     def post(self, **fields: Any) -> requests.Response:
         """Ask `urlData`."""
-        body = form_body({**fields, "connection": {"key": self.key}})
-        return requests.post(self.urls["urlData"], data=body, headers={"Content-Type": FORM}, timeout=120)
+        return self.hosted.post(**fields)
 
     def peak(self) -> int:
         """The largest memory that the worker had so far, in bytes."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        status = Path(f"/proc/{children[0]}/status").read_text()
+        (worker,) = self.server.workers()
+        status = Path(f"/proc/{worker}/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) * 1024
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-def flask(environment: dict[str, str], *words: str) -> str:
-    command = [sys.executable, "-m", "flask", *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    environment = {
-        **os.environ,
-        "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
-        "SECRET_KEYS": "k1:" + base64.b64encode(os.urandom(32)).decode(),
-        "BITRIX24_CLIENT_ID": "app.test",
-        "BITRIX24_CLIENT_SECRET": "client-secret",
-        "EGRESS_POLICY": "allow-all",
-        "PORT": str(free_port()),
-        "PUBLIC_URL": "",
-        "WEB_CONCURRENCY": "1",
-        "WEB_THREADS": "8",
-        "LOG_LEVEL": "WARNING",
-    }
     with postgresql([], folder) as source:
         with psycopg.connect(f"host=127.0.0.1 user=postgres dbname={source.settings['database']}") as database:
             for name, last in (("million", ROWS), ("few", 1000)):
@@ -84,38 +53,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                     f"CREATE VIEW {name} AS SELECT n, n::numeric / 8 AS part, md5(n::text) || E'\\n\"' AS text,"
                     f" DATE '2000-01-01' + n % 9000 AS day FROM generate_series(1, {last}) n"
                 )
-        flask(environment, "db-upgrade")
-        flask(environment, "portals", "add-local", "--member-id", "m")
-        given = [word for pair in source.settings.items() for word in ("--set", "=".join(pair))]
-        added = flask(
-            environment, "connections", "add", "--portal", "m", "--driver", "postgresql", "--title", "t", *given
-        )
-        issued = json.loads(added)
-        command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()"]
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-        served = Served(process, issued["key"], issued["urls"], source.settings["database"])
-        try:
-            wait_until_up(served, folder / "log")
-            yield served
-        finally:
-            process.terminate()
-            process.wait(60)
+        with serving(folder, WEB_CONCURRENCY="1") as server:
+            hosted = server.connect("m", "postgresql", source.settings)
+            yield Served(server, hosted, source.settings["database"])
         # facts/security 1 row 18: neither key stands in the log of accesses
-        log_text = (folder / "log").read_text()
-        assert issued["key"] not in log_text
-        assert "bxk1_" not in log_text
-        assert "/gateway/" in log_text
-
-
-def wait_until_up(served: Served, log: Path) -> None:
-    until = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(requests.ConnectionError):
-            assert served.post(table="few").status_code == 200
-            return
-        assert time.monotonic() < until, log.read_text()
-        time.sleep(0.1)
+        assert hosted.key not in server.log()
+        assert "bxk1_" not in server.log()
+        assert "/gateway/" in server.log()
 
 
 def test_a_million_rows_arrive_whole_with_flat_memory(served: Served) -> None:
@@ -165,10 +109,10 @@ def test_a_preview_is_fast(served: Served) -> None:
 
 
 def test_a_reader_that_hangs_up_does_no_harm(served: Served) -> None:
-    body = form_body({"table": "million", "connection": {"key": served.key}})
+    body = served.hosted.body(table="million")
     for _ in range(3):
         with requests.post(
-            served.urls["urlData"], data=body, headers={"Content-Type": FORM}, timeout=120, stream=True
+            served.hosted.urls["urlData"], data=body, headers={"Content-Type": FORM}, timeout=120, stream=True
         ) as answer:
             assert next(answer.iter_content(1000)).startswith(b'[["N",')
     assert served.post(table="few").status_code == 200
@@ -183,9 +127,9 @@ def test_a_stop_during_a_call_cuts_no_answer(served: Served) -> None:
         question = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY%%'"
         while server.execute(question, (served.database,)).fetchone() == (0,):
             assert asking.is_alive()
-    served.process.send_signal(signal.SIGTERM)
+    served.server.process.send_signal(signal.SIGTERM)
     asking.join(60)
-    served.process.wait(60)
+    served.server.process.wait(60)
     assert [answer.status_code for answer in answers] == [200]
     assert len(answers[0].content) == int(answers[0].headers["Content-Length"])
     assert answers[0].content.endswith(b"]]")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import multiprocessing
 import threading
 import time
@@ -9,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway.turns import Busy, Turns
+from gateway.hall import Hall
+from gateway.turns import PER_PORTAL, Busy, Turns
+from services.board import Board, Holding
 
 
 def is_free(turns: Turns, tenant: str, connection: str, target: str) -> bool:
@@ -22,12 +26,12 @@ def is_free(turns: Turns, tenant: str, connection: str, target: str) -> bool:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    return tmp_path / "turns"
+def board() -> Board:
+    return Board()
 
 
-def test_a_connection_a_target_and_all_together_are_limited(file: Path) -> None:
-    turns = Turns(file, per_connection=2, per_target=3, altogether=4, longest_wait=0)
+def test_a_connection_a_target_and_all_together_are_limited(board: Board) -> None:
+    turns = Turns(board, per_connection=2, per_target=3, altogether=4, longest_wait=0)
     with turns.turn("a", "c1", "t1"), turns.turn("a", "c1", "t1"):
         assert not is_free(turns, "a", "c1", "t1")
         with turns.turn("a", "c2", "t1"):
@@ -38,8 +42,138 @@ def test_a_connection_a_target_and_all_together_are_limited(file: Path) -> None:
     assert is_free(turns, "a", "c1", "t1")
 
 
-def test_a_failing_call_gives_its_place_back(file: Path) -> None:
-    turns = Turns(file, per_connection=1, longest_wait=0)
+def test_one_portal_never_has_all_turns(board: Board) -> None:
+    # facts/security 7 "Fairness": a quarter of each common limit is kept for portals that have nothing running
+    turns = Turns(board, longest_wait=0)
+    with contextlib.ExitStack() as held:
+        noisy = 0
+        with contextlib.suppress(Busy):
+            for number in range(100):
+                held.enter_context(turns.turn("noisy", f"c{number}", f"t{number}"))
+                noisy += 1
+        assert noisy == PER_PORTAL
+        with turns.turn("noisy too", "x", "tx"), turns.turn("noisy too", "x", "tx"), turns.turn("noisy too", "x", "tx"):
+            assert not is_free(turns, "noisy too", "y", "ty")
+            assert is_free(turns, "calm", "z", "tz")
+
+
+def test_one_portal_never_has_all_turns_at_a_server_that_others_use_too(board: Board) -> None:
+    turns = Turns(board, longest_wait=0)
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(Busy):
+            for number in range(100):
+                held.enter_context(turns.turn("noisy", f"c{number}", "t"))
+        assert is_free(turns, "calm", "c", "t")
+
+
+def test_a_place_that_noise_leaves_is_not_taken_by_noise_while_somebody_calm_waits(board: Board) -> None:
+    # The queues of two processes know nothing of each other; the calm portal's call is in the other one.
+    ours, theirs = Turns(board, altogether=4), Turns(board, altogether=4)
+    with ours.turn("noisy", "n", "t"), ours.turn("noisy", "n", "t"), ours.turn("noisy", "n", "t"):
+        with theirs.turn("calm", "c", "t"):
+            assert not is_free(Turns(board, altogether=4, longest_wait=0), "noisy", "n", "t")
+        assert not is_free(Turns(board, altogether=4, longest_wait=0), "noisy", "n", "t")
+        assert is_free(Turns(board, altogether=4, longest_wait=0), "calm", "c", "t")
+
+
+def test_many_waiting_calls_look_for_a_place_no_oftener_than_one(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked = 0
+
+    def counted(self: Board) -> Holding:
+        nonlocal looked
+        looked += 1
+        return holding(self)
+
+    turns = Turns(board, per_connection=1, longest_wait=1.0)
+    holding = Board.holding
+    with turns.turn("a", "c", "t"):
+        monkeypatch.setattr(Board, "holding", counted)
+        threads = [threading.Thread(target=is_free, args=(turns, "a", "c", "t")) for _ in range(40)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+    # 40 that come, some 20 looks in the second that they wait, and 40 that give up.
+    assert looked < 400
+
+
+def test_there_is_always_room_for_the_first_call_of_another_portal() -> None:
+    hall = Hall(60)
+
+    def fill(tenant: str) -> int:
+        for number in range(100):
+            try:
+                hall.enter(tenant)
+            except Busy:
+                return number
+        raise AssertionError("no limit")
+
+    assert [fill(tenant) for tenant in ("noisy", "second", "third", "calm")] == [40, 14, 4, 2]
+    for _ in range(40):
+        hall.leave("noisy")
+    hall.enter("noisy")
+
+
+def boards() -> list[str]:
+    """Where the open boards of this process are."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if "memfd:board" in link]
+
+
+def test_a_board_has_no_name_that_others_could_take_and_nothing_is_left_of_it() -> None:
+    gc.collect()
+    before = boards()
+    board = Board()
+    new = boards()[len(before) :]
+    assert new
+    assert all(link.endswith("(deleted)") for link in new)
+    del board
+    gc.collect()
+    assert boards() == before
+
+
+def test_a_moment_is_known_until_it_is_over(board: Board) -> None:
+    soon = time.monotonic() + 0.2
+    assert board.moment("a") == 0.0
+    assert board.change("a", lambda _: soon) == soon
+    assert (board.moment("a"), board.moment("b")) == (soon, 0.0)
+    time.sleep(0.25)
+    assert board.moment("a") == 0.0
+
+
+def test_moments_are_changed_one_after_the_other(board: Board) -> None:
+    far = time.monotonic() + 1000.0
+    board.change("a", lambda _: far)
+    context = multiprocessing.get_context("fork")
+    others = [context.Process(target=add, args=(board, 200)) for _ in range(2)]
+    for other in others:
+        other.start()
+    add(board, 200)
+    for other in others:
+        other.join(30)
+    assert board.moment("a") == far + 600
+
+
+def add(board: Board, times: int) -> None:
+    for _ in range(times):
+        board.change("a", lambda moment: moment + 1)
+
+
+def test_thousands_of_moments_have_room_and_too_many_do_no_harm(board: Board) -> None:
+    far = time.monotonic() + 1000.0
+    for number in range(4000):
+        board.change(str(number), lambda _: far)
+    assert {board.moment(str(number)) for number in range(4000)} == {far}
+    for number in range(30_000):
+        board.change(str(number), lambda _: far)
+    assert board.moment("0") == far
+
+
+def test_a_failing_call_gives_its_place_back(board: Board) -> None:
+    turns = Turns(board, per_connection=1, longest_wait=0)
 
     def fail() -> None:
         with turns.turn("a", "c", "t"):
@@ -51,20 +185,20 @@ def test_a_failing_call_gives_its_place_back(file: Path) -> None:
     assert is_free(turns, "a", "c", "t")
 
 
-def test_a_call_waits_for_its_turn_but_not_for_ever(file: Path) -> None:
-    turns = Turns(file, per_connection=1, longest_wait=0.3)
+def test_a_call_waits_for_its_turn_but_not_for_ever(board: Board) -> None:
+    turns = Turns(board, per_connection=1, longest_wait=0.3)
     started = time.monotonic()
     with turns.turn("a", "c", "t"):
         assert not is_free(turns, "a", "c", "t")
         assert 0.3 <= time.monotonic() - started < 2
-        waiting = threading.Thread(target=is_free, args=(Turns(file, per_connection=1, longest_wait=5), "a", "c", "t"))
+        waiting = threading.Thread(target=is_free, args=(Turns(board, per_connection=1, longest_wait=5), "a", "c", "t"))
         waiting.start()
     waiting.join(3)
     assert not waiting.is_alive()
 
 
-def test_the_portal_with_the_fewest_running_queries_is_next(file: Path) -> None:
-    turns = Turns(file, per_connection=9, per_target=9, altogether=2, longest_wait=10)
+def test_the_portal_with_the_fewest_running_queries_is_next(board: Board) -> None:
+    turns = Turns(board, per_connection=9, per_target=9, altogether=2, longest_wait=10)
     order: list[str] = []
     first, second = turns.turn("noisy", "n", "t"), turns.turn("noisy", "n", "t")
     first.__enter__()
@@ -94,20 +228,21 @@ def test_the_portal_with_the_fewest_running_queries_is_next(file: Path) -> None:
     assert sorted(order) == ["noisy", "noisy", "noisy", "quiet"]
 
 
-def hold(file: Path, taken: multiprocessing.synchronize.Event) -> None:
-    with Turns(file, per_connection=1).turn("a", "c", "t"):
+def hold(board: Board, taken: multiprocessing.synchronize.Event) -> None:
+    with Turns(board, per_connection=1).turn("a", "c", "t"):
         taken.set()
         time.sleep(60)
 
 
-def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(file: Path) -> None:
-    context = multiprocessing.get_context("spawn")
+def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(board: Board) -> None:
+    # as gunicorn.conf.py forks workers from the application that it loaded
+    context = multiprocessing.get_context("fork")
     taken = context.Event()
-    process = context.Process(target=hold, args=(file, taken))
+    process = context.Process(target=hold, args=(board, taken))
     process.start()
     try:
         assert taken.wait(30)
-        turns = Turns(file, per_connection=1, longest_wait=0)
+        turns = Turns(board, per_connection=1, longest_wait=0)
         assert not is_free(turns, "a", "c", "t")
         assert is_free(turns, "a", "other", "t")
     finally:
@@ -116,8 +251,8 @@ def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(file:
     assert is_free(turns, "a", "c", "t")
 
 
-def test_many_threads_never_exceed_a_limit(file: Path) -> None:
-    turns = Turns(file, per_connection=3, longest_wait=20)
+def test_many_threads_never_exceed_a_limit(board: Board) -> None:
+    turns = Turns(board, per_connection=3, longest_wait=20)
     running, most = 0, 0
     lock = threading.Lock()
 
