@@ -7,9 +7,11 @@ import re
 from urllib.parse import quote
 
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from config import Settings
 from errors import ConfigurationError
+from gateway.wire import RECEIVE_SECONDS, WATCH, reset
 
 try:
     settings = Settings.from_environment()
@@ -29,8 +31,33 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         return atoms
 
 
+class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Threads that nobody holds by a request that does not come; what follows its head is `gateway.wire`'s."""
+
+    def handle(self, conn):  # type: ignore[no-untyped-def]  # gunicorn has no types
+        """Answer one request of a connection, if its head arrives in time."""
+        if not conn.initialized and not conn.wait_for_data(0):
+            # Nothing was sent yet: the poller waits for it, and no thread does.
+            return _DEFER
+        conn.head = WATCH.after(RECEIVE_SECONDS, lambda: reset(conn.sock))
+        try:
+            goes_on = super().handle(conn)
+        finally:
+            conn.head.cancel()
+        if goes_on is False:
+            # Closing waits for the other side, and must not do so in the thread that accepts connections.
+            conn.close(graceful=True)
+            conn.close = lambda graceful=False: None
+        return goes_on
+
+    def handle_request(self, req, conn):  # type: ignore[no-untyped-def]  # gunicorn has no types
+        """The head is there."""
+        conn.head.cancel()
+        return super().handle_request(req, conn)
+
+
 bind = [f"127.0.0.1:{settings.port}"]
-worker_class = "gthread"
+worker_class = PunctualWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
 # Loaded before the processes fork: a wrong setting ends the start at once, memory is shared, and so is the board on

@@ -173,6 +173,11 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
     "empty_group": (_l("The chart's filter has an empty group."), _l("Set the filter anew.")),
     "busy": (_l("Too many queries were waiting."), _AGAIN),
     "own_database": (_l("The application's own database did not answer."), _AGAIN),
+    "not_taken": (
+        _l("Bitrix24 did not take the whole answer."),
+        _l("Filter the chart, or ask whoever runs the application how fast its connection to Bitrix24 is."),
+    ),
+    "body_cut": (_l("The portal's request did not arrive as a whole."), _AGAIN),
     "key": (_l("The source has a key that opens nothing."), _l("Open the connection and restore its source.")),
     **dict.fromkeys(
         (

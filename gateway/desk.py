@@ -25,6 +25,7 @@ from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
 from gateway.spool import Spool
 from gateway.tables import TableLists
 from gateway.turns import Turns
+from gateway.wire import Wire
 from services import typed_settings
 from services.access import Access, BudgetSpent, target_of
 from services.budgets import BAD_KEYS, Budgets
@@ -40,6 +41,8 @@ FASTEST_REFUSAL = 300
 # What a source that tried too many keys waits for each further one, and how many may wait so at once.
 BAD_KEY_DELAY = 1.0
 _DELAYED = threading.BoundedSemaphore(2)
+# How a call is recorded whose answer was sent with 200 and not taken as a whole; nginx has the same number for it.
+NOT_TAKEN = 499
 LONGEST_REASON = 4000
 HIDDEN = "[hidden]"
 
@@ -63,6 +66,7 @@ class Arrived:
     source: str
     content_type: str
     body: Callable[[], bytes] = field(repr=False)
+    wire: Wire = field(default_factory=Wire)
 
 
 @dataclass(frozen=True)
@@ -120,9 +124,14 @@ class Desk:
         milliseconds = trail.milliseconds
 
         def close() -> None:
+            missing = arrived.wire.missing(spool.size)
             spool.close()
             self._leave(trail)
-            self._record(trail, 200, milliseconds, rows=rows, size=spool.size)
+            if missing:
+                told = Problem("", NOT_TAKEN, "not_taken", f"{spool.size - missing} of {spool.size} bytes were taken")
+                self._record(trail, NOT_TAKEN, milliseconds, problem=told, rows=rows, size=spool.size - missing)
+            else:
+                self._record(trail, 200, milliseconds, rows=rows, size=spool.size)
 
         return Answer(200, spool.size, spool.blocks(), close)
 

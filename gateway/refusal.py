@@ -10,7 +10,7 @@ class CallRefused(ApplicationError):
 
     `code` is a word of ours and the key of a sentence for people; `name` is the parameter, table, column or operator
     at fault and never a value. The portal learns neither (facts/security 4): both are kept for the app's page.
-    Codes: `body_too_big`, `body_too_deep`, `too_many_keys`, `content_type`, `encoding`, `form`, `json`,
+    Codes: `body_cut`, `body_too_big`, `body_too_deep`, `too_many_keys`, `content_type`, `encoding`, `form`, `json`,
     `duplicate_key`, `parameter`, `missing_table`, `unknown_table`, `unknown_column`, `ambiguous_name`, `filter`,
     `operator`, `value`, `date`, `date_order`, `empty_group`.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
-from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from gateway.answers import write_check, write_data, write_description, write_tables
 from gateway.desk import Arrived, Desk, Endpoint
@@ -19,6 +19,7 @@ from gateway.incoming import (
 )
 from gateway.refusal import CallRefused
 from gateway.turns import Turns
+from gateway.wire import WIRE
 
 blueprint = Blueprint("gateway", __name__, url_prefix="/gateway/<uid>/<key>")
 
@@ -69,7 +70,8 @@ def data(uid: str, key: str) -> Response:
 
 def _answered(endpoint: Endpoint[Call], uid: str, key: str) -> Response:
     desk: Desk = current_app.extensions["desk"]
-    arrived = Arrived(uid, key, request.remote_addr or "", request.content_type or "", _body)
+    wire = request.environ[WIRE]
+    arrived = Arrived(uid, key, request.remote_addr or "", request.content_type or "", _body, wire)
     answer = desk.answer(endpoint, arrived)
     response = Response(answer.body, answer.status, mimetype="application/json")
     response.content_length = answer.length
@@ -83,5 +85,7 @@ def _body() -> bytes:
         return request.get_data(cache=False)
     except RequestEntityTooLarge:
         raise CallRefused("body_too_big") from None
+    except ClientDisconnected:
+        raise CallRefused("body_cut") from None
     except HTTPException:
         raise CallRefused("form") from None

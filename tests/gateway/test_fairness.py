@@ -95,3 +95,12 @@ def test_thirty_charts_of_one_portal_at_once_are_all_answered(house: House) -> N
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda n: house.noisy[n % 4].post(table="quick").status_code, range(30)))
     assert answers == [200] * 30
+
+
+def test_bodies_that_never_end_stop_no_other_portal(house: House) -> None:
+    # facts/security 1 row 16: slow senders; these know an address of the noisy portal
+    with contextlib.ExitStack() as senders:
+        for _ in range(NOISE):
+            senders.enter_context(house.noisy[0].half_sent())
+        assert house.is_answered() == {200: CALM}
+    assert house.noisy[0].post(table="quick").status_code == 200
