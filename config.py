@@ -75,6 +75,12 @@ class Settings(BaseSettings):
         default=(),
         description="Places that stay closed whatever else is allowed: `host:port` or `CIDR:port`, comma-separated.",
     )
+    requests_per_minute: int = Field(
+        default=120,
+        ge=0,
+        description="Calls that a portal may make with one key in a minute, after a burst of 60; further ones wait, "
+        "and are refused where that would take over 20 s. `0` means as many as come.",
+    )
     local_files: Path | None = Field(
         default=None,
         description="Folder of files on this machine that connections may read; empty means none.",

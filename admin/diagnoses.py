@@ -144,6 +144,11 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("What this connection logs in with was deleted when the application was removed from the portal."),
         _l("Open the connection and connect it again."),
     ),
+    "bad_keys": (_l("Too many wrong keys came from there."), _AGAIN),
+    "requests": (
+        _l("The portal asked more often than this application answers."),
+        _l("Refresh the dashboards less often, or spread them over several connections."),
+    ),
     # Queries
     "no_permission": (_l("The user may not read this table."), _l("Grant it SELECT on the table.")),
     "unknown_table": (_l("The database has no such table any more."), _SYNCHRONIZE),
@@ -155,6 +160,7 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
     "rows": (_l("The answer has too many rows, so nothing was sent."), _NARROW),
     "row_bytes": (_l("A single row is too large."), _l("Leave out its longest column.")),
     "columns": (_l("The table has too many columns."), _l("Choose fewer of them.")),
+    "portal_room": (_l("Too many large answers were on their way at once."), _NARROW),
     "disk": (_l("The application had no room for the answer."), _ASK_OPERATOR),
     "deadline": (_l("The database took too long, so it was stopped."), _l("Filter the chart, or add an index.")),
     "cancelled": (_l("The query was stopped."), _AGAIN),

@@ -55,6 +55,7 @@ def running(store: Store, folder: Path) -> Iterator[Product]:
         "LOCAL_FILES": str(store.folder),
         "PORT": str(port),
         "WEB_CONCURRENCY": str(PROCESSES),
+        "REQUESTS_PER_MINUTE": "0",
     }
 
     def flask(*arguments: str) -> bytes:

@@ -11,6 +11,7 @@ import logging
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic
@@ -21,13 +22,15 @@ from drivers.base import Guards, Session
 from gateway.asked import names_of
 from gateway.hall import Hall
 from gateway.incoming import Call, Reader
+from gateway.pace import Pace
 from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
-from gateway.spool import Spool
+from gateway.spool import Room, Spool
 from gateway.tables import TableLists
 from gateway.turns import Turns
 from gateway.wire import Wire
 from services import typed_settings
 from services.access import Access, BudgetSpent, target_of
+from services.board import Board
 from services.budgets import BAD_KEYS, Budgets
 from services.connections import CallRecord, Connections, Doorway, Opened, secret_settings
 from services.lately import Lately, if_it_answers
@@ -38,9 +41,10 @@ security_log = logging.getLogger("security")
 
 # A failing check takes this many milliseconds at least, so that its time says little (facts/security 4).
 FASTEST_REFUSAL = 300
-# What a source that tried too many keys waits for each further one, and how many may wait so at once.
+# What a source that tried too many keys waits for each further one. One source has so many calls waiting at most, and
+# its others are not looked at meanwhile; all sources together a quarter of the threads.
 BAD_KEY_DELAY = 1.0
-_DELAYED = threading.BoundedSemaphore(2)
+DELAYED_OF_ONE = 8
 # How a call is recorded whose answer was sent with 200 and not taken as a whole; nginx has the same number for it.
 NOT_TAKEN = 499
 LONGEST_REASON = 4000
@@ -107,12 +111,17 @@ class Desk:
         targets: KnownTargets,
         budgets: Budgets,
         guards: Guards,
+        board: Board,
         hall: Hall,
+        pace: Pace,
         turns: Turns,
     ) -> None:
         self._connections, self._access, self._targets = connections, access, targets
-        self._budgets, self._guards, self._hall, self._turns = budgets, guards, hall, turns
+        self._budgets, self._guards = budgets, guards
+        self._board, self._hall, self._pace, self._turns = board, hall, pace, turns
         self._lists, self._lately = TableLists(), Lately()
+        self._delayed: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def answer(self, endpoint: Endpoint[Call], arrived: Arrived) -> Answer:
         """The whole answer, ready to be sent; never raises, and is no 200 unless everything went well."""
@@ -149,7 +158,9 @@ class Desk:
         target = target_of(opened.driver, opened.settings)
         if doorway.driver and not self._is_admitted(doorway, target):
             raise BudgetSpent("new_targets")
-        with self._turns.turn(str(opened.portal_id), opened.uid, target), Spool() as spool:
+        self._pace.wait(opened.budget or opened.uid)
+        tenant = str(opened.portal_id)
+        with self._turns.turn(tenant, opened.uid, target), Spool(Room(self._board, tenant)) as spool:
             with self._access.session(opened, self._guards, opened.budget) as session:
                 rows = endpoint.write(call, opened, session, self._lists, spool)
             spool.finish()
@@ -158,6 +169,8 @@ class Desk:
     # --- keys
 
     def _enter(self, arrived: Arrived) -> Doorway:
+        if self._delayed[arrived.source] >= DELAYED_OF_ONE:
+            raise BudgetSpent("bad_keys")
         doorway = self._lately.ask(
             ("enter", arrived.uid, arrived.key), lambda: self._connections.enter(arrived.uid, arrived.key)
         )
@@ -183,14 +196,26 @@ class Desk:
 
     def _bad_key(self, source: str) -> KeyRefused:
         """Counts the attempt; sources that try too many keys wait for every further one."""
+        is_spent = False
         with if_it_answers():
-            if not self._budgets.is_spent(BAD_KEYS, source):
+            is_spent = self._budgets.is_spent(BAD_KEYS, source)
+            if not is_spent:
                 self._budgets.strike(BAD_KEYS, source)
-            elif _DELAYED.acquire(blocking=False):
-                security_log.warning("too many bad connector keys from %s", source)
-                time.sleep(BAD_KEY_DELAY)
-                _DELAYED.release()
+        if is_spent:
+            security_log.warning("too many bad connector keys from %s", source)
+            self._delay(source)
         return KeyRefused()
+
+    def _delay(self, source: str) -> None:
+        with self._lock:
+            if self._delayed.total() >= self._hall.room // 4:
+                return
+            self._delayed[source] += 1
+        time.sleep(BAD_KEY_DELAY)
+        with self._lock:
+            self._delayed[source] -= 1
+            if not self._delayed[source]:
+                del self._delayed[source]
 
     # --- endings
 

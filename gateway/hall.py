@@ -18,14 +18,14 @@ class Hall:
     """Counts who is inside; `room` is the number of threads of this process."""
 
     def __init__(self, room: int) -> None:
-        self._room = room
+        self.room = room
         self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
 
     def enter(self, tenant: str) -> None:
         """Let a call in; raises `Busy`. Whoever is let in leaves once."""
         with self._lock:
-            if self._inside[tenant] >= 2 * (self._room - self._inside.total()):
+            if self._inside[tenant] >= 2 * (self.room - self._inside.total()):
                 raise Busy
             self._inside[tenant] += 1
 

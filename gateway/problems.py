@@ -49,11 +49,11 @@ def problem_of(error: Exception) -> Problem:
         status = 413 if error.code == "body_too_big" else 400
         return Problem("request_refused", status, error.code, error.name)
     if isinstance(error, BudgetSpent):
-        return Problem("busy", 503, error.code)
+        return Problem("busy", 429 if error.code == "requests" else 503, error.code)
     if isinstance(error, DriverError):
         return _of_driver(error)
     if isinstance(error, SpoolFull):
-        return Problem("too_large", 507, "bytes" if error.limit else "disk", str(error))
+        return Problem("too_large", 507, error.code, str(error))
     if isinstance(error, Busy):
         return Problem("busy", 503, "busy")
     if isinstance(error, SQLAlchemyError):

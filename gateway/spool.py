@@ -8,50 +8,101 @@ is gone with the process.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
 
 from errors import ApplicationError
+from services.board import Board, Holding
 
 MEMORY_BYTES = 8 * 1024 * 1024
 # What sixty seconds carry at some 50 Mbit/s.
 MOST_BYTES = 400_000_000
 BLOCK_BYTES = 256 * 1024
+PORTAL_BYTES = 1024**3
+VOLUME_SHARE = 0.6
+PIECE = 16 * 1024 * 1024
 
 
 class SpoolFull(ApplicationError):
-    """The answer does not fit: over the cap, or no room on the disk. `limit` is the cap in bytes, 0 for the disk."""
+    """The answer does not fit. Codes: `bytes` (over the cap, which is `limit`), `portal_room`, `disk`."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, code: str, limit: int = 0) -> None:
         super().__init__(f"over {limit} bytes" if limit else "no room")
-        self.limit = limit
+        self.code, self.limit = code, limit
+
+
+class Room:
+    """Room on the disk for the answers of one portal, all processes together (facts/security 4 layer 4).
+
+    A portal has 1 GiB; all answers together have 60 % of the volume, so that nothing else on it runs out of room. It is
+    taken in pieces, and given back with the process at the latest.
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        tenant: str,
+        *,
+        most_bytes: int = PORTAL_BYTES,
+        share: float = VOLUME_SHARE,
+        piece: int = PIECE,
+    ) -> None:
+        self._board, self._tenant = board, tenant
+        self._most, self._share, self._piece = most_bytes // piece, share, piece
+        self._holding: Holding | None = None
+        self._taken = 0
+
+    def reach(self, size: int) -> None:
+        """Have room for so many bytes; raises `SpoolFull`."""
+        while self._taken * self._piece < size:
+            self._holding = self._holding or self._board.holding()
+            if self._holding.take(f"room {self._tenant}", self._most) is None:
+                raise SpoolFull("portal_room")
+            if self._holding.take("room", self._all()) is None:
+                raise SpoolFull("disk")
+            self._taken += 1
+
+    def release(self) -> None:
+        """Give it back."""
+        if self._holding is not None:
+            self._holding.release()
+        self._holding = None
+
+    def _all(self) -> int:
+        volume = os.statvfs(tempfile.gettempdir())
+        return int(volume.f_blocks * volume.f_frsize * self._share) // self._piece
 
 
 class Spool:
     """Takes bytes until they are sent; `size` is how many there are. Whoever opens it closes it, sent or not."""
 
-    def __init__(self, most_bytes: int = MOST_BYTES, memory_bytes: int = MEMORY_BYTES) -> None:
+    def __init__(
+        self, room: Room | None = None, *, most_bytes: int = MOST_BYTES, memory_bytes: int = MEMORY_BYTES
+    ) -> None:
         self.size = 0
-        self._most_bytes = most_bytes
+        self._room, self._most_bytes, self._memory_bytes = room, most_bytes, memory_bytes
         self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)  # noqa: SIM115 - closed by `close`
 
     def write(self, data: bytes) -> None:
         """Keep `data`; raises `SpoolFull` where it does not fit."""
         self.size += len(data)
         if self.size > self._most_bytes:
-            raise SpoolFull(self._most_bytes)
+            raise SpoolFull("bytes", self._most_bytes)
+        if self._room is not None and self.size > self._memory_bytes:
+            self._room.reach(self.size)
         try:
             self._file.write(data)
         except OSError:
-            raise SpoolFull(0) from None
+            raise SpoolFull("disk") from None
 
     def finish(self) -> None:
         """Turn to the first byte, once every byte is kept; raises `SpoolFull`. Nothing is written after it."""
         try:
             self._file.seek(0)
         except OSError:
-            raise SpoolFull(0) from None
+            raise SpoolFull("disk") from None
 
     def blocks(self) -> Iterator[bytes]:
         """All that was written; closes the spool when it ends or is given up."""
@@ -65,6 +116,8 @@ class Spool:
         """Let go of the bytes; a disk that is full has nothing to say to that."""
         with contextlib.suppress(OSError):
             self._file.close()
+        if self._room is not None:
+            self._room.release()
 
     def __enter__(self) -> Spool:
         return self

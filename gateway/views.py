@@ -17,6 +17,7 @@ from gateway.incoming import (
     table_description_call,
     table_list_call,
 )
+from gateway.pace import Pace
 from gateway.refusal import CallRefused
 from gateway.turns import Turns
 from gateway.wire import WIRE
@@ -39,7 +40,9 @@ def open_desk(state: BlueprintSetupState) -> None:
         house.targets,
         house.budgets,
         house.guards,
+        house.board,
         Hall(house.settings.web_threads),
+        Pace(house.board, house.settings.requests_per_minute),
         Turns(house.board),
     )
 

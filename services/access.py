@@ -23,7 +23,10 @@ from services.uploads import Uploads
 
 
 class BudgetSpent(DriverError):
-    """Nothing was connected: too much of something before. Codes: `failed_logins`, `failed_connects`, `new_targets`."""
+    """Nothing was connected: too much of something before.
+
+    Codes: `failed_logins`, `failed_connects`, `new_targets`, `bad_keys`, `requests`.
+    """
 
 
 class ConnectionClosed(DriverError):

@@ -30,6 +30,7 @@ class Holding:
 
     def __init__(self, file: int) -> None:
         self.file = file
+        self._own: set[int] = set()
 
     def take(self, name: str, most: int) -> int | None:
         """Take the first free one of the `most` places of `name`, 0 being the first; None if there is none.
@@ -39,8 +40,12 @@ class Holding:
         named = int.from_bytes(hashlib.sha256(name.encode()).digest()[:5], "big")
         start = _FIRST_PLACE + named * MOST_PLACES
         for number in range(min(most, MOST_PLACES)):
+            if start + number in self._own:
+                # A lock of one's own would be given once more.
+                continue
             with contextlib.suppress(BlockingIOError, PermissionError):
                 _lock(self.file, fcntl.F_OFD_SETLK, start + number)
+                self._own.add(start + number)
                 return number
         return None
 

@@ -81,7 +81,9 @@ class Host:
 @contextlib.contextmanager
 def hosting(folder: Path, **given: Any) -> Iterator[Host]:
     """An application whose databases are on this machine and whose local files are in `folder`."""
-    values = {"egress_policy": "allow-all", "local_files": folder, "public_url": "http://app.test", **given}
+    # As fast as tests call: what is paced has tests of its own.
+    usual = {"egress_policy": "allow-all", "public_url": "http://app.test", "requests_per_minute": 0}
+    values = {**usual, "local_files": folder, **given}
     app = assemble(settings_for(f"sqlite:///{folder / 'app.db'}", **values))
     services: Services = app.extensions["services"]
     Base.metadata.create_all(services.engine)

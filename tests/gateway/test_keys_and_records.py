@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -14,7 +15,10 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from gateway.pace import Pace
 from models import Connection, EndpointCall, now
+from services.access import BudgetSpent
+from services.board import Board
 from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets
 from services.connections import OLD_KEY_OPENS, Connections, Issued
 from services.hosted_rows import addresses
@@ -390,6 +394,69 @@ def test_sources_that_try_many_keys_wait_and_others_do_not(
     assert naps[0] >= 0.4 > naps[1]
     # Portals share addresses: the right key still opens.
     assert deals.call("urlData", DATA, source="198.51.100.7").status_code == 200
+
+
+def test_every_guess_of_a_source_that_tried_many_keys_waits(
+    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # facts/security 4: 404 after a fixed delay; once, only two guesses at a time waited
+    monkeypatch.setattr("gateway.desk.BAD_KEY_DELAY", 2.0)
+    for _ in range(BAD_KEYS.most):
+        deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7")
+    looked_at = 0
+
+    def counted(*_: object) -> None:
+        nonlocal looked_at
+        looked_at += 1
+
+    def guess(_: int) -> tuple[int, float]:
+        started = time.monotonic()
+        answer = deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7")
+        return answer.status_code, time.monotonic() - started
+
+    monkeypatch.setattr(Connections, "open", counted)
+    with ThreadPoolExecutor(8) as first, ThreadPoolExecutor(20) as more:
+        waiting = first.map(guess, range(8))
+        while looked_at < 8:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        others = list(more.map(guess, range(20)))
+        assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
+        delayed = list(waiting)
+    assert {status for status, _ in delayed} == {404}
+    assert min(seconds for _, seconds in delayed) >= 2.0
+    # Whether their keys are right is not even looked at.
+    assert {status for status, _ in others} == {503}
+    assert looked_at == 9
+
+
+def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(host: Host, deals: Connected) -> None:
+    # facts/security 4 layer 4: requests per key
+    desk = host.app.extensions["desk"]
+    desk._pace = Pace(host.services.board, 600, burst=5, longest_wait=0.5)
+    started = time.monotonic()
+    assert [deals.call("urlCheck").status_code for _ in range(5)] == [200] * 5
+    before = time.monotonic()
+    assert [deals.call("urlCheck").status_code for _ in range(4)] == [200] * 4
+    assert time.monotonic() - started >= 0.35
+    assert before - started < 10
+    with ThreadPoolExecutor(30) as pool:
+        statuses = Counter(pool.map(lambda _: deals.call("urlCheck").status_code, range(30)))
+    assert set(statuses) == {200, 429}
+    assert [call.code for call in host.calls() if call.status == 429] == ["requests"] * statuses[429]
+    second = host.connect("sqlite", {"path": "deals.sqlite"})
+    assert second.call("urlCheck").status_code == 200
+
+
+def test_the_pace_is_that_of_all_processes_together() -> None:
+    board = Board()
+    first, second = (Pace(board, 60, burst=4, longest_wait=0.0) for _ in range(2))
+    for pace in (first, second, first, second):
+        pace.wait("key")
+    for pace in (first, second):
+        with pytest.raises(BudgetSpent, match="requests"):
+            pace.wait("key")
+        pace.wait("another key of " + str(id(pace)))
 
 
 def test_counts_start_anew_after_their_window(host: Host) -> None:

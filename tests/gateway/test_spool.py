@@ -14,7 +14,8 @@ import pytest
 from drivers.base import Chunk
 from drivers.errors import Broken
 from gateway.rows import write_rows
-from gateway.spool import Spool, SpoolFull
+from gateway.spool import Room, Spool, SpoolFull
+from services.board import Board
 
 
 def body_of(header: list[str], chunks: list[Chunk]) -> bytes:
@@ -58,8 +59,51 @@ def test_more_than_the_cap_is_refused_and_nothing_cut() -> None:
     spool.write(b"0123456789")
     with pytest.raises(SpoolFull) as full:
         spool.write(b"x")
-    assert full.value.limit == 10
+    assert (full.value.code, full.value.limit) == ("bytes", 10)
     spool.close()
+
+
+def test_a_portal_has_so_much_room_in_all_processes_and_others_have_theirs() -> None:
+    # facts/security 4 layer 4: spool bytes per tenant
+    board, block = Board(), bytes(1000)
+
+    def spool(tenant: str) -> Spool:
+        return Spool(Room(board, tenant, most_bytes=10_000, piece=1000), memory_bytes=100)
+
+    one, two = spool("a"), spool("a")
+    for _ in range(5):
+        one.write(block)
+        two.write(block)
+    with pytest.raises(SpoolFull) as full:
+        two.write(block)
+    assert full.value.code == "portal_room"
+    with spool("b") as other, spool("a") as small:
+        other.write(block)
+        small.write(bytes(100))
+    two.close()
+    for _ in range(5):
+        one.write(block)
+    for each in (one, other, small):
+        each.close()
+
+
+def test_all_answers_together_leave_room_on_the_volume() -> None:
+    # facts/security 4 layer 4: spool bytes in total
+    volume = os.statvfs(tempfile.gettempdir())
+    share = 5_500 / (volume.f_blocks * volume.f_frsize)
+    board = Board()
+    spools = [Spool(Room(board, str(number), share=share, piece=1000), memory_bytes=100) for number in range(6)]
+    for spool in spools[:5]:
+        spool.write(bytes(1000))
+    with pytest.raises(SpoolFull) as full:
+        spools[5].write(bytes(1000))
+    assert full.value.code == "disk"
+    spools[0].close()
+    spools[5].close()
+    with Spool(Room(board, "x", share=share, piece=1000), memory_bytes=100) as last:
+        last.write(bytes(1000))
+    for spool in [*spools, last]:
+        spool.close()
 
 
 def test_large_answers_leave_memory_for_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
