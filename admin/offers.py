@@ -119,7 +119,7 @@ def connection_of(form: DatasetForm) -> Held | None:
 def _listed(source: Source, held: Held | None, search: str) -> Panel:
     if held is not None:
         # Our own endpoints are read directly: egress rightly keeps the application from calling itself.
-        page = services().publishing.tables(held, search)
+        page = services().publishing.tables(held, search).page
         tables = [_offered(row.table) for row in page.items]
         return Panel(search, tables[:MOST_SHOWN], more=page.has_next)
     found = services().offers.tables(source, _connector(source), search)

@@ -23,7 +23,7 @@ from services import datasets
 from services.datasets import Dataset
 from services.hosted_rows import Held
 from services.names import NameRefused
-from services.publishing import Chosen, external_code, published_as
+from services.publishing import Chosen, external_code
 
 DATASET_NAME = "datasetName"
 FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
@@ -36,18 +36,19 @@ def connection_tables(connection_id: int) -> ResponseReturnValue:
     """Tables and views that can be published, those that are published marked."""
     held = services().hosted.get(visit().portal_id, connection_id)
     part = shown("admin.connection_tables", ("name",), path={"connection_id": connection_id})
-    page, problem = None, None
+    found, problem = None, None
     try:
-        page = services().publishing.tables(held, part.search, part.page)
+        found = services().publishing.tables(held, part.search, part.page, fresh=bool(request.values.get("refresh")))
     except DriverError as error:
         problem = error
     html = render_template(
         "connections/tables.html",
         connection=held,
         shown=part,
-        page=page,
+        page=found.page if found else None,
+        read_at=found.at if found else None,
         problem=problem,
-        below={row.external_code: row for row in _below(held)},
+        below=_below(held),
         external_code=external_code,
         diagnosis=diagnosis,
     )
@@ -110,7 +111,7 @@ def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> Re
         table, columns = services().publishing.described(held, name)
     except (DriverError, NameRefused):
         return _table_page(held, name)
-    if problem == NOTHING_WRONG and published_as(_below(held), table) is not None:
+    if problem == NOTHING_WRONG and external_code(table) in _below(held):
         return _table_page(held, name)
     chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
     sentences = {FORM_NAMES.get(field, field): text for field, text in problem.told.items()}
@@ -134,9 +135,9 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
     except (DriverError, NameRefused) as error:
         problem = error
     below = _below(held)
-    dataset = next((row for row in below if row.external_code == name), None)
+    dataset = below.get(name)
     if view is not None:
-        dataset = published_as(below, view.table)
+        dataset = below.get(external_code(view.table))
     page = render_template(
         "connections/table.html",
         connection=held,
@@ -151,7 +152,8 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
     return page if acted() else stays(page, status)
 
 
-def _below(held: Held) -> tuple[Dataset, ...]:
+def _below(held: Held) -> dict[str, Dataset]:
+    """What is published of a connection, by the codes that the datasets keep of their tables."""
     if held.source_id is None:
-        return ()
-    return datasets.of_source(portal_client(), capabilities(), held.source_id)
+        return {}
+    return {row.external_code: row for row in datasets.of_source(portal_client(), capabilities(), held.source_id)}

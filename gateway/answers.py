@@ -8,10 +8,11 @@ from drivers.base import Session
 from gateway.incoming import CheckCall, DataCall, TableDescriptionCall, TableListCall
 from gateway.rows import write_rows
 from gateway.spool import Spool
-from gateway.tables import TableLists, published, query_of
+from gateway.tables import published, query_of
 from services.connections import Opened
 from services.names import PublishedTable
 from services.publishing import external_code, title_of
+from services.table_lists import TableLists
 
 
 def write_check(call: CheckCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
@@ -23,7 +24,7 @@ def write_check(call: CheckCall, opened: Opened, session: Session, lists: TableL
 
 def write_tables(call: TableListCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
     """Tables and views that match the search, with the exact name as `id`."""
-    found = lists.fresh(opened.uid, session).matching(call.search)
+    found = lists.matching(opened, session, call.search)
     spool.write(orjson.dumps([_item(table) for table in found]))
     return len(found)
 
@@ -32,7 +33,7 @@ def write_description(
     call: TableDescriptionCall, opened: Opened, session: Session, lists: TableLists, spool: Spool
 ) -> int:
     """The table's columns; code and name are the same (facts/field 0 item 8)."""
-    table = lists.find(opened.uid, session, call.table)
+    table = lists.find(opened, session, call.table)
     columns = published(session.describe(table.table)).all
     spool.write(orjson.dumps([{"code": each.code, "name": each.code, "type": each.type} for each in columns]))
     return len(columns)
@@ -40,7 +41,7 @@ def write_description(
 
 def write_data(call: DataCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
     """Header and rows; every row, where no limit is asked for."""
-    table = lists.find(opened.uid, session, call.table)
+    table = lists.find(opened, session, call.table)
     description = session.describe(table.table)
     header, query = query_of(call, description, opened.language)
     return write_rows(header, session.rows(query, description), spool)

@@ -25,7 +25,6 @@ from gateway.incoming import Call, Reader
 from gateway.pace import Pace
 from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
 from gateway.spool import Room, Spool
-from gateway.tables import TableLists
 from gateway.turns import Turns
 from gateway.wire import Wire
 from services import typed_settings
@@ -34,6 +33,7 @@ from services.board import Board
 from services.budgets import BAD_KEYS, Budgets
 from services.connections import CallRecord, Connections, Doorway, Opened, secret_settings
 from services.lately import Lately, if_it_answers
+from services.table_lists import TableLists
 from services.typed_settings import KnownTargets
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,7 @@ class Desk:
         targets: KnownTargets,
         budgets: Budgets,
         guards: Guards,
+        lists: TableLists,
         board: Board,
         hall: Hall,
         pace: Pace,
@@ -119,7 +120,7 @@ class Desk:
         self._connections, self._access, self._targets = connections, access, targets
         self._budgets, self._guards = budgets, guards
         self._board, self._hall, self._pace, self._turns = board, hall, pace, turns
-        self._lists, self._lately = TableLists(), Lately()
+        self._lists, self._lately = lists, Lately()
         self._delayed: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -1,49 +1,12 @@
-"""What one connection publishes: its tables, a table's columns, and the query that a call asks for."""
+"""What a table publishes: its columns, and the query that a call asks for."""
 
 from __future__ import annotations
 
-import threading
-
-from cachetools import TTLCache
-
-from drivers.base import Description, Session
+from drivers.base import Description
 from drivers.query import TableQuery
 from gateway.filters import read_filter
 from gateway.incoming import DataCall
-from services.names import Columns, NameRefused, PublishedColumn, PublishedTable, Tables
-
-LIST_SECONDS = 60.0
-LISTS_KEPT = 200
-
-
-class TableLists:
-    """Table lists of connections, remembered for a minute so that a chart does not ask for the list every time.
-
-    Only names are remembered: what a table's columns are is asked anew with every call, since rows are put together
-    by their types.
-    """
-
-    def __init__(self, seconds: float = LIST_SECONDS) -> None:
-        self._lists: TTLCache[str, Tables] = TTLCache(LISTS_KEPT, seconds)
-        self._lock = threading.Lock()
-
-    def fresh(self, connection: str, session: Session) -> Tables:
-        """The list as it is now."""
-        tables = Tables(session.tables())
-        with self._lock:
-            self._lists[connection] = tables
-        return tables
-
-    def find(self, connection: str, session: Session, asked: str) -> PublishedTable:
-        """The table that `asked` means; a name that the remembered list lacks is looked for in a fresh one."""
-        with self._lock:
-            remembered = self._lists.get(connection)
-        if remembered is not None:
-            try:
-                return remembered.resolve(asked)
-            except NameRefused:
-                pass
-        return self.fresh(connection, session).resolve(asked)
+from services.names import Columns, PublishedColumn
 
 
 def published(description: Description, call: DataCall | None = None) -> Columns:

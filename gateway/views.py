@@ -40,6 +40,7 @@ def open_desk(state: BlueprintSetupState) -> None:
         house.targets,
         house.budgets,
         house.guards,
+        house.table_lists,
         house.board,
         Hall(house.settings.web_threads),
         Pace(house.board, house.settings.requests_per_minute),

@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from drivers.base import Description, Guards, Limits, Session
@@ -17,12 +18,12 @@ from drivers.query import TableQuery
 from errors import PortalRefused
 from services import datasets
 from services.access import Access, ConnectionClosed
-from services.datasets import Dataset
 from services.hosted_rows import Held
 from services.listing import Page
 from services.names import Columns, NameRefused, PublishedColumn, PublishedTable, Tables
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
+from services.table_lists import PAGE_SECONDS, TableLists
 
 PAGE_SIZE = 50
 SAMPLE_ROWS = 20
@@ -41,6 +42,14 @@ class ListedTable:
     table: PublishedTable
     is_view: bool
     comment: str
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """A page of tables, and when the list was read."""
+
+    page: Page[ListedTable]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -74,29 +83,32 @@ class Chosen:
 class Publishing:
     """Opens connections for people who look at their tables, and publishes those."""
 
-    def __init__(self, access: Access, guards: Guards) -> None:
-        self._access, self._guards = access, replace(guards, limits=LIMITS)
+    def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
+        self._access, self._lists, self._guards = access, lists, replace(guards, limits=LIMITS)
 
-    def tables(self, held: Held, search: str = "", number: int = 1) -> Page[ListedTable]:
+    def tables(self, held: Held, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
         """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
 
-        Raises the driver's errors.
+        The list may be ten minutes old, unless it is to be `fresh`. Raises the driver's errors.
         """
-        with self._session(held) as session:
-            listed = session.tables()
-        known = {table.name: table for table in listed}
-        found = Tables(listed).matching(search)
+        if fresh:
+            self._lists.outdate(held)
+        known = self._lists.recent(held, PAGE_SECONDS)
+        if known is None:
+            with self._session(held) as session:
+                known = self._lists.read(held, session)
+        found = known.tables.matching(search)
         start = (number - 1) * PAGE_SIZE
         shown = tuple(
-            ListedTable(row, known[row.table].kind == "view", known[row.table].comment)
+            ListedTable(row, known.listed[row.id].kind == "view", known.listed[row.id].comment)
             for row in found[start : start + PAGE_SIZE]
         )
-        return Page(shown, number, len(found) > start + PAGE_SIZE)
+        return TablePage(Page(shown, number, len(found) > start + PAGE_SIZE), known.at)
 
     def table(self, held: Held, table_id: str) -> TableView:
         """One table by its exact name; raises `NameRefused` and the driver's errors."""
         with self._session(held) as session:
-            found = Tables(session.tables()).resolve(table_id)
+            found = self._lists.find(held, session, table_id)
             description = session.describe(found.table)
             rows = _sample(session, description)
         return TableView(found, _columns(description), rows)
@@ -104,13 +116,13 @@ class Publishing:
     def missing(self, held: Held, codes: Collection[str]) -> frozenset[str]:
         """Those external codes that mean no table of a connection any more; raises the driver's errors."""
         with self._session(held) as session:
-            tables = Tables(session.tables())
+            tables = self._lists.read(held, session).tables
         return frozenset(code for code in codes if not _resolves(tables, code))
 
     def described(self, held: Held, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
         with self._session(held) as session:
-            found = Tables(session.tables()).resolve(table_id)
+            found = self._lists.find(held, session, table_id)
             return found, _columns(session.describe(found.table))
 
     def publish(
@@ -170,12 +182,6 @@ def title_of(table: PublishedTable) -> str:
     """The table's own name, where the portal takes it: it refuses what PHP calls empty, and `0` is empty to PHP."""
     own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
     return own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
-
-
-def published_as(below: Sequence[Dataset], table: PublishedTable) -> Dataset | None:
-    """The dataset that a table is published as, or None."""
-    code = external_code(table)
-    return next((row for row in below if row.external_code == code), None)
 
 
 def _columns(description: Description) -> tuple[ListedColumn, ...]:

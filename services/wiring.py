@@ -39,6 +39,7 @@ from services.portal_api.oauth import AuthorizationServers
 from services.postponed import Postponed
 from services.publishing import Publishing
 from services.submissions import Submissions
+from services.table_lists import TableLists
 from services.trials import Trials
 from services.typed_settings import KnownTargets
 from services.uploads import Uploads
@@ -75,6 +76,7 @@ class Services:
     hosting: Hosting
     budgets: Budgets
     board: Board
+    table_lists: TableLists
     guards: Guards
     access: Access
     trials: Trials
@@ -108,6 +110,8 @@ def build(settings: Settings) -> Services:
     installations = Installations(sessions, vault, transport, verifier, grants, bindings)
     connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
     guards = Guards(policy, _local_files(settings))
+    board = Board()
+    table_lists = TableLists(board)
     access = Access(connections, budgets, uploads)
     return Services(
         settings=settings,
@@ -133,11 +137,12 @@ def build(settings: Settings) -> Services:
         hosted=hosted,
         hosting=Hosting(hosted, settings.base_url),
         budgets=budgets,
-        board=Board(),
+        board=board,
+        table_lists=table_lists,
         guards=guards,
         access=access,
         trials=Trials(guards, access),
-        publishing=Publishing(access, guards),
+        publishing=Publishing(access, guards, table_lists),
         activity=Activity(sessions),
         uploads=uploads,
         targets=KnownTargets(sessions, budgets),

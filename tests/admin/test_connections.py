@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from models import EndpointCall
+from models import EndpointCall, now
+from services.board import Board
 from services.budgets import FAILED_LOGINS
+from services.table_lists import PAGE_SECONDS, TableLists
 from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage, hosted_stage
 
@@ -499,6 +506,52 @@ def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: Pa
     hosted.stage.portal.emulator.portal.state.sources.clear()
     assert client.post("/connections/1/publish", {"name": "orders"}).place == "/datasets/1"
     assert hosted.house.hosting.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
+
+
+def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
+    hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """issue 3 item 5: table lists are cached with their age and a refresh; endpoints read anew then as well."""
+    made(client)
+    page = client.get("/connections/1/tables")
+    assert "The list was read just now." in page.text
+    with contextlib.closing(sqlite3.connect(hosted.folder / "shop.sqlite")) as database:
+        database.execute("CREATE TABLE later (id INTEGER)")
+        database.commit()
+    opened_ones: list[object] = []
+    session = hosted.house.access.session
+
+    def counted(*given: Any) -> Any:
+        opened_ones.append(given)
+        return session(*given)
+
+    monkeypatch.setattr(hosted.house.access, "session", counted)
+    page = client.get("/connections/1/tables?search=er")
+    assert [row[0] for row in page.rows()] == ["orders"]
+    assert opened_ones == []
+    lists = hosted.house.table_lists
+    monkeypatch.setattr(lists, "_clock", lambda: now() - timedelta(minutes=5))
+    page = client.follow(page, "Refresh")
+    assert page.place == "/connections/1/tables?search=er"
+    assert [row[0] for row in page.rows()] == ["later", "orders"]
+    assert "The list was read 5 minutes ago." in page.text
+    assert len(opened_ones) == 1
+
+
+def test_a_list_of_tables_that_somebody_outdates_is_outdated_in_all_processes(hosted: HostedStage) -> None:
+    board, held = Board(), hosted.connection()
+    ours, theirs = TableLists(board), TableLists(board)
+    with hosted.house.access.session(held, hosted.house.guards) as session:
+        theirs.read(held, session)
+        assert theirs.recent(held, PAGE_SECONDS) is not None
+        ours.outdate(held)
+        assert theirs.recent(held, PAGE_SECONDS) is None
+        theirs.read(held, session)
+    assert theirs.recent(held, PAGE_SECONDS) is not None
+    assert theirs.recent(held, -1.0) is None
+    # facts/security 1 row 22: other settings, and other connections with the same ones, have lists of their own
+    assert theirs.recent(replace(held, settings={**held.settings, "path": "other"}), PAGE_SECONDS) is None
+    assert theirs.recent(hosted.connection("Second"), PAGE_SECONDS) is None
 
 
 def test_a_database_that_is_away_is_told_on_the_tables_page(hosted: HostedStage, client: PageClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
@@ -191,6 +192,34 @@ def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Hos
     assert host.services.departures.told(portal, clean=False)
     assert connected.call("urlCheck").status_code == 404
     assert host.services.connections.all() == []
+
+
+# --- lists of tables
+
+
+def test_a_list_of_tables_is_remembered_for_a_minute_unless_a_search_or_a_person_wants_more(
+    host: Host, deals: Connected, tmp_path: Path
+) -> None:
+    # issue 3 item 5: cached with their age and a refresh, which is on the app's page of tables
+    def titles(**fields: str) -> list[str]:
+        return [item["title"] for item in deals.call("urlTableList", fields).get_json()]
+
+    def make(name: str) -> None:
+        with contextlib.closing(sqlite3.connect(tmp_path / "deals.sqlite")) as database:
+            database.execute(f"CREATE TABLE {name} (id int)")
+            database.commit()
+
+    assert titles() == ["deals"]
+    make("later")
+    assert titles() == ["deals"]
+    assert titles(searchString="late") == ["later"]
+    assert titles() == ["deals", "later"]
+    make("latest")
+    portal = host.services.installations.find(MEMBER_ID)
+    assert portal is not None
+    held = host.services.hosted.get(portal.id, deals.issued.id)
+    host.services.publishing.tables(held, fresh=True)
+    assert titles() == ["deals", "later", "latest"]
 
 
 # --- records
