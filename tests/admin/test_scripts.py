@@ -29,6 +29,10 @@ PATHS += [
     "/activity/",
 ]
 
+WIDER_THAN_ITS_CARD = """[...document.querySelectorAll(".card .table")].filter((table) => !table.closest(".scroll")
+    && table.getBoundingClientRect().right > table.closest(".card").getBoundingClientRect().right + 1)
+    .map((table) => table.caption?.textContent)"""
+
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
@@ -269,6 +273,7 @@ def test_no_page_has_a_horizontal_scrollbar(
     for path in PATHS:
         page.goto(installed.url + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        assert page.evaluate(WIDER_THAN_ITS_CARD) == [], path
     context.close()
 
 

@@ -97,7 +97,7 @@ def test_from_the_market_page_to_a_chart(road: Road, browser: Browser) -> None:
     desk.page.locator("[name=date_from]").fill("2025-01-01")
     desk.page.locator("[name=date_to]").fill("2025-12-31")
     desk.page.locator("[name=filter-0-column]").select_option("REGION")
-    desk.page.locator("[name=filter-0-value]").fill("North")
+    desk.page.get_by_label("Values, one per line").fill("North")
     desk.page.locator("[name=dimension]").select_option("ORDER_DATE")
     desk.page.locator("[name=grain]").select_option("month")
     desk.page.locator("[name=measure]").select_option("AMOUNT")
