@@ -15,6 +15,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from decimal import Context, Decimal
 from typing import Any, ClassVar
 
 from drivers.base import (
@@ -50,6 +51,9 @@ _ROW_END = b"\xfd"
 _QUOTES = bytes.maketrans(b"\xff\xfe", b'""')
 _PLAIN_BYTES = bytes(range(32, 256))
 _UNREAL_DATE = re.compile(rb"\xfe\d{4}-(?:00-\d\d|\d\d-00)[^\xfe]*\xfe")
+# What a literal of MySQL's exact numbers holds (MariaDB: eight decimals more).
+_MOST_DIGITS, _MOST_DECIMALS = 65, 30
+_EXACTLY = Context(prec=400)
 _UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
 
 _REAL_DATE = "MONTH({x}) > 0 AND DAYOFMONTH({x}) > 0"
@@ -92,8 +96,19 @@ def quote(name: str) -> str:
 
 
 def bound(value: Value, column: Column) -> Any:
-    """A value as PyMySQL takes it; doubles are compared with doubles."""
-    return float(value) if column.form is Form.FLOAT and not isinstance(value, str) else value  # type: ignore[arg-type]
+    """A value as PyMySQL takes it; doubles are compared with doubles.
+
+    Raises `QueryRefused` for digits that the server would cut off without a word.
+    """
+    if not isinstance(value, int | Decimal):
+        return value
+    if column.form is Form.FLOAT:
+        return float(value)
+    digits, exponent = Decimal(value).normalize(_EXACTLY).as_tuple()[1:]
+    decimals = max(-int(exponent), 0)
+    if decimals > _MOST_DECIMALS or len(digits) + max(int(exponent), 0) > _MOST_DIGITS:
+        raise QueryRefused("value_type", column.name)
+    return value
 
 
 DIALECT = Dialect(

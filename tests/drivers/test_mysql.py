@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import SettingsWrong, TooBig
+from drivers.errors import QueryRefused, SettingsWrong, TooBig
 from drivers.mysql_wire import cells, only_cell
 from drivers.network import Policy
 from drivers.query import Between, Comparison, Contains, IsNull, OneOf, TableQuery
@@ -127,3 +128,19 @@ def test_text_of_any_charset_is_compared_with_any_letter(database: MariaDBDataba
             assert read(session, table, ["n"], Contains("t", value)) == []
         assert read(session, table, ["n"], Comparison("t", "=", "a")) == [[2]]
         assert read(session, table, ["n"], Between("t", "A", "Z")) == [[1]]
+
+
+def test_a_number_with_more_digits_than_the_server_reads_is_refused(database: MariaDBDatabase) -> None:
+    """MariaDB reads `10.000...1` with 75 decimals as 10, and would find it."""
+    table = database.create("tens", {"n": "int", "a": "decimal(12,2)", "d": "double"})
+    database.execute(f"INSERT INTO {database.qualified('tens')} VALUES (1, 10, 10)")
+    with database.open() as session:
+        for value in (Decimal("10." + "0" * 74 + "1"), Decimal("1e-31"), 10**65, -(10**70)):
+            for condition in (Comparison("a", "=", value), OneOf("n", (value, 1)), Between("a", value, value)):
+                with pytest.raises(QueryRefused) as refused:
+                    read(session, table, ["n"], condition)
+                assert refused.value.code == "value_type"
+        for value in (10, Decimal("10.00000"), Decimal("1e1"), Decimal("10." + "0" * 90)):
+            assert read(session, table, ["n"], Comparison("a", "=", value)) == [[1]]
+        assert read(session, table, ["n"], Comparison("a", "<", 10**64)) == [[1]]
+        assert read(session, table, ["n"], Comparison("d", "<", Decimal("10." + "0" * 74 + "1"))) == []
