@@ -162,7 +162,7 @@ def _delete_page(held: Held, problem: Failure = NOTHING_WRONG) -> ResponseReturn
     return stays(page, problem.status)
 
 
-@blueprint.route("/connections/<int:connection_id>/<action>", methods=["GET", "POST"])
+@blueprint.route("/connections/<int:connection_id>/<action>", methods=["POST"])
 @analysts_only
 def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
     """One of the buttons on a connection's page: `check`, `restore`, `adopt`, `forget`, `rotate`, `addresses`.

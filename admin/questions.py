@@ -1,4 +1,4 @@
-"""What is asked before an action that one click too many would make a trouble of; the action itself is a POST."""
+"""What is asked before an action that one click too many would make a trouble of."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from flask import render_template
 from flask_babel import gettext as _
-
-from admin.rendering import stays
 
 
 @dataclass(frozen=True)
@@ -69,6 +67,6 @@ def of_wizard(action: str, driver: str, most: int) -> Question | None:
 
 
 def asked(question: Question, action: str, title: str, back: str) -> tuple[str, int, dict[str, str]]:
-    """The page with a question; `back` is the page of `title`, from where it came."""
+    """The page with a question, which is no place to come back to; `back` is the page of `title`, its origin."""
     page = render_template("connections/confirm.html", question=question, action=action, title=title, back=back)
-    return stays(page)
+    return page, 200, {"HX-Push-Url": "false"}

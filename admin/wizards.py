@@ -41,7 +41,7 @@ def wizards() -> ResponseReturnValue:
     return _page()
 
 
-@blueprint.route("/connections/wizards/<driver>/<action>", methods=["GET", "POST"])
+@blueprint.route("/connections/wizards/<driver>/<action>", methods=["POST"])
 @analysts_only
 def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
     """One of the buttons: `register`, `remove`, `addresses`, or `more` to let new servers in. All but one ask first."""
