@@ -17,7 +17,7 @@ from admin.session import capabilities, portal_client, portals_language, service
 from drivers import catalogue
 from drivers.base import Driver
 from services import connectors
-from services.hosting import Label
+from services.hosting import OWN_SIGNS, Label
 from services.typed_settings import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
 
 TITLE = _l("Passwords kept in Bitrix24")
@@ -81,7 +81,7 @@ def _act(driver: Driver, action: str) -> None:
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     house = services()
     known = house.hosted.typed_connectors(visit().portal_id)
-    there = {row.id: row for row in connectors.everything(portal_client())} if known else {}
+    there = {row.id: row for row in connectors.everything(portal_client(), *OWN_SIGNS)} if known else {}
     shown = [
         Wizard(
             driver,

@@ -27,8 +27,8 @@ from services.sources import Source
 
 SOURCE_CODE = "bi-connectors"
 KEY = "key"
-#: What `Hosting.ours` looks at, of connectors that come without their logos.
-OWN_SIGNS = ("urlCheck", "settings")
+#: What `Hosting.ours` and `Hosting.fits` look at, of connectors that come without their logos.
+OWN_SIGNS = ("urlCheck", "urlTableList", "urlTableDescription", "urlData", "settings")
 _ADDRESS = re.compile(r"/gateway/(?P<uid>[0-9a-f]{32})/(?P<key>[^/]+)/check", re.ASCII)
 _KEY_IN_ADDRESS = re.compile(r"(/gateway/[0-9a-f]{32}/)[^/]+/", re.ASCII)
 _DRAWING = (
