@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import requests
 
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
+from tests.services.hosted import HostedStage, hosted_stage
 
 LOGO = "data:image/png;base64,iVBORw0KGgo="
 Control = Callable[..., Mapping[str, Any]]
@@ -80,3 +82,20 @@ def connector(endpoints: dict[str, str]) -> dict[str, str]:
 def demo(control: Control) -> Mapping[str, Any]:
     """The demonstration's connector, source and dataset, all with the number 1."""
     return control("demo")
+
+
+@pytest.fixture
+def hosted(tmp_path: Path) -> Iterator[HostedStage]:
+    """The application with a SQLite file to connect to."""
+    with hosted_stage(tmp_path) as stage:
+        yield stage
+
+
+@pytest.fixture
+def with_shop(hosted: HostedStage) -> PageClient:
+    """The browser of an analyst who has connected that file."""
+    answer = hosted.stage.enter("analyst")
+    hosted.stage.app.testing = True
+    client = opened(hosted.stage.app, answer, hosted.stage.portal.url)[0]
+    client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
+    return client

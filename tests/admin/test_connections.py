@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -19,16 +18,10 @@ from services.board import Board
 from services.budgets import FAILED_LOGINS
 from services.table_lists import PAGE_SECONDS, TableLists
 from tests.pages import Page, PageClient, opened
-from tests.services.hosted import HostedStage, hosted_stage
+from tests.services.hosted import HostedStage
 
 PASSWORD = "canary-Passw0rd/ü"
 NEW = "/connections/new?driver=sqlite"
-
-
-@pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[HostedStage]:
-    with hosted_stage(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

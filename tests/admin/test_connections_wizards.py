@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import pytest
 from sqlalchemy import select
@@ -14,16 +13,10 @@ from services import sources
 from services.budgets import FAILED_LOGINS
 from services.typed_settings import read_typed
 from tests.pages import Page, PageClient, opened
-from tests.services.hosted import HostedStage, hosted_stage
+from tests.services.hosted import HostedStage
 
 LOCAL = {"host": "127.0.0.1", "port": "5432", "database": "postgres", "username": "postgres", "password": "canary-p"}
 TYPED = {**LOCAL, "options": "tls=disable; timezone=Asia/Almaty"}
-
-
-@pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[HostedStage]:
-    with hosted_stage(tmp_path) as stage:
-        yield stage
 
 
 @pytest.fixture

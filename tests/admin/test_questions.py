@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
-from tests.pages import PageClient, opened
-from tests.services.hosted import HostedStage, hosted_stage
+from tests.pages import PageClient
+from tests.services.hosted import HostedStage
 
 
 @pytest.fixture
-def hosted(tmp_path: Path) -> Iterator[HostedStage]:
-    with hosted_stage(tmp_path) as stage:
-        yield stage
-
-
-@pytest.fixture
-def client(hosted: HostedStage) -> PageClient:
-    answer = hosted.stage.enter("analyst")
-    hosted.stage.app.testing = True
-    client = opened(hosted.stage.app, answer, hosted.stage.portal.url)[0]
-    client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
-    return client
+def client(with_shop: PageClient) -> PageClient:
+    return with_shop
 
 
 def secrets_of(hosted: HostedStage) -> tuple[object, ...]:
