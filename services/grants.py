@@ -66,12 +66,15 @@ class Grants:
         self, portal_id: int, user_id: int, access_token: str, expires_at: datetime, candidate: str | None
     ) -> None:
         secrets_ = {"access_token": access_token} | ({"candidate_token": candidate} if candidate else {})
-        for _ in range(MOST_SWAPS):
+        for attempt in range(MOST_SWAPS):
             grant = self._rows.find(portal_id, user_id)
             if grant is None:
                 if self._rows.create(portal_id, user_id, expires_at, **secrets_):
                     return
                 continue
+            if attempt and grant.state == "valid" and grant.expires_at >= expires_at:
+                # Another opening of the same moment was faster, and its token lives as long.
+                return
             values = self._rows.sealed(grant, **secrets_)
             values |= {"expires_at": expires_at, "state": "valid", "fail_count": 0, "retry_after": None}
             if self._rows.swap(grant, values):
