@@ -72,7 +72,7 @@ class Grants:
                 if self._rows.create(portal_id, user_id, expires_at, **secrets_):
                     return
                 continue
-            if attempt and grant.state == "valid" and grant.expires_at >= expires_at:
+            if attempt and grant.state == "valid" and grant.expires_at and grant.expires_at >= expires_at:
                 # Another opening of the same moment was faster, and its token lives as long.
                 return
             values = self._rows.sealed(grant, **secrets_)
