@@ -47,6 +47,7 @@ PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that t
 # How long a session waits for others who write.
 BUSY_SECONDS = 2.0
 _SAMPLE_ROWS = 1000
+_MOST_CELLS = 1000
 _INTEGERS = range(-(2**63), 2**63)
 _DAY_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _CUT = "'1900-01-01 00:00:00'"
@@ -182,6 +183,16 @@ def _reader(path: str, zone: zoneinfo.ZoneInfo, limits: Limits) -> apsw.Connecti
     return connection
 
 
+def _array(cells: list[str]) -> str:
+    """The SQL of a JSON array of cells; a function of SQLite takes a thousand at most."""
+    parts = [f"json_array({', '.join(cells[at : at + _MOST_CELLS])})" for at in range(0, len(cells), _MOST_CELLS)]
+    if len(parts) == 1:
+        return parts[0]
+    # No cell ends with a bracket, so that only the array's own is cut off.
+    bodies = (f"rtrim(substr({part}, 2), ']')" for part in parts)
+    return "'[' || " + " || ',' || ".join(bodies) + " || ']'"
+
+
 class SQLiteSession(Session):
     """A read-only session; `connect` opens further connections like its own."""
 
@@ -224,8 +235,7 @@ class SQLiteSession(Session):
             yield from json_rows((tuple(map(self._encoded, row)) for row in cursor), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        shown = ", ".join(self._dialect.shown(description.column(name)) for name in query.columns)
-        row = f"json_array({shown})"
+        row = _array([self._dialect.shown(description.column(name)) for name in query.columns])
         with self._errors(), self._readers(query, description) as opened:
             if opened:
                 table = RangedTable(self._dialect.name(query.table), self._row_number(query, description), row)

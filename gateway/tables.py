@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from drivers.base import Description
+from drivers.errors import TooBig
 from drivers.query import TableQuery
 from gateway.filters import read_filter
 from gateway.incoming import DataCall
 from services.names import Columns, PublishedColumn
+
+#: More than any table of PostgreSQL has, and as many as every database gives in one row.
+MOST_COLUMNS = 1600
 
 
 def published(description: Description, call: DataCall | None = None) -> Columns:
@@ -16,7 +20,7 @@ def published(description: Description, call: DataCall | None = None) -> Columns
 
 
 def query_of(call: DataCall, description: Description, language: str) -> tuple[list[str], TableQuery]:
-    """The header and the query that a call asks for; raises `CallRefused`, `NameRefused`.
+    """The header and the query that a call asks for; raises `CallRefused`, `NameRefused` and `TooBig`.
 
     The header echoes the names as they were asked for; without `select` it holds the codes (facts/biconnector 5.7a).
     """
@@ -26,6 +30,8 @@ def query_of(call: DataCall, description: Description, language: str) -> tuple[l
         if call.select is None
         else [(asked, columns.resolve(asked)) for asked in call.select]
     )
+    if len(wanted) > MOST_COLUMNS:
+        raise TooBig("columns", MOST_COLUMNS)
     where = read_filter(call.filter, columns.resolve, language)
     names = tuple(column.name for _, column in wanted)
     return [asked for asked, _ in wanted], TableQuery(description.table, names, where, call.limit)

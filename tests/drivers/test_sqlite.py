@@ -53,3 +53,18 @@ def test_the_tables_behind_a_search_index_are_not_listed(tmp_path: Path) -> None
             ("shown", "view"),
         ]
         assert read(session, TableName("", "notes"), ["body"]) == [["hello"]]
+
+
+@pytest.mark.parametrize("count", [999, 1000, 1001, 1999, 2000])
+def test_a_table_may_have_as_many_columns_as_sqlite_knows(tmp_path: Path, count: int) -> None:
+    path = tmp_path / "wide.db"
+    names = [f"c{number}" for number in range(count)]
+    row = [None if number % 7 == 0 else number if number % 2 else f'"{number}]' for number in range(count)]
+    kinds = ("TEXT", "INTEGER")
+    declared = ", ".join(f"{name} {kinds[number % 2]}" for number, name in enumerate(names))
+    with contextlib.closing(apsw.Connection(str(path))) as database, database:
+        database.execute(f"CREATE TABLE wide({declared})")
+        database.execute(f"INSERT INTO wide VALUES ({', '.join('?' * count)})", row)
+    with opened(path) as session:
+        assert read(session, TableName("", "wide"), names) == [row]
+        assert read(session, TableName("", "wide"), names[-1:]) == [row[-1:]]

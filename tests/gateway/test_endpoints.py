@@ -212,3 +212,11 @@ def test_answers_are_json_that_nobody_stores(orders: Connected) -> None:
 def test_the_endpoints_answer_to_post_only(orders: Connected, method: str) -> None:
     path = orders.issued.urls["urlCheck"].removeprefix("http://app.test")
     assert getattr(orders.app.test_client(), method)(path).status_code == 405
+
+
+def test_more_columns_than_a_row_can_have_are_refused_with_the_reason(orders: Connected) -> None:
+    assert len(orders.data(table="orders__quoted", select=["ID"] * 1600, limit="1")[1]) == 1600
+    answer = orders.call("urlData", {"table": "orders__quoted", "select": ["ID"] * 1601, "limit": "1"})
+    assert (answer.status_code, answer.get_json()["error"]) == (507, "too_large")
+    ref = answer.get_json()["ref"]
+    assert next(call.code for call in Host(orders.app).calls() if call.ref == ref) == "columns"
