@@ -74,7 +74,9 @@ def test_nothing_is_added_when_it_is_unknown_what_was_there_before() -> None:
 
 @pytest.mark.parametrize("answer", [True, False, None, 0])
 def test_an_update_that_was_answered_is_done_whatever_the_answer(answer: Any) -> None:
-    updated(Calls(answer))
+    update = Calls(answer)
+    updated(update)
+    assert update.count == 1
 
 
 def test_a_lost_update_is_unknown() -> None:
@@ -83,7 +85,9 @@ def test_a_lost_update_is_unknown() -> None:
 
 
 def test_a_lost_deletion_is_done_when_the_object_is_gone() -> None:
-    deleted(Calls(LOST), Calls(NotFound("x.get", "SOURCE_NOT_FOUND")))
+    delete, look = Calls(LOST), Calls(NotFound("x.get", "SOURCE_NOT_FOUND"))
+    deleted(delete, look)
+    assert (delete.count, look.count) == (1, 1)
 
 
 @pytest.mark.parametrize("read", [{"item": {}}, PortalBusy("X")])

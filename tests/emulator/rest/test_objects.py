@@ -74,6 +74,8 @@ def test_lengths_of_connector_fields(emulated: EmulatedPortal, title: str, longe
 def test_a_setting_may_be_exactly_512_characters_long(emulated: EmulatedPortal) -> None:
     """facts/biconnector 2.3"""
     emulated.add_connector(settings=[{"code": "c" * 512, "name": "n" * 512, "type": "STRING"}])
+    (kept,) = emulated.call("biconnector.connector.get", id=1)["item"]["settings"]
+    assert (kept["code"], kept["name"]) == ("c" * 512, "n" * 512)
 
 
 def test_a_refused_update_changes_nothing(emulated: EmulatedPortal) -> None:
