@@ -140,6 +140,7 @@ def test_half_a_body_is_never_taken_for_a_whole_one(served: tuple[Server, Hosted
     known = len(server.calls())
     with hosted.slow_reader(table="small", filter={"=T": "y"}) as whole:
         assert b" 200 " in whole.recv(1000)
+        assert next_call(server, known)["code"] == ""
     with hosted.half_sent() as cut:
         cut.sendall(hosted.body(table="small"))
         cut.shutdown(socket.SHUT_WR)
