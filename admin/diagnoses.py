@@ -66,8 +66,9 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
     ),
     "other_kind": (
         _l("Files of this kind are not read here."),
-        _l("Save it as CSV, XLSX, Parquet or JSON lines, not packed."),
+        _l("Save it as CSV, XLSX, Parquet or JSON lines; only gzip may pack it."),
     ),
+    "packed_broken": (_l("The packed file is damaged, or its end is missing."), _l("Pack or copy it again.")),
     "file_changed": (_l("The file was changed while it was read, so nothing was sent."), _AGAIN),
     "path_or_url": (_l("A file or an address is needed."), _l("Choose one of them.")),
     "https_only": (

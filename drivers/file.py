@@ -43,7 +43,16 @@ from drivers.errors import Broken, DriverError, QueryRefused, SettingsWrong, Tim
 from drivers.file_kept import KEPT, Prepared, Temporary
 from drivers.file_layout import Layout, converted_layout, layout_of, misfits
 from drivers.file_numbers import fitted
-from drivers.file_source import as_utf8, downloaded, is_known, kind_of_file, state_of, without_wildcards
+from drivers.file_source import (
+    as_utf8,
+    downloaded,
+    is_known,
+    kind_of_file,
+    state_of,
+    title_of,
+    unpacked,
+    without_wildcards,
+)
 from drivers.file_types import conversions, literal, overrides, quoted
 from drivers.local_files import local_path
 from drivers.query import TableName, TableQuery, Value
@@ -235,15 +244,15 @@ class FileSession(Session):
         """The files to read."""
         if settings["url"]:
             file = downloaded(settings["url"], settings["ca"], guards.policy, self.deadline)
-            title = Path(unquote(urlsplit(settings["url"]).path)).stem or "data"
+            title = title_of(Path(unquote(urlsplit(settings["url"]).path))) or "data"
             return [_Source(title, file.path, state_of(file.path), (file,))]
         path = local_path(guards.local_files, settings["path"])
         if path.is_dir():
             files = [file for file in sorted(path.iterdir()) if is_known(file)]
-            stems = Counter(file.stem.casefold() for file in files)
-            titled = [(file.stem if stems[file.stem.casefold()] == 1 else file.name, file) for file in files]
+            titles = Counter(title_of(file).casefold() for file in files)
+            titled = [(title_of(file) if titles[title_of(file).casefold()] == 1 else file.name, file) for file in files]
         else:
-            titled = [(path.stem, path)]
+            titled = [(title_of(path), path)]
         if not titled:
             raise SettingsWrong("path", "empty_folder")
         return [
@@ -290,7 +299,9 @@ class FileSession(Session):
     def _prepared(self, source: _Source, settings: dict[str, str], among_others: bool) -> Prepared:
         """What a file holds; one of several that cannot be read leaves the others alone."""
         try:
-            found = self._looked_through(source, settings)
+            path, copy = unpacked(source.path, self.deadline)
+            found = self._looked_through(path, settings)
+            found = replace(found, holds=(*found.holds, *copy))
         except SettingsWrong as problem:
             if not among_others:
                 raise
@@ -299,8 +310,7 @@ class FileSession(Session):
         source.check_unchanged()
         return replace(found, holds=(*found.holds, *source.holds))
 
-    def _looked_through(self, source: _Source, settings: dict[str, str]) -> Prepared:
-        path = source.path
+    def _looked_through(self, path: Path, settings: dict[str, str]) -> Prepared:
         kind = kind_of_file(path, settings["format"])
         if kind == "parquet":
             return Prepared((("", f"SELECT * FROM read_parquet({literal(str(path))})"),), (path,))

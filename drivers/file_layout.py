@@ -53,7 +53,7 @@ class Layout:
         return (
             f"read_csv({literal(str(path))}, delim = {literal(self.delimiter)}, quote = {literal(self.quote)}, "
             f"escape = {literal(self.escape)}, skip = {self.skip}, header = {str(self.header).lower()}, "
-            "auto_detect = false, nullstr = '', allow_quoted_nulls = false, "
+            "auto_detect = false, compression = 'none', nullstr = '', allow_quoted_nulls = false, "
             f"max_line_size = {LONGEST_LINE}, buffer_size = {LONGEST_LINE}, columns = {{{named}}}{extra})"
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import re
 import zlib
 from collections.abc import Iterator
@@ -50,12 +51,12 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
 )
 _GUESSED = ["cp1251", "cp1252", "cp1250", "koi8_r", "shift_jis", "gb18030"]
 
-
+_GZIP = b"\x1f\x8b"
 #: How files begin that nobody means as a table; they would be read as CSV with one odd column.
 _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
     (b"%PDF-", "PDF"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS or DOC"),
-    (b"\x1f\x8b", "gzip"),
+    (_GZIP, "gzip"),
     (b"BZh91AY", "bzip2"),
     (b"\xfd7zXZ\0", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -181,7 +182,40 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def is_known(path: Path) -> bool:
     """Whether a file of a folder is a table, by its suffix."""
-    return path.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
+    inner = _unpacked_name(path)
+    return inner.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
+
+
+def title_of(path: Path) -> str:
+    """What the table of a file is called: its name without the suffix, and without that of its packing."""
+    return _unpacked_name(path).stem
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def unpacked(path: Path, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...]]:
+    """The file itself, or what a gzip file holds in a copy, which is to be held.
+
+    Raises `SettingsWrong("path")`: `too_big` where more than `MOST_BYTES` come out of it, `packed_broken` where it
+    does not end as it should.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_GZIP)) != _GZIP:
+            return path, ()
+    copy = Temporary.file(_unpacked_name(path).suffix[:16])
+    written = 0
+    try:
+        with gzip.open(path) as packed, copy.path.open("wb") as target:
+            while block := packed.read(BLOCK):
+                deadline.check()
+                written += target.write(block)
+                if written > MOST_BYTES:
+                    raise SettingsWrong("path", "too_big", f"unpacked over {MOST_BYTES // 1024 // 1024} MiB")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
+        raise SettingsWrong("path", "packed_broken", str(problem)) from problem
+    return copy.path, (copy,)
 
 
 def without_wildcards(path: Path) -> tuple[Path, tuple[Temporary, ...]]:
@@ -202,6 +236,8 @@ def kind_of_file(path: Path, asked: str) -> FileKind:
     with path.open("rb") as file:
         start = file.read(1024)
     begin = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    if start[257:262] == b"ustar":
+        raise SettingsWrong("path", "other_kind", "tar")
     for magic, name in _OTHER_KINDS:
         if start.startswith(magic):
             raise SettingsWrong("path", "other_kind", name)

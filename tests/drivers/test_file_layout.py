@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import codecs
 import gzip
 from pathlib import Path
@@ -103,7 +104,9 @@ OTHER_KINDS = {
     "page.csv": b"\xef\xbb\xbf\n<!DOCTYPE html>\n<html><body>Login, please</body></html>\n",
     "feed.txt": b'<?xml version="1.0"?>\n<a>1,2</a>\n',
     "old.xls": codecs.decode("D0CF11E0A1B11AE1", "hex") + bytes(600) + b"abc,def\n",
-    "a.csv.gz": gzip.compress(b"a,b\n1,2\n"),
+    "a.csv.bz2": bz2.compress(b"a,b\n1,2\n"),
+    "twice.csv.gz": gzip.compress(gzip.compress(b"a,b\n1,2\n")),
+    "folder.tar": b"orders.csv".ljust(257, b"\0") + b"ustar\00000" + bytes(1000),
     "shop.sqlite": b"SQLite format 3\0" + bytes(84),
     "p.parquet": b"a,b\n1,2\n",
     "noise.csv": bytes(range(256)) * 8,
