@@ -1,5 +1,5 @@
 # The README's two commands are `run` and `test`; everything else is here for those who change the code.
-.PHONY: run test check format serve bench setup lock translations clean
+.PHONY: run test check format serve bench load setup lock translations clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -27,6 +27,9 @@ serve: setup          ## the app alone, in production form, configured by the en
 bench: setup          ## speed and memory beside limits and peers; for example ARGS="--rows 50000 --no-peers"
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
 	$(PYTHON) -m bench $(ARGS)
+
+load: setup           ## what the app holds under load, and for long; for example ARGS="--calls 50000"
+	$(PYTHON) -m bench.load $(ARGS)
 
 setup: $(VENV)/.complete
 

@@ -29,7 +29,7 @@ def main() -> None:
     given = _arguments()
     names: list[str] = given.only or list(STORES)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        source = _source(given.rows)
+        source = table_of(given.rows)
         with contextlib.ExitStack() as stack:
             races = [_started(stack, name, source, given, Path(folder)) for name in names]
             for run in range(given.runs):
@@ -43,7 +43,7 @@ def main() -> None:
     text = "\n\n".join(part.strip() for part in parts) + "\n"
     print(text)
     if given.save:
-        report.save(DOCUMENT, text)
+        report.save(DOCUMENT, report.MARK, text)
 
 
 def _arguments() -> argparse.Namespace:
@@ -57,7 +57,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _source(rows: int) -> Path:
+def table_of(rows: int) -> Path:
     """The table as CSV, made once and kept."""
     path = KEPT / str(rows) / f"{deals.TABLE}.csv"
     if not path.exists():
@@ -77,7 +77,7 @@ def _started(stack: contextlib.ExitStack, name: str, source: Path, given: argpar
 
 def _scales(names: list[str], rows: int, folder: Path) -> Iterator[Scale]:
     for count in (rows, rows * MANY):
-        source = _source(count)
+        source = table_of(count)
         for name in names:
             print(f"memory with {count} rows: {name}", file=sys.stderr, flush=True)
             yield scaled(STORES[name](source.parent, source), count, folder / f"{name}-{count}")

@@ -60,6 +60,23 @@ def fetch(asked: Asked) -> Fetched:
     return Fetched(status, time.perf_counter() - started, room[:size])
 
 
+@dataclass(frozen=True)
+class Held:
+    """What a process holds: megabytes of resident memory, open files and connections, threads."""
+
+    memory: float
+    files: int
+    threads: int
+
+    @classmethod
+    def of(cls, pid: int) -> Held:
+        """What it holds now; nothing if it has just ended."""
+        with contextlib.suppress(FileNotFoundError):
+            places = Path(f"/proc/{pid}")
+            return cls(_memory(pid, "VmRSS") / 1024, len(list((places / "fd").iterdir())), _memory(pid, "Threads"))
+        return cls(0, 0, 0)
+
+
 class Server:
     """A running server with the processes that it forked; `idle` is what each holds before the first request."""
 
@@ -71,6 +88,10 @@ class Server:
         """How far one process rose above its idle resident memory so far, in megabytes; the highest of them."""
         rises = [_memory(pid, "VmHWM") - self._idle.get(pid, 0) for pid in self._pids()]
         return max(rises) / 1024
+
+    def forked(self) -> dict[int, Held]:
+        """What each of the processes that answer holds now, by its number."""
+        return {pid: Held.of(pid) for pid in _children(self._process.pid)}
 
     def _pids(self) -> list[int]:
         return [self._process.pid, *_children(self._process.pid)]
@@ -119,7 +140,7 @@ def _children(pid: int) -> list[int]:
 
 
 def _memory(pid: int, name: str) -> int:
-    """Kilobytes that the system notes under `name`: `VmRSS` is resident memory now, `VmHWM` its peak."""
+    """What the system notes under `name`: `VmRSS` is resident memory now, `VmHWM` its peak, in kilobytes; `Threads`."""
     with contextlib.suppress(FileNotFoundError):
         for line in Path(f"/proc/{pid}/status").read_text().splitlines():
             if line.startswith(name + ":"):

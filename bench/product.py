@@ -1,4 +1,4 @@
-"""The product as an operator runs it: gunicorn, a portal added by hand, one hosted connection."""
+"""The product as an operator runs it: gunicorn, portals added by hand, a hosted connection of each."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
@@ -19,30 +19,46 @@ from bench.stores import Store
 
 ROOT = Path(__file__).parent.parent
 COMMANDS = Path(sys.executable).parent
-MEMBER_ID = "bench"
 PROCESSES = 2
 
 
 @dataclass(frozen=True)
-class Product:
-    """A running application with one connection."""
+class Connection:
+    """A hosted connection: its key and its four addresses, by the names that portals know them by."""
 
-    server: Server
     key: str
-    url: str
+    urls: dict[str, str]
 
     def asked(self, names: Sequence[str] = (), limit: int | None = None) -> Asked:
         """A call of `urlData` as portals make it; no names means all columns."""
-        fields = [("connection[key]", self.key), ("table", deals.TABLE)]
-        fields += [(f"select[{position}]", name.upper()) for position, name in enumerate(names)]
-        if limit is not None:
-            fields.append(("limit", str(limit)))
-        return Asked(self.url, urlencode(fields).encode())
+        more = [(f"select[{position}]", name.upper()) for position, name in enumerate(names)]
+        return self.called("urlData", *more, *([] if limit is None else [("limit", str(limit))]))
+
+    def called(self, url: str, *more: tuple[str, str]) -> Asked:
+        """A call of one of the four endpoints."""
+        fields = [("connection[key]", self.key), ("table", deals.TABLE), *more]
+        return Asked(self.urls[url], urlencode(fields).encode())
+
+
+@dataclass(frozen=True)
+class Application:
+    """A running application and its command line."""
+
+    server: Server
+    flask: Callable[..., bytes]
+
+    def connect(self, member_id: str, store: Store) -> Connection:
+        """A new portal with a connection to `store`."""
+        self.flask("portals", "add-local", "--member-id", member_id)
+        settings = [part for name, value in store.settings.items() for part in ("--set", f"{name}={value}")]
+        names = ["--portal", member_id, "--driver", store.driver, "--title", store.name]
+        issued = json.loads(self.flask("connections", "add", *names, *settings))
+        return Connection(issued["key"], issued["urls"])
 
 
 @contextlib.contextmanager
-def running(store: Store, folder: Path) -> Iterator[Product]:
-    """The application, in production form, connected to `store`; its own database is in `folder`."""
+def running(files: Path, folder: Path) -> Iterator[Application]:
+    """The application, in production form, with `files` open to it; its own database is in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     port, log = free_port(), folder / "log.txt"
     environment = {
@@ -52,7 +68,7 @@ def running(store: Store, folder: Path) -> Iterator[Product]:
         "BITRIX24_CLIENT_ID": "bench",
         "BITRIX24_CLIENT_SECRET": "bench",
         "EGRESS_ALLOW": "127.0.0.1/32:5432,127.0.0.1/32:3306",
-        "LOCAL_FILES": str(store.folder),
+        "LOCAL_FILES": str(files),
         "PORT": str(port),
         "WEB_CONCURRENCY": str(PROCESSES),
         "REQUESTS_PER_MINUTE": "0",
@@ -65,10 +81,6 @@ def running(store: Store, folder: Path) -> Iterator[Product]:
         return run.stdout
 
     flask("db-upgrade")
-    flask("portals", "add-local", "--member-id", MEMBER_ID)
-    settings = [part for name, value in store.settings.items() for part in ("--set", f"{name}={value}")]
-    names = ["--portal", MEMBER_ID, "--driver", store.driver, "--title", store.name]
-    issued = json.loads(flask("connections", "add", *names, *settings))
     gunicorn = [str(COMMANDS / "gunicorn"), "--config", "gunicorn.conf.py", "app:create_app()"]
     with serving(gunicorn, port, environment, ROOT, log, PROCESSES) as server:
-        yield Product(server, issued["key"], issued["urls"]["urlData"])
+        yield Application(server, flask)

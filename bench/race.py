@@ -15,7 +15,7 @@ from bench import deals, product
 from bench.deals import Fingerprint
 from bench.peers import servers
 from bench.processes import Asked, Fetched, Server, fetch
-from bench.product import Product
+from bench.product import Application
 from bench.stores import Store
 
 PREVIEW_ROWS = 20
@@ -100,8 +100,8 @@ def race(store: Store, rows: int, folder: Path, *, with_peers: bool) -> Iterator
             raise WrongAnswer(f"{store.name} holds {expected.rows} rows instead of {rows}")
         checker = Checker(expected, deals.NAMES)
         with contextlib.ExitStack() as stack:
-            running = stack.enter_context(product.running(store, folder / "product"))
-            ways = [Way(store.reference, store.limit), _of_product(running, checker)]
+            running = stack.enter_context(product.running(store.folder, folder / "product"))
+            ways = [Way(store.reference, store.limit), _of_product(running, store, checker)]
             for name in servers.PEERS[type(store)] if with_peers else ():
                 peer = stack.enter_context(servers.running(name, store, rows, folder / name.partition(",")[0]))
                 ways.append(_way(peer.name, peer.server, peer.asked, peer.preview, checker))
@@ -110,9 +110,10 @@ def race(store: Store, rows: int, folder: Path, *, with_peers: bool) -> Iterator
         store.drop()
 
 
-def _of_product(running: Product, checker: Checker) -> Way:
-    preview = running.asked(limit=PREVIEW_ROWS)
-    return _way("this app", running.server, running.asked(), preview, checker)
+def _of_product(running: Application, store: Store, checker: Checker) -> Way:
+    connection = running.connect("bench", store)
+    preview = connection.asked(limit=PREVIEW_ROWS)
+    return _way("this app", running.server, connection.asked(), preview, checker)
 
 
 def _way(name: str, server: Server, whole: Asked, preview: Asked, checker: Checker) -> Way:

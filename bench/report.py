@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
-from importlib.metadata import version
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from bench.portal_lists import GOAL as LISTS_GOAL
@@ -34,9 +35,9 @@ def of_races(races: Sequence[Race], rows: int, runs: int) -> str:
         lines.append(_row(race.store.name, f"limit: {limit.name}", limit, "1.00", "", "", ""))
         reached = limit.median / ours.median
         goals = (
-            _verdict(reached >= race.store.goal, f">= {race.store.goal:.2f}"),
-            _verdict((ours.memory or 0) <= race.store.most_memory, f"<= {race.store.most_memory}"),
-            _verdict((ours.preview or 0) <= PREVIEW_GOAL, f"<= {PREVIEW_GOAL * 1000:.0f}"),
+            verdict(reached >= race.store.goal, f">= {race.store.goal:.2f}"),
+            verdict((ours.memory or 0) <= race.store.most_memory, f"<= {race.store.most_memory}"),
+            verdict((ours.preview or 0) <= PREVIEW_GOAL, f"<= {PREVIEW_GOAL * 1000:.0f}"),
         )
         lines.append(_row("", f"**{ours.name}**", ours, f"**{reached:.2f}**", *goals))
         lines += [
@@ -54,7 +55,8 @@ def _row(store: str, name: str, way: Way, ratio: str, goal: str, memory_goal: st
     return f"| {' | '.join(cells)} |"
 
 
-def _verdict(reached: bool, goal: str) -> str:
+def verdict(reached: bool, goal: str) -> str:
+    """A goal, and whether it was met."""
     return f"{goal} {'met' if reached else '**missed**'}"
 
 
@@ -102,10 +104,10 @@ def of_scales(scales: Sequence[Scale]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for scale in sorted(scales, key=lambda scale: (scale.store.name, scale.rows)):
-        verdict = _verdict(max(scale.narrow, scale.wide) <= scale.store.most_memory, f"<= {scale.store.most_memory}")
+        reached = verdict(max(scale.narrow, scale.wide) <= scale.store.most_memory, f"<= {scale.store.most_memory}")
         cells = (
             *(scale.store.name, f"{scale.rows:,}", f"{scale.seconds:.2f}", f"{scale.size:.0f}", f"{scale.narrow:.0f}"),
-            *(str(scale.status), f"{scale.wide:.0f}", verdict),
+            *(str(scale.status), f"{scale.wide:.0f}", reached),
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
@@ -118,7 +120,7 @@ def of_lists(rows: Sequence[tuple[str, float]]) -> str:
     lines.append("|---|---|---|---|")
     for name, median in rows:
         reached = reference / median
-        goal = _verdict(reached >= LISTS_GOAL, f">= {LISTS_GOAL:g}") if name == rows[-1][0] else ""
+        goal = verdict(reached >= LISTS_GOAL, f">= {LISTS_GOAL:g}") if name == rows[-1][0] else ""
         lines.append(f"| {name} | {median:.3f} | {reached:.1f} | {goal} |")
     return "\n".join(lines) + "\n"
 
@@ -127,17 +129,24 @@ def machine() -> str:
     """Cores, memory and versions; no name and no path of the machine."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     servers = [_said("psql", "--version"), _said("mariadb", "--version"), "sqlite3 " + _said("sqlite3", "--version")]
-    own = [f"{name} {version(name)}" for name in LIBRARIES]
     return (
         f"Machine: {os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, load {os.getloadavg()[1]:.1f} at the end; "
-        f"Python {platform.python_version()}, {', '.join(own)}; {'; '.join(servers)}.\n"
+        f"Python {platform.python_version()}, {', '.join(_versions())}; {'; '.join(servers)}.\n"
     )
 
 
-def save(document: Path, text: str) -> None:
-    """Put `text` in the place of what the document has measured so far."""
-    kept, mark, _ = document.read_text().partition(MARK)
-    document.write_text(kept + (mark or "\n" + MARK) + "\n" + text)
+def save(document: Path, mark: str, text: str) -> None:
+    """Put `text` in the place of what the document has under the heading `mark` so far."""
+    before, _, rest = document.read_text().partition(mark)
+    _, following, after = rest.partition("\n## ")
+    document.write_text(f"{before.rstrip()}\n\n{mark}\n{text.strip()}\n{following}{after}")
+
+
+def _versions() -> Iterator[str]:
+    for name in LIBRARIES:
+        # Peers are there only where they were measured.
+        with contextlib.suppress(PackageNotFoundError):
+            yield f"{name} {version(name)}"
 
 
 def _processor() -> str:

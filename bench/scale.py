@@ -33,11 +33,12 @@ def scaled(store: Store, rows: int, folder: Path) -> Scale:
     store.load()
     try:
         checker = Checker(deals.fingerprint(store.rows(deals.NARROW)), deals.NARROW)
-        with product.running(store, folder) as running:
-            few = fetch(running.asked(deals.NARROW))
+        with product.running(store.folder, folder) as running:
+            connection = running.connect("bench", store)
+            few = fetch(connection.asked(deals.NARROW))
             narrow, size = running.server.memory(), len(few.body) / MEGABYTE
             checker.check(store.name, few)
-            status = fetch(running.asked()).status
+            status = fetch(connection.asked()).status
             return Scale(store, rows, few.seconds, size, narrow, status, running.server.memory())
     finally:
         store.drop()
