@@ -80,7 +80,7 @@ CALLS = st.fixed_dictionaries(
     url=st.sampled_from(["urlData", "urlData", "urlData", "urlTableDescription", "urlTableList", "urlCheck"]),
     as_json=st.booleans(),
 )
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_a_call_is_answered_or_refused(deals: Connected, call: dict[str, Any], url: str, as_json: bool) -> None:
     fields = {**call, "connection": {"key": deals.issued.key}}
     path = urlsplit(deals.issued.urls[url]).path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -195,9 +195,12 @@ def test_eight_levels_are_read() -> None:
 
 def test_a_huge_number_as_key_is_a_key_and_costs_nothing() -> None:
     # facts/security 1 row 17
-    started = time.perf_counter()
-    call = data_call(b"table=t&filter[999999999999]=1&filter[]=2&filter[" + b"9" * 9000 + b"]=3", FORM)
-    assert time.perf_counter() - started < 0.1
+    tracemalloc.start()
+    try:
+        call = data_call(b"table=t&filter[999999999999]=1&filter[]=2&filter[" + b"9" * 9000 + b"]=3", FORM)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
     assert list(call.filter) == ["999999999999", "1000000000000", "9" * 9000]
 
 
@@ -209,7 +212,7 @@ BYTES = st.one_of(
 
 
 @given(body=BYTES, content_type=st.sampled_from([FORM, JSON, "", "text/plain"]), reader=st.sampled_from(READERS))
-@settings(max_examples=3000, deadline=1000)
+@settings(max_examples=3000)
 def test_any_body_is_read_or_refused_and_nothing_else(
     body: bytes, content_type: str, reader: Callable[[bytes, str], object]
 ) -> None:
@@ -225,7 +228,7 @@ TREES = st.dictionaries(
 
 
 @given(filter_=TREES)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_a_form_carries_what_json_carries(filter_: dict[str, Any]) -> None:
     call = {"table": "t", "filter": filter_}
 

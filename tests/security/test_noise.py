@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import responses
 from flask import Flask
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app import assemble
@@ -47,7 +47,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         made.extensions["services"].engine.dispose()
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=300)
 @given(
     path=st.sampled_from(["/", "/install/", "/session/renew"]),
     form=st.dictionaries(NAMES, VALUES, max_size=8),

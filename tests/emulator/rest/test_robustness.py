@@ -67,7 +67,7 @@ PARAMETERS = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     method=st.sampled_from([*METHODS, "batch"]),
     params=st.dictionaries(PARAMETERS, JSON, max_size=5),

@@ -264,7 +264,7 @@ JSON = st.recursive(
 STATUS = st.sampled_from([200, 302, 400, 401, 403, 404, 429, 500, 503])
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(st.dictionaries(KEYS, JSON, max_size=4), STATUS)
 @example({"error": {"error": {"error": "x"}}}, 200)
 @example({"error": "QUERY_LIMIT_EXCEEDED", "time": {"operating_reset_at": float("nan")}}, 503)
