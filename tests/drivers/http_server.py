@@ -10,6 +10,8 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from tests.waiting import HANG
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -50,7 +52,7 @@ class Played:
 
     def _play(self, caller: socket.socket) -> None:
         with caller, contextlib.suppress(OSError, ValueError):
-            caller.settimeout(10)
+            caller.settimeout(HANG)
             if self._tls is None:
                 self._talk(caller)
                 return
@@ -96,7 +98,7 @@ def listener(script: Callable[[socket.socket], None]) -> Iterator[int]:
             while True:
                 caller, _ = opened.accept()
                 with caller, contextlib.suppress(OSError):
-                    caller.settimeout(10)
+                    caller.settimeout(HANG)
                     script(caller)
 
     with socket.create_server(("127.0.0.1", 0)) as opened:
@@ -105,7 +107,7 @@ def listener(script: Callable[[socket.socket], None]) -> Iterator[int]:
         yield opened.getsockname()[1]
         with contextlib.suppress(OSError):
             opened.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
+    thread.join(HANG)
 
 
 def answer(body: bytes, status: int = 200, **headers: str) -> bytes:

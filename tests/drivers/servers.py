@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import errno
 import ipaddress
 import json
 import selectors
@@ -21,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.waiting import HANG
+
 
 class Canary:
     """Listens on one port of several addresses and counts who connects."""
@@ -29,16 +32,32 @@ class Canary:
         self.connections = 0
         self._listeners: list[socket.socket] = []
         self.port = 0
+        while not self._listens(addresses):
+            # The first one's port is somebody else's at another of the addresses.
+            self._close_all()
+        self._wake, self._stop = socket.socketpair()
+        self._thread = threading.Thread(target=self._count, daemon=True)
+
+    def _listens(self, addresses: Sequence[str]) -> bool:
+        self.port = 0
         for address in addresses:
             family = socket.AF_INET6 if ":" in address else socket.AF_INET
             listener = socket.socket(family, socket.SOCK_STREAM)
-            listener.bind((address, self.port))
+            self._listeners.append(listener)
+            try:
+                listener.bind((address, self.port))
+            except OSError as problem:
+                if problem.errno != errno.EADDRINUSE:
+                    raise
+                return False
             listener.listen()
             listener.setblocking(False)
             self.port = self.port or listener.getsockname()[1]
-            self._listeners.append(listener)
-        self._wake, self._stop = socket.socketpair()
-        self._thread = threading.Thread(target=self._count, daemon=True)
+        return True
+
+    def _close_all(self) -> None:
+        while self._listeners:
+            self._listeners.pop().close()
 
     def _count(self) -> None:
         with selectors.DefaultSelector() as selector:
@@ -60,8 +79,9 @@ class Canary:
 
     def __exit__(self, *_: object) -> None:
         self._stop.send(b"x")
-        self._thread.join(5)
-        for opened in (*self._listeners, self._wake, self._stop):
+        self._thread.join(HANG)
+        self._close_all()
+        for opened in (self._wake, self._stop):
             opened.close()
 
 

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 
+from tests.waiting import HANG
+
 OFF, ON, NOT_SUPPORTED, REQUIRED = range(4)
 BATCH, RPC, LOGIN, PRELOGIN, REPLY = 1, 3, 16, 18, 4
 Script = Callable[[bytes], bytes | None]
@@ -132,7 +134,7 @@ class SqlServer:
 
     def _play(self, caller: socket.socket) -> None:
         with caller, contextlib.suppress(OSError, ValueError, struct.error):
-            caller.settimeout(10)
+            caller.settimeout(HANG)
             line = _Line(self, caller)
             line.packet()
             version, encryption = struct.pack(">BHH", 0, 11, 6), struct.pack(">BHH", 1, 17, 1)

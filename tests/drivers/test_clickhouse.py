@@ -6,7 +6,6 @@ import functools
 import itertools
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -22,6 +21,7 @@ from drivers.network import Policy
 from drivers.query import Comparison, Like, OneOf, TableName, TableQuery
 from drivers.sql import MARK, Sql
 from tests.drivers.http_server import Asked, Played, answer, chunked
+from tests.waiting import HANG, after, eventually
 
 TABLE = TableName("shop", "deals")
 DESCRIBED = Description(TABLE, (Column("id", Form.INTEGER, "Int64"), Column("title", Form.TEXT, "String")))
@@ -56,7 +56,7 @@ def clickhouse() -> Iterator[Callable[..., tuple[Session, Played]]]:
             return answer(b"") if asked.body.startswith("KILL") else rows(asked, mark(asked))
 
         server = Played(script)
-        opened.append((login(server, limits or Limits(seconds=20)), server))
+        opened.append((login(server, limits or Limits(connect_seconds=HANG, seconds=HANG)), server))
         return opened[-1]
 
     yield start
@@ -83,7 +83,7 @@ def test_every_request_is_read_only_limited_and_told_to_fail_where_a_profile_wou
         assert asked.method == "POST"
         assert (sent["readonly"], sent["limit"], sent["offset"], sent["extremes"]) == ("2", "0", "0", "0")
         assert {sent[f"{what}_overflow_mode"] for what in ("result", "read", "timeout", "sort")} == {"throw"}
-        assert 1 <= int(sent["max_execution_time"]) <= 20
+        assert 1 <= int(sent["max_execution_time"]) <= HANG
         assert sent["database"] == "shop"
         assert sent["output_format_json_quote_64bit_integers"] == sent["output_format_json_quote_decimals"] == "0"
         assert asked.headers["authorization"].startswith("Basic ")
@@ -201,23 +201,21 @@ def test_a_zone_that_the_server_does_not_know_is_the_settings_fault() -> None:
 
 def test_a_stopped_query_is_killed_on_the_server(clickhouse: Start) -> None:
     """A server that sends nothing does not notice that its caller has gone."""
-    release = threading.Event()
+    running_there, release = threading.Event(), threading.Event()
 
     def wait(asked: Asked, end: bytes) -> None:
-        release.wait(10)
+        running_there.set()
+        release.wait(HANG)
 
     session, server = clickhouse(wait)
-    threading.Timer(0.3, session.cancel).start()
-    started = time.monotonic()
+    after(running_there, session.cancel)
     with pytest.raises(Timeout) as stopped:
         read(session)
+    # The server has not answered yet: nobody waited for that.
+    assert not release.is_set()
     release.set()
     assert stopped.value.code == "cancelled"
-    assert time.monotonic() - started < 2
-    give_up = time.monotonic() + 5
-    while not (killed := [asked for asked in server.asked if asked.body.startswith("KILL QUERY")]):
-        assert time.monotonic() < give_up
-        time.sleep(0.02)
+    killed = eventually(lambda: [asked for asked in server.asked if asked.body.startswith("KILL QUERY")])
     running = next(asked for asked in server.asked if "`deals`" in asked.body)
     assert killed[0].parameters == {"param_q": running.parameters["query_id"]}
 

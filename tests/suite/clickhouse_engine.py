@@ -20,6 +20,7 @@ from drivers.columns import Form
 from drivers.network import Policy
 from drivers.query import TableName
 from tests.suite.databases import Database
+from tests.waiting import HANG
 
 SERVER = Path(__file__).parents[1] / "drivers" / "clickhouse_server.py"
 IS_HERE = importlib.util.find_spec("chdb") is not None
@@ -90,7 +91,7 @@ class ClickHouseDatabase(Database):
 
     def asked(self, statement: str) -> str:
         """What the engine answers to a statement of its owner."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=HANG)
         connection.request("POST", "/", statement.encode("utf-8", "surrogatepass"), _ADMIN)
         response = connection.getresponse()
         said = response.read().decode("utf-8", "replace")
@@ -106,7 +107,7 @@ class ClickHouseDatabase(Database):
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.close()
-        self._process.wait(30)
+        self._process.wait(HANG)
         self._process.stdout.close()
 
 

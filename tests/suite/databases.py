@@ -6,10 +6,8 @@ it.
 
 from __future__ import annotations
 
-import itertools
 import json
-import os
-import time
+import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -26,9 +24,9 @@ from drivers.catalogue import DRIVERS
 from drivers.columns import Form
 from drivers.network import Policy
 from drivers.query import Condition, TableName, TableQuery
+from tests.waiting import eventually
 
 POLICY = Policy(allow=["127.0.0.1:5432", "127.0.0.1:3306"])
-_NUMBERS = itertools.count()
 
 
 class Database(ABC):
@@ -95,11 +93,8 @@ class Database(ABC):
         ]
 
     def assert_quiet(self, word: str) -> None:
-        """Fail unless within five seconds no statement with this word runs on the server."""
-        give_up = time.monotonic() + 5
-        while running := self.running(word):
-            assert time.monotonic() < give_up, running
-            time.sleep(0.05)
+        """Fail unless statements of this run with this word end on the server by themselves."""
+        eventually(lambda: not self.running(word), lambda: self.running(word))
 
     def running(self, word: str) -> list[Any]:
         """Statements of others that hold this word; a file has none."""
@@ -115,7 +110,7 @@ class Database(ABC):
 
 def own_schema() -> str:
     """A name that no other run and no other opening uses."""
-    return f"suite_{os.getpid()}_{next(_NUMBERS)}"
+    return f"suite_{uuid.uuid4().hex}"
 
 
 class PostgreSQLDatabase(Database):
@@ -151,8 +146,8 @@ class PostgreSQLDatabase(Database):
     def running(self, word: str) -> list[Any]:
         return self.admin.execute(
             "SELECT pid, query FROM pg_stat_activity "
-            "WHERE query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()",
-            (f"%{word}%",),
+            "WHERE query LIKE %s AND query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()",
+            (f"%{word}%", f"%{self.schema}%"),
         ).fetchall()
 
     def close(self) -> None:
@@ -193,8 +188,9 @@ class MariaDBDatabase(Database):
     def running(self, word: str) -> list[Any]:
         with self.admin.cursor() as cursor:
             cursor.execute(
-                "SELECT id, info FROM information_schema.processlist WHERE info LIKE %s AND id <> CONNECTION_ID()",
-                (f"%{word}%",),
+                "SELECT id, info FROM information_schema.processlist"
+                " WHERE info LIKE %s AND db = %s AND id <> CONNECTION_ID()",
+                (f"%{word}%", self.schema),
             )
             return list(cursor.fetchall())
 

@@ -1,0 +1,32 @@
+"""Waiting for what happens in another thread or process: for the fact, never for a time that usually suffices."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+HANG = 120.0
+"""After so many seconds without progress a test has hung; whatever works is far quicker, also on a starved machine."""
+
+T = TypeVar("T")
+
+
+def eventually(condition: Callable[[], T], explain: Callable[[], object] = lambda: "it never came true") -> T:
+    """The first answer of `condition` that is true; fails with what `explain` says if there is none."""
+    until = time.monotonic() + HANG
+    while not (answer := condition()):
+        assert time.monotonic() < until, explain()
+        time.sleep(0.02)
+    return answer
+
+
+def after(event: threading.Event, act: Callable[[], object]) -> None:
+    """Have `act` done by another thread once `event` is set."""
+
+    def wait_and_act() -> None:
+        if event.wait(HANG):
+            act()
+
+    threading.Thread(target=wait_and_act, daemon=True).start()
