@@ -18,6 +18,7 @@ from errors import ConfigurationError
 from models import Base
 from services import wiring
 from tests.doors import key, settings_for
+from tests.waiting import HANG
 
 ROOT = Path(__file__).parent.parent
 PROGRAMS = {"flask": ["flask", "routes"], "gunicorn": ["gunicorn", "--config", "gunicorn.conf.py", "app:create_app()"]}
@@ -46,7 +47,7 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence_and_without_a_traceback(
     program: str, wrong: dict[str, str], sentence: str
 ) -> None:
     told = subprocess.run(
-        PROGRAMS[program], cwd=ROOT, env=environment(**wrong), capture_output=True, text=True, timeout=60, check=False
+        PROGRAMS[program], cwd=ROOT, env=environment(**wrong), capture_output=True, text=True, timeout=HANG, check=False
     )
     assert told.returncode != 0
     assert sentence in told.stderr

@@ -21,6 +21,7 @@ from errors import ConfigurationError
 from models import Base, FormUse, Grant, Portal, UserSession, Vault, connect
 from services import wiring
 from tests.doors import key, settings_for
+from tests.waiting import HANG
 
 OLD = key("old")
 
@@ -99,7 +100,7 @@ def test_the_command_brings_an_earlier_revision_up_to_date_without_telling_to_ru
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=HANG,
     )
     assert (told.returncode, told.stdout) == (0, "The database is up to date.\n"), told.stderr
     assert "lacks" not in told.stderr

@@ -20,8 +20,9 @@ from services.portal_api._authorized import Patience
 from services.portal_api._transport import Transport
 from services.portal_api.client import PortalClient
 from services.portal_api.oauth import AuthorizationServers, Identity
+from tests.waiting import HANG
 
-IMPATIENT = Patience(first_delay=0.05, growth=1.5, budget=5.0)
+EAGER = Patience(first_delay=0.05, growth=1.5, budget=HANG)
 
 
 class EmulatedPortal:
@@ -38,14 +39,14 @@ class EmulatedPortal:
 
     def control(self, name: str, **order: Any) -> dict[str, Any]:
         """Give the emulator an order."""
-        answer = requests.post(f"{self.server.url}/_emulator/{name}", json=order, timeout=30)
+        answer = requests.post(f"{self.server.url}/_emulator/{name}", json=order, timeout=HANG)
         assert answer.ok, answer.text
         told: dict[str, Any] = answer.json()
         return told
 
     def state(self) -> dict[str, Any]:
         """Everything that can be counted."""
-        told: dict[str, Any] = requests.get(f"{self.server.url}/_emulator/state", timeout=30).json()
+        told: dict[str, Any] = requests.get(f"{self.server.url}/_emulator/state", timeout=HANG).json()
         return told
 
     def tokens(self, user: str = "analyst", **order: Any) -> LiveTokens:
@@ -54,7 +55,7 @@ class EmulatedPortal:
 
     def client(self, user: str = "analyst", tokens: LiveTokens | None = None) -> PortalClient:
         """The client of a user."""
-        return PortalClient(self.transport, tokens or self.tokens(user), patience=IMPATIENT)
+        return PortalClient(self.transport, tokens or self.tokens(user), patience=EAGER)
 
 
 class LiveTokens:
@@ -102,7 +103,7 @@ class LosingProxy:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {"Content-Type": self.headers["Content-Type"]}
-                answer = requests.post(f"{target}{self.path}", data=body, headers=headers, timeout=30)
+                answer = requests.post(f"{target}{self.path}", data=body, headers=headers, timeout=HANG)
                 if lost.search(self.path):
                     with suppress(OSError):
                         self.connection.shutdown(socket.SHUT_RDWR)
@@ -127,4 +128,4 @@ class LosingProxy:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         with closing(self._server.socket):
-            self._thread.join(timeout=5)
+            self._thread.join(HANG)

@@ -21,6 +21,7 @@ from sqlalchemy import text
 from drivers.network import Policy
 from errors import Forged, GrantDead, PaymentRequired, PortalBusy, PortalGone, PortalUnreachable
 from models import Base, Grant, Portal, Sessions, Vault, connect, sessions_for
+from services import renewals
 from services.departures import Departures
 from services.grants import Grants
 from services.openings import Verifier
@@ -30,6 +31,7 @@ from services.uploads import Uploads
 from tests.doors import key, postgresql_database, settings_for
 from tests.services.clocks import Clock
 from tests.services.oauth_server import CLIENT_ID, OAuthServer, oauth_server
+from tests.waiting import HANG
 
 ENDPOINT = "https://acme.bitrix24.com/rest/"
 USER = 7
@@ -100,14 +102,18 @@ def any_bench(any_database: str) -> Iterator[Bench]:
         yield ready
 
 
-def test_32_threads_of_4_processes_renew_20_portals_with_exactly_20_refreshes(any_bench: Bench) -> None:
+def test_32_threads_of_4_processes_renew_20_portals_with_exactly_20_refreshes(
+    any_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a loaded machine a renewal may take longer than people should wait for it.
+    monkeypatch.setattr(renewals, "WAIT_SECONDS", HANG)
     any_bench.server.delay = 0.05
     portals = [any_bench.portal(f"portal{number}") for number in range(20)]
     processes = [any_bench.grants() for _ in range(4)]
     start = threading.Barrier(32)
 
     def work(number: int) -> list[str]:
-        start.wait(timeout=30)
+        start.wait(timeout=HANG)
         order = portals[number % 20 :] + portals[: number % 20]
         return [processes[number % 4].renew(portal, USER, f"old-portal{portals.index(portal)}") for portal in order]
 
@@ -125,8 +131,8 @@ def test_no_transaction_is_open_while_the_authorization_server_is_asked() -> Non
     """A slow server must not hold connections of the database (facts/security 3)."""
     open_transactions = []
     watching = text(
-        "SELECT state FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
-        "AND state <> 'idle'"
+        "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND state <> 'idle' AND backend_type = 'client backend'"
     )
     with postgresql_database() as url, bench_on(url) as bench:
         portal = bench.portal()
@@ -494,7 +500,7 @@ def test_kill_9_between_answer_and_store_is_healed_by_the_next_opening(any_datab
                 str(portal),
             ],
             cwd=Path(__file__).parents[2],
-            timeout=60,
+            timeout=HANG,
             check=False,
         )
         assert killed.returncode == -9

@@ -20,6 +20,8 @@ PORTAL = "https://acme.bitrix24.com/rest/"
 RENAMED = "https://acme-group.bitrix24.com/rest/"
 ACCESS = "b7c51f63006f4a1300000001000000f0canaryaccess"
 FRESH = "9911a063006f4a1300000001000000f0canaryfresh"
+NOW = 1_700_000_000.0
+"""The moment at which answers are judged."""
 TIME = {"start": 1725013197.63, "finish": 1725013198.58, "duration": 0.94, "processing": 0.68, "operating": 0}
 
 Handler = Callable[[Mapping[str, Any]], "Answer"]
