@@ -15,6 +15,7 @@ from emulator.config import EmulatorConfig
 from emulator.queries import Condition, DataQuery, DateRange
 from emulator.server import start
 from tests.emulator.portals import EmulatedPortal
+from tests.waiting import HANG
 
 CONNECTION = {"login": "demo", "password": "demo"}
 ORDERS = demo_data.tables()["sales_orders"]
@@ -175,9 +176,9 @@ def test_what_cannot_be_understood_is_refused(emulated: EmulatedPortal, conditio
 def test_the_demonstration_stands_on_a_running_emulator() -> None:
     """Connector, source with a real check, dataset, and rows for a chart."""
     with start(EmulatorConfig(port=0)) as server:
-        answer = requests.post(f"{server.url}/_emulator/demo", timeout=10)
+        answer = requests.post(f"{server.url}/_emulator/demo", timeout=HANG)
         assert answer.json() == {"connector": 1, "source": 1, "dataset": 1}
-        again = requests.post(f"{server.url}/_emulator/demo", timeout=10)
+        again = requests.post(f"{server.url}/_emulator/demo", timeout=HANG)
         assert (again.status_code, "NAME_EXISTS" in again.json()["error"]) == (400, True)
         portal = server.emulator.portal
         assert (portal.source(1).created_by_id, len(portal.dataset(1).columns)) == (2, 12)

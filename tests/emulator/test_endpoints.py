@@ -22,6 +22,7 @@ from emulator.journal import EndpointCall
 from emulator.queries import Condition, DataQuery, DateRange, UnknownColumn
 from emulator.records import Column, Connector, ConnectorSetting, Dataset, Source, SourceSetting
 from tests.emulator.portals import EmulatedPortal
+from tests.waiting import HANG
 
 Form = list[tuple[str, str]]
 
@@ -90,8 +91,8 @@ class Chain:
 
 @pytest.fixture
 def chain(peer: Peer) -> Chain:
-    """The chain, with short limits of time."""
-    return make_chain(peer, EmulatorConfig(endpoint_answer_seconds=5, endpoint_transfer_seconds=5))
+    """The chain, with limits of time that nobody meets here."""
+    return make_chain(peer, EmulatorConfig(endpoint_answer_seconds=HANG, endpoint_transfer_seconds=HANG))
 
 
 def make_chain(peer: Peer, config: EmulatorConfig) -> Chain:
@@ -173,7 +174,7 @@ class Slow:
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 LIMIT = 0.3
 """A limit in tests, in seconds; what a test waits for would take `PATIENCE` without it."""
-PATIENCE = 20.0
+PATIENCE = HANG
 
 
 @contextmanager
@@ -197,6 +198,9 @@ def lingering(slow: Slow) -> Iterator[str]:
         yield f"127.0.0.1:{listener.getsockname()[1]}"
     finally:
         over.set()
+        # Whoever gave up before connecting leaves nobody to wait for.
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
         listener.close()
         worker.join()
 
@@ -265,8 +269,8 @@ def test_a_handler_that_drips_loses_its_event_and_holds_up_no_other(slow: Slow) 
 
 def test_the_time_for_the_answer_is_not_taken_from_the_body(peer: Peer) -> None:
     """facts/biconnector 5.3: two limits; a body may take longer than what was left of the first."""
-    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=2.0, endpoint_transfer_seconds=PATIENCE))
-    peer.slow = lambda: time.sleep(2.5)
+    chain = make_chain(peer, EmulatorConfig(endpoint_answer_seconds=6.0, endpoint_transfer_seconds=PATIENCE))
+    peer.slow = lambda: time.sleep(6.5)
     peer.answer([{"code": "a", "title": "A"}])
     assert chain.emulated.emulator.endpoints.tables(chain.source) == [TableItem("a", "A", "a")]
 
@@ -276,6 +280,7 @@ def test_every_address_of_a_host_shares_one_limit(monkeypatch: pytest.MonkeyPatc
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [_connecting(address) for _ in range(4)]
+        # One after the other they would take twice as long as the test bears.
         found = [(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)] * int(PATIENCE / LIMIT)
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_arguments, **_more: found)
         told, _call = asked("host.test:80", endpoint_answer_seconds=LIMIT)

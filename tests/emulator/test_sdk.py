@@ -20,6 +20,7 @@ from b24pysdk.errors.oauth import BitrixOAuthInvalidGrant
 from emulator.config import EmulatorConfig
 from emulator.server import RunningServer, start
 from tests.emulator.certificates import write_certificate
+from tests.waiting import HANG
 
 COLUMNS = [
     {"name": "ORDER_ID", "externalCode": "ORDER_ID", "type": "int"},
@@ -49,7 +50,7 @@ def portal(served: RunningServer) -> RunningServer:
 
 def control(server: RunningServer, name: str, **order: Any) -> Any:
     """What a control answers."""
-    answer = requests.post(f"{server.url}/_emulator/{name}", json=order, timeout=10)
+    answer = requests.post(f"{server.url}/_emulator/{name}", json=order, timeout=HANG)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -142,7 +143,7 @@ def test_an_expired_token_is_refreshed_and_the_call_repeated(portal: RunningServ
     assert Client(token).biconnector.connector.list().result == []
     assert token.auth_token != old.access_token
     assert token.refresh_token != old.refresh_token
-    calls = requests.get(f"{portal.url}/_emulator/state", timeout=10).json()["calls"]
+    calls = requests.get(f"{portal.url}/_emulator/state", timeout=HANG).json()["calls"]
     assert [(call["method"], call["status"]) for call in calls] == [
         ("biconnector.connector.list", 401),
         ("oauth/token", 200),

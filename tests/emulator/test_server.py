@@ -20,6 +20,7 @@ from emulator.server import start
 from emulator.statefile import StateFile, UnreadableState
 from tests.emulator.certificates import write_certificate
 from tests.emulator.portals import EmulatedPortal
+from tests.waiting import HANG
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,10 +28,10 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_both_loopbacks_answer() -> None:
     """`localhost` may be either of them."""
     with start(EmulatorConfig(port=0)) as server:
-        assert requests.get(f"{server.url}/_emulator/state", timeout=5).status_code == 200
+        assert requests.get(f"{server.url}/_emulator/state", timeout=HANG).status_code == 200
         if socket.has_ipv6 and _has_ipv6_loopback():
             address = f"http://[::1]:{server.config.port}/_emulator/state"
-            assert requests.get(address, timeout=5).status_code == 200
+            assert requests.get(address, timeout=HANG).status_code == 200
 
 
 def _has_ipv6_loopback() -> bool:
@@ -46,27 +47,28 @@ def test_tls_with_a_given_certificate(tmp_path: Path) -> None:
     certificate, key = write_certificate(tmp_path)
     with start(EmulatorConfig(port=0, certificate=certificate, private_key=key)) as server:
         assert server.url.startswith("https://")
-        answer = requests.post(f"{server.url}/_emulator/token", timeout=5, verify=str(certificate))
+        answer = requests.post(f"{server.url}/_emulator/token", timeout=HANG, verify=str(certificate))
         assert answer.json()["client_endpoint"] == f"{server.url}/rest/"
         assert server.emulator.portal.protocol == "1"
 
 
 def test_a_connection_can_be_dropped_without_an_answer(tmp_path: Path) -> None:
     with start(EmulatorConfig(port=0)) as server:
-        token = requests.post(f"{server.url}/_emulator/token", timeout=5).json()["access_token"]
-        requests.post(f"{server.url}/_emulator/fail", json={"shape": "drop"}, timeout=5)
+        token = requests.post(f"{server.url}/_emulator/token", timeout=HANG).json()["access_token"]
+        requests.post(f"{server.url}/_emulator/fail", json={"shape": "drop"}, timeout=HANG)
         with pytest.raises(requests.ConnectionError):
-            requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=5)
-        assert requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=5).status_code == 200
+            requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=HANG)
+        assert requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=HANG).status_code == 200
 
 
 def test_a_delay_is_longer_than_an_impatient_client() -> None:
     with start(EmulatorConfig(port=0)) as server:
-        token = requests.post(f"{server.url}/_emulator/token", timeout=5).json()["access_token"]
-        requests.post(f"{server.url}/_emulator/fail", json={"delay_seconds": 1}, timeout=5)
+        token = requests.post(f"{server.url}/_emulator/token", timeout=HANG).json()["access_token"]
+        # So long that the answer is not there when the client looks for it, however late that is.
+        requests.post(f"{server.url}/_emulator/fail", json={"delay_seconds": 8}, timeout=HANG)
         with pytest.raises(requests.ReadTimeout):
             requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=0.2)
-        assert requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=5).status_code == 200
+        assert requests.post(f"{server.url}/rest/profile", json={"auth": token}, timeout=HANG).status_code == 200
 
 
 def test_the_state_survives_a_restart(tmp_path: Path) -> None:
@@ -178,10 +180,10 @@ def test_the_program_says_where_it_is_and_stops() -> None:
         line = program.stdout.readline()
         found = re.fullmatch(r"Emulated portal: (http://\S+)/\n", line)
         assert found is not None, line
-        assert requests.get(f"{found.group(1)}/_emulator/state", timeout=10).status_code == 200
+        assert requests.get(f"{found.group(1)}/_emulator/state", timeout=HANG).status_code == 200
     finally:
         program.terminate()
-        program.communicate(timeout=20)
+        program.communicate(timeout=HANG)
 
 
 def test_a_state_file_is_read_once_and_written_on_change_only(tmp_path: Path) -> None:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +14,12 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import BrowserContext, FrameLocator, Page, sync_playwright
+from playwright.sync_api import BrowserContext, FrameLocator, Page, expect, sync_playwright
 
+from tests.ports import kept_port
+from tests.waiting import HANG, eventually
+
+expect.set_options(timeout=HANG * 1000)
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 BLOCKING = {"profile": {"block_third_party_cookies": True, "cookie_controls_mode": 1}}
@@ -34,43 +36,38 @@ class Road:
 
     def control(self, name: str, **order: Any) -> dict[str, Any]:
         """Tell the emulated portal what to do."""
-        answer = requests.post(f"{self.portal}/_emulator/{name}", json=order, timeout=30)
+        answer = requests.post(f"{self.portal}/_emulator/{name}", json=order, timeout=HANG)
         assert answer.ok, answer.text
         told: dict[str, Any] = answer.json()
         return told
 
     def state(self) -> dict[str, Any]:
         """What the portal counts."""
-        told: dict[str, Any] = requests.get(f"{self.portal}/_emulator/state", timeout=30).json()
+        told: dict[str, Any] = requests.get(f"{self.portal}/_emulator/state", timeout=HANG).json()
         return told
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @pytest.fixture
 def road(tmp_path: Path) -> Iterator[Road]:
     """An empty portal and the app, started by the command behind `make run`."""
-    ports = {"PORT": str(free_port()), "EMULATOR_PORT": str(free_port())}
-    log = (tmp_path / "demo.log").open("w+")
+    log = tmp_path / "demo.log"
     command = [sys.executable, "-m", "cli.demo", "--empty", "--instance", str(tmp_path / "instance")]
-    process = subprocess.Popen(command, cwd=ROOT, env=os.environ | ports, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        deadline = time.monotonic() + 60
-        while "Ctrl+C stops both" not in Path(log.name).read_text():
-            assert process.poll() is None, Path(log.name).read_text()
-            assert time.monotonic() < deadline, Path(log.name).read_text()
-            time.sleep(0.1)
-        yield Road(f"http://127.0.0.1:{ports['PORT']}", f"http://localhost:{ports['EMULATOR_PORT']}")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        ended = process.wait(30)
-        log.close()
-    assert ended == 0
-    assert "Traceback" not in Path(log.name).read_text()
+
+    def is_up() -> bool:
+        assert process.poll() is None, log.read_text()
+        return "Ctrl+C stops both" in log.read_text()
+
+    with kept_port() as app, kept_port() as portal, log.open("w") as written:
+        environment = os.environ | {"PORT": str(app), "EMULATOR_PORT": str(portal)}
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=written, stderr=subprocess.STDOUT)
+        try:
+            eventually(is_up, log.read_text)
+            yield Road(f"http://127.0.0.1:{app}", f"http://localhost:{portal}")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            ended = process.wait(HANG)
+    assert ended == 0, log.read_text()
+    assert "Traceback" not in log.read_text(), log.read_text()
 
 
 Browser = Callable[..., BrowserContext]
@@ -90,7 +87,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
             context = playwright.chromium.launch_persistent_context(
                 folder, executable_path=CHROMIUM, args=QUIET, viewport=size, **options
             )
-            context.set_default_timeout(15_000)
+            context.set_default_timeout(HANG * 1000)
             opened.append(context)
             return context
 

@@ -10,6 +10,7 @@ import requests
 from playwright.sync_api import expect
 
 from tests.journeys.conftest import Browser, Desk, Road, sit_down
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.browser
 
@@ -62,7 +63,7 @@ def northern_orders_of_2025(road: Road) -> list[dict[str, Any]]:
     """What the report should show, counted here from the whole table."""
     access = {"connection[login]": "demo", "connection[password]": "demo"}
     form = {"table": "sales_orders", **access}
-    header, *rows = requests.post(f"{road.portal}/_demo/data", data=form, timeout=30).json()
+    header, *rows = requests.post(f"{road.portal}/_demo/data", data=form, timeout=HANG).json()
     orders = [dict(zip(header, row, strict=True)) for row in rows]
     found = [one for one in orders if one["REGION"] == "North" and one["ORDER_DATE"].startswith("2025-")]
     assert 0 < len(found) < len(orders)
@@ -93,6 +94,8 @@ def test_from_the_market_page_to_a_chart(road: Road, browser: Browser) -> None:
     desk.page.get_by_role("link", name="Sales orders").click()
     expect(desk.page.get_by_role("heading", name="Preview")).to_be_visible()
     desk.page.get_by_role("link", name="Report").click()
+    expect(desk.page).to_have_url(re.compile("view=report"))
+    desk.page.wait_for_load_state()
     desk.page.locator("[name=date_column]").select_option("ORDER_DATE")
     desk.page.locator("[name=date_from]").fill("2025-01-01")
     desk.page.locator("[name=date_to]").fill("2025-12-31")
@@ -103,7 +106,10 @@ def test_from_the_market_page_to_a_chart(road: Road, browser: Browser) -> None:
     desk.page.locator("[name=measure]").select_option("AMOUNT")
     desk.page.locator("[name=aggregation]").select_option("sum")
     desk.page.get_by_role("button", name="Apply").last.click()
+    # The page before has a chart as well.
+    expect(desk.page).to_have_url(re.compile("grain=month"))
     expect(desk.page.locator("svg[role=img]")).to_be_visible()
+    desk.page.wait_for_load_state()
     wanted = northern_orders_of_2025(road)
     assert desk.page.locator("[data-row-count]").get_attribute("data-row-count") == str(len(wanted))
     assert desk.page.locator(".chart-bar").count() == len({order["ORDER_DATE"][:7] for order in wanted})

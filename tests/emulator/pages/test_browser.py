@@ -5,7 +5,6 @@ A stub application on another site (`127.0.0.1`, the portal being `localhost`) t
 
 from __future__ import annotations
 
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -20,9 +19,12 @@ from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
 from emulator import grants
 from emulator.config import EmulatorConfig
 from emulator.server import RunningServer, start
+from tests.ports import kept_port
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=HANG * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 PAGE = """<!doctype html><html lang="en"><title>Stub</title>
 <script src="{portal}/api/v1/"></script>
@@ -72,11 +74,10 @@ def stub() -> Iterator[StubApplication]:
 
 @pytest.fixture
 def portal(stub: StubApplication) -> Iterator[RunningServer]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    stub.portal = f"http://localhost:{port}"
-    with start(EmulatorConfig(public_url=stub.portal, port=port, app_url=stub.url)) as server:
-        yield server
+    with kept_port() as port:
+        stub.portal = f"http://localhost:{port}"
+        with start(EmulatorConfig(public_url=stub.portal, port=port, app_url=stub.url)) as server:
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +92,7 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 def page(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(HANG * 1000)
     problems: list[str] = []
     page.on("pageerror", lambda problem: problems.append(str(problem)))
     yield page
@@ -400,6 +401,7 @@ def test_a_person_draws_a_chart_of_a_filtered_table(page: Page, portal: RunningS
     page.get_by_role("link", name="Sales orders").click()
     page.get_by_role("link", name="Report").click()
     expect(page.get_by_role("heading", name="Sum of AMOUNT by ORDER_DATE")).to_be_visible()
+    page.wait_for_load_state()
     page.get_by_label("From").fill("2025-01-01")
     page.get_by_label("To, including").fill("2025-12-31")
     condition = page.locator(".condition").first
@@ -413,6 +415,7 @@ def test_a_person_draws_a_chart_of_a_filtered_table(page: Page, portal: RunningS
     page.get_by_label("By", exact=True).select_option("REGION")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_role("heading", name="Sum of AMOUNT by REGION")).to_be_in_viewport()
+    page.wait_for_load_state()
     assert page.locator(".chart-bar").count() == 4
     shown = int(page.locator("[data-row-count]").get_attribute("data-row-count") or 0)
     assert 0 < shown < 800

@@ -13,6 +13,7 @@ import responses
 from emulator.demo import LOGO
 from emulator.records import SourceSetting
 from tests.emulator.portals import COLUMNS, CONNECTOR, DATASET, NOON, EmulatedPortal
+from tests.waiting import HANG
 
 CHECK = "http://endpoint.test/check"
 OTHER_APP = "app.other.00000002"
@@ -241,7 +242,7 @@ def test_the_portal_is_not_locked_while_it_waits_for_the_check(
     def call_back(_request: Any) -> tuple[int, dict[str, str], str]:
         worker = threading.Thread(target=lambda: seen.extend(emulated.call("biconnector.connector.list")))
         worker.start()
-        worker.join(timeout=10)
+        worker.join(HANG)
         return 200, {}, "ok"
 
     network.add_callback("POST", CHECK, call_back)
