@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,9 +16,11 @@ from sqlalchemy import update
 from models import UserSession, now
 from tests.admin.conftest import Control
 from tests.doors import Stage
+from tests.waiting import HANG
 
 pytestmark = pytest.mark.browser
 
+expect.set_options(timeout=HANG * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 PATHS = ["/start", "/connectors/", "/connectors/1", "/connectors/1/edit", "/connectors/1/delete", "/sources/"]
 PATHS += ["/sources/1", "/sources/1/edit", "/datasets/", "/datasets/1", "/datasets/new", "/datasets/1/edit", "/nowhere"]
@@ -53,6 +56,8 @@ class Desk:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.goto(f"{portal}/marketplace/app/")
         expect(self.app.locator("h1")).to_be_visible()
+        # A heading is there before the scripts are, and then links are followed without them.
+        self.wait_inside("document.readyState === 'complete'")
 
     @property
     def app(self) -> FrameLocator:
@@ -62,6 +67,13 @@ class Desk:
     def inside(self, script: str) -> Any:
         """The value of an expression inside the app's frame."""
         return self.app.locator("html").evaluate(f"() => {script}")
+
+    def wait_inside(self, script: str) -> None:
+        """Wait until an expression inside the app's frame is true."""
+        element = self.page.locator(".stage iframe").element_handle()
+        frame = element.content_frame() if element else None
+        assert frame is not None
+        frame.wait_for_function(script)
 
     def link(self, name: str) -> None:
         """Follow a link of the app."""
@@ -73,14 +85,14 @@ class Desk:
 
     def wait_for_height(self, fits: Callable[[float], bool]) -> None:
         """Wait until the frame's height fits; the portal sets it when BX24.js asks."""
-        height = 0.0
-        for _ in range(50):
+        until = time.monotonic() + HANG
+        while True:
             box = self.page.locator(".stage iframe").bounding_box()
             height = box["height"] if box else 0.0
             if fits(height):
                 return
+            assert time.monotonic() < until, f"the frame is {height} pixels tall"
             self.page.wait_for_timeout(100)
-        raise AssertionError(f"the frame is {height} pixels tall")
 
     def _listen(self, message: Any) -> None:
         # A refused form is an answer, not a defect.
@@ -93,7 +105,7 @@ def desk(installed: Stage, chromium: Browser, control: Control) -> Iterator[Desk
     """The app in the portal's frame, with the demonstration's objects."""
     control("demo")
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(HANG * 1000)
     shown = Desk(context.new_page(), installed.portal.url)
     yield shown
     context.close()
@@ -106,8 +118,9 @@ def test_links_change_the_page_in_place_and_the_back_button_works(desk: Desk) ->
     expect(desk.app.locator("h1")).to_have_text("Connectors")
     desk.link("Coffee shop")
     expect(desk.app.locator("h1")).to_have_text("Coffee shop")
-    assert desk.inside("window.untouched && location.pathname") == "/connectors/1"
-    assert desk.inside("document.title").startswith("Coffee shop")
+    # The address and the title follow the content.
+    desk.wait_inside("location.pathname === '/connectors/1' && document.title.startsWith('Coffee shop')")
+    assert desk.inside("window.untouched") is True
     desk.inside("history.back()")
     expect(desk.app.locator("h1")).to_have_text("Connectors")
     assert desk.inside("window.untouched") is True
@@ -250,7 +263,7 @@ def test_the_frame_is_as_tall_as_its_page_and_shrinks_again(desk: Desk) -> None:
     expect(desk.app.locator("h1")).to_have_text("New connector")
     tall = 1200
     desk.wait_for_height(lambda height: height > tall)
-    assert desk.inside("document.documentElement.scrollHeight - window.innerHeight") <= 1
+    desk.wait_inside("document.documentElement.scrollHeight - window.innerHeight <= 1")
     desk.link("Connectors")
     expect(desk.app.locator("h1")).to_have_text("Connectors")
     desk.wait_for_height(lambda height: height < tall)

@@ -125,3 +125,35 @@ def _sqlite_values(row: Row) -> tuple[Any, ...]:
     values[6] = row.day and row.day.isoformat()
     values[7] = row.moment and str(row.moment)
     return tuple(values)
+
+
+@contextlib.contextmanager
+def standing(database: psycopg.Connection[Any]) -> Iterator[Callable[[], int]]:
+    """Queries that call `stand_still()` end only after the block; gives how many of them stand still."""
+    database.execute("SELECT pg_advisory_lock(1)")
+    question = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 2 AND granted"
+        " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+    )
+
+    def count() -> int:
+        (found,) = database.execute(question).fetchone() or (0,)
+        return int(found)
+
+    try:
+        yield count
+    finally:
+        database.execute("SELECT pg_advisory_unlock(1)")
+
+
+STAND_STILL = """
+CREATE FUNCTION stand_still() RETURNS text LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(2);
+    WHILE NOT pg_try_advisory_xact_lock_shared(1) LOOP
+        PERFORM pg_sleep(0.02);
+    END LOOP;
+    RETURN 'x';
+END $$
+"""
+"""For `standing`. It does not wait for the lock: the driver gives up waiting for locks after ten seconds."""

@@ -10,7 +10,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +19,8 @@ from urllib.parse import urlsplit
 import requests
 
 from tests.gateway.bodies import FORM, form_body
+from tests.ports import kept_port
+from tests.waiting import HANG, eventually
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -31,7 +32,7 @@ class Hosted:
     key: str
     urls: dict[str, str]
 
-    def post(self, url: str = "urlData", timeout: float = 120.0, **fields: Any) -> requests.Response:
+    def post(self, url: str = "urlData", timeout: float = HANG, **fields: Any) -> requests.Response:
         """Ask one of the endpoints."""
         return requests.post(self.urls[url], data=self.body(**fields), headers={"Content-Type": FORM}, timeout=timeout)
 
@@ -87,9 +88,26 @@ class Server:
 
     def calls(self) -> list[dict[str, Any]]:
         """What was recorded, oldest first."""
-        with contextlib.closing(sqlite3.connect(self.folder / "app.db")) as database:
+        with contextlib.closing(sqlite3.connect(self.folder / "app.db", timeout=HANG)) as database:
             database.row_factory = sqlite3.Row
             return [dict(row) for row in database.execute("SELECT * FROM endpoint_calls ORDER BY id")]
+
+    @contextlib.contextmanager
+    def recording(self, count: int = 1) -> Iterator[list[dict[str, Any]]]:
+        """What is recorded of the block's `count` calls; known when the block is over, in no particular order.
+
+        A call is recorded by a thread of the server once its answer was taken: whoever has the answer may be earlier.
+        """
+        known = {call["id"] for call in self.calls()}
+        recorded: list[dict[str, Any]] = []
+        yield recorded
+
+        def new() -> list[dict[str, Any]]:
+            return [call for call in self.calls() if call["id"] not in known]
+
+        eventually(lambda: len(new()) >= count, lambda: f"recorded of {count} calls: {new()}\n{self.log()}")
+        recorded.extend(new())
+        assert len(recorded) == count, recorded
 
     def workers(self) -> list[int]:
         """The numbers of the worker processes."""
@@ -98,53 +116,74 @@ class Server:
 
     def log(self) -> str:
         """What the server said."""
-        return (self.folder / "log").read_text()
+        return log_of(self.folder, self.environment).read_text()
 
 
-def free_port() -> int:
-    """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+def log_of(folder: Path, environment: Mapping[str, str]) -> Path:
+    """Where a server writes; several may have their database in one folder."""
+    return folder / f"log-{environment['PORT']}"
 
 
 def run_flask(environment: Mapping[str, str], *words: str) -> str:
     """What a command prints."""
     command = [sys.executable, "-m", "flask", *words]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    done = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, f"flask {' '.join(words)}: {done.stdout}{done.stderr}"
+    return done.stdout
 
 
 @contextlib.contextmanager
 def serving(folder: Path, configuration: str = "gunicorn.conf.py", **given: str) -> Iterator[Server]:
-    """The application as `make serve` starts it, with a database in `folder`; it may connect to this machine."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("WEB_")},
-        "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
-        "SECRET_KEYS": "k1:" + base64.b64encode(os.urandom(32)).decode(),
-        "BITRIX24_CLIENT_ID": "app.test",
-        "BITRIX24_CLIENT_SECRET": "client-secret",
-        "EGRESS_POLICY": "allow-all",
-        "PORT": str(free_port()),
-        "PUBLIC_URL": "",
-        "LOG_LEVEL": "WARNING",
-        **given,
-    }
-    run_flask(environment, "db-upgrade")
-    command = [sys.executable, "-m", "gunicorn", "--config", configuration, "app:create_app()"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    server = Server(process, environment, folder)
-    try:
-        _wait_until_up(server)
-        yield server
-    finally:
-        process.terminate()
-        process.wait(90)
+    """The application as `make serve` starts it, with a database in `folder`; it may connect to this machine.
+
+    With the SECRET_KEYS of another server of the same folder it has that one's database, too.
+    """
+    with kept_port() as port:
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("WEB_")},
+            "DATABASE_URL": f"sqlite:///{folder / 'app.db'}",
+            "SECRET_KEYS": "k1:" + base64.b64encode(os.urandom(32)).decode(),
+            "BITRIX24_CLIENT_ID": "app.test",
+            "BITRIX24_CLIENT_SECRET": "client-secret",
+            "EGRESS_POLICY": "allow-all",
+            "PORT": str(port),
+            "PUBLIC_URL": "",
+            "LOG_LEVEL": "WARNING",
+            **given,
+        }
+        if "SECRET_KEYS" not in given:
+            run_flask(environment, "db-upgrade")
+        command = [sys.executable, "-m", "gunicorn", "--config", configuration, "app:create_app()"]
+        with log_of(folder, environment).open("wb") as log:
+            process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
+        server = Server(process, environment, folder)
+        try:
+            eventually(lambda: _is_up(server), server.log)
+            yield server
+        finally:
+            process.terminate()
+            try:
+                process.wait(HANG)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise
 
 
-def _wait_until_up(server: Server) -> None:
-    until = time.monotonic() + 60
-    while True:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(server.environment["PORT"]))):
-            return
-        assert time.monotonic() < until, server.log()
-        time.sleep(0.1)
+@contextlib.contextmanager
+def serving_too(
+    other: Server, hosted: Hosted, configuration: str = "gunicorn.conf.py", **given: str
+) -> Iterator[tuple[Server, Hosted]]:
+    """Another server with the database of a running one, and a connection of that one as it is called there."""
+    workers = {name: value for name, value in other.environment.items() if name.startswith("WEB_")}
+    keys = other.environment["SECRET_KEYS"]
+    with serving(other.folder, configuration, SECRET_KEYS=keys, **{**workers, **given}) as server:
+        old, new = (f":{each.environment['PORT']}/" for each in (other, server))
+        yield server, Hosted(hosted.key, {name: url.replace(old, new) for name, url in hosted.urls.items()})
+
+
+def _is_up(server: Server) -> bool:
+    assert server.process.poll() is None, server.log()
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", int(server.environment["PORT"]))):
+        return True
+    return False

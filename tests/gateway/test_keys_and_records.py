@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from gateway.desk import BAD_KEY_DELAY
 from gateway.pace import Pace
 from models import Connection, EndpointCall, now
 from services.access import BudgetSpent
@@ -26,6 +30,7 @@ from services.hosted_rows import addresses
 from services.typed_settings import KnownTargets
 from tests.gateway.bodies import FORM, form_body
 from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
+from tests.waiting import HANG, eventually
 
 URLS = ["urlCheck", "urlTableList", "urlTableDescription", "urlData"]
 DATA = {"table": "deals"}
@@ -411,27 +416,41 @@ def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, de
     assert newcomer.call("urlCheck").status_code == 503
 
 
+def standing_still(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failures are counted as if no time passed, however long a loaded machine takes for them."""
+    moment = now()
+    monkeypatch.setattr(host.services.budgets, "_clock", lambda: moment)
+
+
 def test_sources_that_try_many_keys_wait_and_others_do_not(
     host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     naps: list[float] = []
-    monkeypatch.setattr("gateway.desk.BAD_KEY_DELAY", 0.4)
+    standing_still(host, monkeypatch)
+    monkeypatch.setattr("gateway.desk.time", SimpleNamespace(monotonic=time.monotonic, sleep=naps.append))
     for _ in range(BAD_KEYS.most):
         assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
-    for source in ("198.51.100.7", "198.51.100.8"):
-        started = time.monotonic()
-        assert deals.call("urlData", DATA, key="bxs1_guess", source=source).status_code == 404
-        naps.append(time.monotonic() - started)
-    assert naps[0] >= 0.4 > naps[1]
+    assert naps == []
+    assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
+    assert naps == [BAD_KEY_DELAY]
+    assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
     # Portals share addresses: the right key still opens.
     assert deals.call("urlData", DATA, source="198.51.100.7").status_code == 200
+    assert naps == [BAD_KEY_DELAY]
 
 
 def test_every_guess_of_a_source_that_tried_many_keys_waits(
     host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # facts/security 4: 404 after a fixed delay; once, only two guesses at a time waited
-    monkeypatch.setattr("gateway.desk.BAD_KEY_DELAY", 2.0)
+    naps: list[float] = []
+    over = threading.Event()
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        assert over.wait(HANG)
+
+    standing_still(host, monkeypatch)
     for _ in range(BAD_KEYS.most):
         deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7")
     looked_at = 0
@@ -440,46 +459,72 @@ def test_every_guess_of_a_source_that_tried_many_keys_waits(
         nonlocal looked_at
         looked_at += 1
 
-    def guess(_: int) -> tuple[int, float]:
-        started = time.monotonic()
-        answer = deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7")
-        return answer.status_code, time.monotonic() - started
+    def guess(_: int) -> int:
+        return deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code
 
     monkeypatch.setattr(Connections, "open", counted)
+    monkeypatch.setattr("gateway.desk.time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
     with ThreadPoolExecutor(8) as first, ThreadPoolExecutor(20) as more:
         waiting = first.map(guess, range(8))
-        while looked_at < 8:
-            time.sleep(0.01)
-        time.sleep(0.3)
-        others = list(more.map(guess, range(20)))
-        assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
+        try:
+            eventually(lambda: len(naps) == 8, lambda: naps)
+            others = list(more.map(guess, range(20)))
+            assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
+        finally:
+            over.set()
         delayed = list(waiting)
-    assert {status for status, _ in delayed} == {404}
-    assert min(seconds for _, seconds in delayed) >= 2.0
+    assert delayed == [404] * 8
+    assert naps == [BAD_KEY_DELAY] * 8
     # Whether their keys are right is not even looked at.
-    assert {status for status, _ in others} == {503}
+    assert set(others) == {503}
     assert looked_at == 9
 
 
-def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(host: Host, deals: Connected) -> None:
+@dataclass
+class Standing:
+    """A moment that does not pass; whoever would sleep is noted and goes on."""
+
+    moment: float = float(int(time.monotonic()) + 1000)
+    naps: list[float] = field(default_factory=list)
+
+    def monotonic(self) -> float:
+        return self.moment
+
+    def sleep(self, seconds: float) -> None:
+        self.naps.append(seconds)
+
+
+@pytest.fixture
+def standing(monkeypatch: pytest.MonkeyPatch) -> Standing:
+    """The moment at which all calls come, by the clock of the pace."""
+    clock = Standing()
+    monkeypatch.setattr("gateway.pace.time", clock)
+    return clock
+
+
+def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(
+    host: Host, deals: Connected, standing: Standing
+) -> None:
     # facts/security 4 layer 4: requests per key
     desk = host.app.extensions["desk"]
-    desk._pace = Pace(host.services.board, 600, burst=5, longest_wait=0.5)
-    started = time.monotonic()
+    desk._pace = Pace(host.services.board, 60, burst=5, longest_wait=5.0)
     assert [deals.call("urlCheck").status_code for _ in range(5)] == [200] * 5
-    before = time.monotonic()
+    assert standing.naps == [0.0] * 5
     assert [deals.call("urlCheck").status_code for _ in range(4)] == [200] * 4
-    assert time.monotonic() - started >= 0.35
-    assert before - started < 10
+    assert standing.naps[5:] == [1.0, 2.0, 3.0, 4.0]
     with ThreadPoolExecutor(30) as pool:
         statuses = Counter(pool.map(lambda _: deals.call("urlCheck").status_code, range(30)))
-    assert set(statuses) == {200, 429}
-    assert [call.code for call in host.calls() if call.status == 429] == ["requests"] * statuses[429]
+    assert statuses == {200: 1, 429: 29}
+    assert standing.naps[9:] == [5.0]
+    assert [call.code for call in host.calls() if call.status == 429] == ["requests"] * 29
     second = host.connect("sqlite", {"path": "deals.sqlite"})
     assert second.call("urlCheck").status_code == 200
+    standing.moment += 6.0
+    assert deals.call("urlCheck").status_code == 200
+    assert standing.naps[10:] == [0.0, 0.0]
 
 
-def test_the_pace_is_that_of_all_processes_together() -> None:
+def test_the_pace_is_that_of_all_processes_together(standing: Standing) -> None:
     board = Board()
     first, second = (Pace(board, 60, burst=4, longest_wait=0.0) for _ in range(2))
     for pace in (first, second, first, second):

@@ -6,7 +6,6 @@ import hashlib
 import json
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +16,9 @@ import pytest
 import requests
 
 from tests.gateway.bodies import FORM
-from tests.gateway.databases import postgresql
-from tests.gateway.production import Hosted, Server, serving
+from tests.gateway.databases import STAND_STILL, postgresql, standing
+from tests.gateway.production import Hosted, Server, serving, serving_too
+from tests.waiting import HANG, eventually
 
 ROWS = 1_000_000
 MEMORY = 64 * 1024 * 1024
@@ -53,6 +53,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
                     f"CREATE VIEW {name} AS SELECT n, n::numeric / 8 AS part, md5(n::text) || E'\\n\"' AS text,"
                     f" DATE '2000-01-01' + n % 9000 AS day FROM generate_series(1, {last}) n"
                 )
+            database.execute(STAND_STILL)
+            database.execute(
+                "CREATE VIEW long AS SELECT n, CASE WHEN n > 100 THEN pg_sleep(600)::text END AS nap"
+                " FROM generate_series(1, 1000) n"
+            )
+            database.execute(
+                "CREATE VIEW held AS SELECT n, md5(n::text) AS text, CASE WHEN n = 1000 THEN stand_still() END AS nap"
+                " FROM generate_series(1, 100000) n"
+            )
         with serving(folder, WEB_CONCURRENCY="1") as server:
             hosted = server.connect("m", "postgresql", source.settings)
             yield Served(server, hosted, source.settings["database"])
@@ -85,27 +94,25 @@ def test_many_calls_at_once_are_all_answered_and_all_alike(served: Served) -> No
     answers: list[tuple[int, int]] = []
 
     def ask() -> None:
-        answer = served.post(table="million", limit="20000")
+        answer = served.post(table="million", limit="5000")
         answers.append((answer.status_code, len(answer.content)))
 
     threads = [threading.Thread(target=ask) for _ in range(30)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(120)
-    assert len(answers) == 30
+        thread.join(HANG)
+    assert len(answers) == 30, served.server.log()
     assert len(set(answers)) == 1
     assert answers[0][0] == 200
 
 
-def test_a_preview_is_fast(served: Served) -> None:
-    # facts/performance 5: the median of a preview; generous here, exact in bench/
-    took = []
-    for _ in range(20):
-        started = time.perf_counter()
-        assert served.post(table="few", limit="20").status_code == 200
-        took.append(time.perf_counter() - started)
-    assert sorted(took)[10] < 0.5
+def test_a_preview_reads_what_it_shows_and_no_more(served: Served) -> None:
+    # facts/performance 5: previews are fast (bench/ measures them); the whole table here would take days
+    for _ in range(3):
+        answer = served.post(table="long", limit="20")
+        assert answer.status_code == 200
+        assert [row[0] for row in answer.json()] == ["N", *range(1, 21)]
 
 
 def test_a_reader_that_hangs_up_does_no_harm(served: Served) -> None:
@@ -119,17 +126,22 @@ def test_a_reader_that_hangs_up_does_no_harm(served: Served) -> None:
 
 
 def test_a_stop_during_a_call_cuts_no_answer(served: Served) -> None:
-    # facts/security 7: graceful stop; the last test of this file, since the server is gone afterwards
+    # facts/security 7: graceful stop
     answers: list[requests.Response] = []
-    asking = threading.Thread(target=lambda: answers.append(served.post(table="million")))
-    asking.start()
-    with psycopg.connect("host=127.0.0.1 user=postgres", autocommit=True) as server:
-        question = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY%%'"
-        while server.execute(question, (served.database,)).fetchone() == (0,):
-            assert asking.is_alive()
-    served.server.process.send_signal(signal.SIGTERM)
-    asking.join(60)
-    served.server.process.wait(60)
-    assert [answer.status_code for answer in answers] == [200]
+    with serving_too(served.server, served.hosted) as (server, hosted):
+        asking = threading.Thread(target=lambda: answers.append(hosted.post(table="held")))
+        with (
+            psycopg.connect(f"host=127.0.0.1 user=postgres dbname={served.database}", autocommit=True) as database,
+            standing(database) as count,
+        ):
+            asking.start()
+            eventually(lambda: count() == 1, server.log)
+            server.process.send_signal(signal.SIGTERM)
+            # The stop has begun while the query stands still, so all of the answer comes after it.
+            eventually(lambda: "Handling signal: term" in server.log(), server.log)
+            assert answers == []
+        asking.join(HANG)
+        server.process.wait(HANG)
+    assert [answer.status_code for answer in answers] == [200], server.log()
     assert len(answers[0].content) == int(answers[0].headers["Content-Length"])
-    assert answers[0].content.endswith(b"]]")
+    assert len(json.loads(answers[0].content)) == 1 + 100_000

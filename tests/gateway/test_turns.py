@@ -5,15 +5,20 @@ from __future__ import annotations
 import contextlib
 import gc
 import multiprocessing
+import os
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from gateway import turns as turns_module
 from gateway.hall import Hall
 from gateway.turns import PER_PORTAL, Busy, Turns
+from services import board as board_module
 from services.board import Board, Holding
+from tests.waiting import HANG, eventually
 
 
 def is_free(turns: Turns, tenant: str, connection: str, target: str) -> bool:
@@ -84,17 +89,31 @@ def test_many_waiting_calls_look_for_a_place_no_oftener_than_one(board: Board, m
         looked += 1
         return holding(self)
 
-    turns = Turns(board, per_connection=1, longest_wait=1.0)
+    turns = Turns(board, per_connection=1, longest_wait=10 * HANG)
     holding = Board.holding
+    found: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda: found.append(is_free(turns, "a", "c", "t")), daemon=True) for _ in range(40)
+    ]
+
+    def all_wait() -> tuple[float, int] | None:
+        # Who has the lock while all are in the queue knows that none of them is on its way to look.
+        with turns._changed:
+            return (time.monotonic(), looked) if len(turns._waiting) == 40 else None
+
     with turns.turn("a", "c", "t"):
         monkeypatch.setattr(Board, "holding", counted)
-        threads = [threading.Thread(target=is_free, args=(turns, "a", "c", "t")) for _ in range(40)]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join(20)
-    # 40 that come, some 20 looks in the second that they wait, and 40 that give up.
-    assert looked < 400
+        since, before = eventually(all_wait) or (0.0, 0)
+        eventually(lambda: looked >= before + 10)
+        with turns._changed:
+            took, looks = time.monotonic() - since, looked - before
+    # One that looks, pauses, and looks again; on a slow machine it looks less often.
+    assert 10 <= looks <= took / turns_module._LOOK_AGAIN + 1
+    for thread in threads:
+        thread.join(HANG)
+    assert found == [True] * 40
 
 
 def test_there_is_always_room_for_the_first_call_of_another_portal() -> None:
@@ -114,33 +133,33 @@ def test_there_is_always_room_for_the_first_call_of_another_portal() -> None:
     hall.enter("noisy")
 
 
-def boards() -> list[str]:
-    """Where the open boards of this process are."""
+def links_to(inode: int) -> list[str]:
+    """What the descriptors of this process that lead to a file are called."""
     links = []
     for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            links.append(str(descriptor.readlink()))
-    return [link for link in links if "memfd:board" in link]
+            if descriptor.stat().st_ino == inode:
+                links.append(str(descriptor.readlink()))
+    return links
 
 
 def test_a_board_has_no_name_that_others_could_take_and_nothing_is_left_of_it() -> None:
-    gc.collect()
-    before = boards()
     board = Board()
-    new = boards()[len(before) :]
-    assert new
-    assert all(link.endswith("(deleted)") for link in new)
+    inode = os.fstat(board._file).st_ino
+    assert links_to(inode)
+    assert all("memfd:board" in link and link.endswith("(deleted)") for link in links_to(inode))
     del board
     gc.collect()
-    assert boards() == before
+    assert [link for link in links_to(inode) if "memfd:board" in link] == []
 
 
-def test_a_moment_is_known_until_it_is_over(board: Board) -> None:
-    soon = time.monotonic() + 0.2
+def test_a_moment_is_known_until_it_is_over(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
+    present = 1000.0
+    monkeypatch.setattr(board_module, "time", SimpleNamespace(monotonic=lambda: present))
     assert board.moment("a") == 0.0
-    assert board.change("a", lambda _: soon) == soon
-    assert (board.moment("a"), board.moment("b")) == (soon, 0.0)
-    time.sleep(0.25)
+    assert board.change("a", lambda _: 1000.2) == 1000.2
+    assert (board.moment("a"), board.moment("b")) == (1000.2, 0.0)
+    present = 1000.2
     assert board.moment("a") == 0.0
 
 
@@ -153,7 +172,8 @@ def test_moments_are_changed_one_after_the_other(board: Board) -> None:
         other.start()
     add(board, 200)
     for other in others:
-        other.join(30)
+        other.join(HANG)
+    assert [other.exitcode for other in others] == [0, 0]
     assert board.moment("a") == far + 600
 
 
@@ -187,18 +207,22 @@ def test_a_failing_call_gives_its_place_back(board: Board) -> None:
 
 def test_a_call_waits_for_its_turn_but_not_for_ever(board: Board) -> None:
     turns = Turns(board, per_connection=1, longest_wait=0.3)
-    started = time.monotonic()
+    found: list[bool] = []
+    patient = Turns(board, per_connection=1, longest_wait=10 * HANG)
+    waiting = threading.Thread(target=lambda: found.append(is_free(patient, "a", "c", "t")), daemon=True)
     with turns.turn("a", "c", "t"):
+        started = time.monotonic()
         assert not is_free(turns, "a", "c", "t")
-        assert 0.3 <= time.monotonic() - started < 2
-        waiting = threading.Thread(target=is_free, args=(Turns(board, per_connection=1, longest_wait=5), "a", "c", "t"))
+        assert time.monotonic() - started >= 0.3
         waiting.start()
-    waiting.join(3)
-    assert not waiting.is_alive()
+        eventually(lambda: patient._waiting)
+        assert found == []
+    waiting.join(HANG)
+    assert found == [True]
 
 
 def test_the_portal_with_the_fewest_running_queries_is_next(board: Board) -> None:
-    turns = Turns(board, per_connection=9, per_target=9, altogether=2, longest_wait=10)
+    turns = Turns(board, per_connection=9, per_target=9, altogether=2, longest_wait=10 * HANG)
     order: list[str] = []
     first, second = turns.turn("noisy", "n", "t"), turns.turn("noisy", "n", "t")
     first.__enter__()
@@ -208,30 +232,30 @@ def test_the_portal_with_the_fewest_running_queries_is_next(board: Board) -> Non
         with turns.turn(tenant, tenant, "t"):
             order.append(tenant)
             # Holds its place until the test ends, so that the next one is a decision.
-            enough.wait(5)
+            enough.wait(10 * HANG)
 
     enough = threading.Event()
-    threads = []
-    for number, tenant in enumerate(["noisy", "noisy", "noisy", "quiet"], start=1):
-        threads.append(threading.Thread(target=ask, args=(tenant,)))
-        threads[-1].start()
-        while len(turns._waiting) < number:
-            time.sleep(0.005)
-    first.__exit__(None, None, None)
-    while not order:
-        time.sleep(0.005)
-    assert order == ["quiet"]
-    second.__exit__(None, None, None)
-    enough.set()
+    threads: list[threading.Thread] = []
+    try:
+        for number, tenant in enumerate(["noisy", "noisy", "noisy", "quiet"], start=1):
+            threads.append(threading.Thread(target=ask, args=(tenant,), daemon=True))
+            threads[-1].start()
+            eventually(lambda number=number: len(turns._waiting) >= number)  # type: ignore[misc]
+        first.__exit__(None, None, None)
+        eventually(lambda: order)
+        assert order == ["quiet"]
+        second.__exit__(None, None, None)
+    finally:
+        enough.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(HANG)
     assert sorted(order) == ["noisy", "noisy", "noisy", "quiet"]
 
 
 def hold(board: Board, taken: multiprocessing.synchronize.Event) -> None:
     with Turns(board, per_connection=1).turn("a", "c", "t"):
         taken.set()
-        time.sleep(60)
+        time.sleep(10 * HANG)
 
 
 def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(board: Board) -> None:
@@ -241,7 +265,7 @@ def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(board
     process = context.Process(target=hold, args=(board, taken))
     process.start()
     try:
-        assert taken.wait(30)
+        assert taken.wait(HANG)
         turns = Turns(board, per_connection=1, longest_wait=0)
         assert not is_free(turns, "a", "c", "t")
         assert is_free(turns, "a", "other", "t")
@@ -252,9 +276,9 @@ def test_processes_share_the_limits_and_a_killed_one_gives_its_places_back(board
 
 
 def test_many_threads_never_exceed_a_limit(board: Board) -> None:
-    turns = Turns(board, per_connection=3, longest_wait=20)
+    turns = Turns(board, per_connection=3, longest_wait=10 * HANG)
     running, most = 0, 0
-    lock = threading.Lock()
+    lock, three = threading.Lock(), threading.Event()
 
     def ask() -> None:
         nonlocal running, most
@@ -262,6 +286,10 @@ def test_many_threads_never_exceed_a_limit(board: Board) -> None:
             with lock:
                 running += 1
                 most = max(most, running)
+                if running == 3:
+                    three.set()
+            # The first ones wait for each other: that as many as may run do run is no chance.
+            three.wait(HANG)
             time.sleep(0.002)
             with lock:
                 running -= 1
@@ -270,5 +298,5 @@ def test_many_threads_never_exceed_a_limit(board: Board) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
-    assert most == 3
+        thread.join(HANG)
+    assert (most, running) == (3, 0)
