@@ -1,12 +1,13 @@
 """What was made of files, for all threads of the process: made once for a version of a file, gone when nobody needs it.
 
 What takes time (downloading, taking a workbook apart, recoding, looking at every value for its type) is done by one
-caller while the others wait. Files made on the way lie in a folder that goes with the process; each has a name of its
-own and is deleted as soon as nothing holds its `Temporary` any more.
+caller while the others wait. Files made on the way lie in a folder that goes with the process, or with the one that
+it was forked from; each has a name of its own and is deleted as soon as nothing holds its `Temporary` any more.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -16,7 +17,7 @@ import weakref
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory, mkdtemp, mkstemp
+from tempfile import mkdtemp, mkstemp
 from typing import TypeVar
 
 from drivers.deadline import Deadline
@@ -24,35 +25,49 @@ from drivers.deadline import Deadline
 MOST_KEPT = 64
 _LOOK_SECONDS = 0.25
 
-_FOLDER = TemporaryDirectory(prefix="bi-files-", ignore_cleanup_errors=True)
-
 
 class Temporary:
     """A file or folder of ours, deleted when the last one who holds this object lets it go."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        weakref.finalize(self, _delete, path)
+        weakref.finalize(self, _delete, path, os.getpid())
 
     @classmethod
     def file(cls, suffix: str = "") -> Temporary:
         """A new empty file."""
-        handle, name = mkstemp(suffix, dir=_FOLDER.name)
+        handle, name = mkstemp(suffix, dir=_FOLDER)
         os.close(handle)
         return cls(Path(name))
 
     @classmethod
     def folder(cls) -> Temporary:
         """A new empty folder."""
-        return cls(Path(mkdtemp(dir=_FOLDER.name)))
+        return cls(Path(mkdtemp(dir=_FOLDER)))
 
 
-def _delete(path: Path) -> None:
+def _delete(path: Path, owner: int) -> None:
+    """Delete what the process `owner` made; one that was forked from it inherits the wish, but not the right."""
+    if os.getpid() != owner:
+        return
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def _own_folder() -> str:
+    """A new folder that goes with the process that made it.
+
+    The server loads the app before it forks, and its workers come and go: none of them may take the folder along.
+    """
+    path = mkdtemp(prefix="bi-files-")
+    atexit.register(_delete, Path(path), os.getpid())
+    return path
+
+
+_FOLDER = _own_folder()
 
 
 @dataclass(frozen=True)

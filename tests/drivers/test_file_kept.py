@@ -36,7 +36,7 @@ from tests.drivers.workbooks import Cell, workbook
 from tests.suite.databases import read
 from tests.waiting import HANG
 
-FILES = Path(file_kept._FOLDER.name)
+FILES = Path(file_kept._FOLDER)
 
 
 def forever() -> Deadline:
