@@ -346,7 +346,7 @@ class FileSession(Session):
         chosen = overrides(settings["types"], layout.columns)
         try:
             with self._errors():
-                found = conversions(self._connection, source, layout.columns, chosen, kinds)
+                found = conversions(self._connection, source, layout.columns, chosen, kinds, self.deadline.check)
         except SettingsWrong as problem:
             if problem.code != "file_structure":
                 raise

@@ -8,8 +8,10 @@ the front of an article number. Dates with slashes have a type only where day an
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import duckdb
 
@@ -17,6 +19,11 @@ from drivers.errors import SettingsWrong
 
 SAMPLE_ROWS = 5000
 MOST_EXAMPLES = 5
+#: DuckDB plans a statement of many aggregates in the square of their number, and cannot be stopped meanwhile: wide
+#: files are asked about in parts, and only for types that their first rows do not rule out.
+MOST_CHECKS = 240
+WIDE = 50
+FIRST_ROWS = 20
 EMPTY = "nullif({c}, '')"
 
 
@@ -105,11 +112,13 @@ def conversions(
     columns: Sequence[str],
     chosen: Mapping[str, str],
     kinds: Mapping[str, frozenset[str]] | None = None,
+    check: Callable[[], None] = lambda: None,
 ) -> dict[str, Conversion]:
     """What turns each text column of `source` into its type; `kinds` are those of JSON's values, where it is JSON.
 
-    The whole source is read once, whatever its columns are, so that a row that does not fit is found here. Raises
-    `SettingsWrong("types")` with the first five rows and values where a chosen type does not fit.
+    The whole source is read once at least, whatever its columns are, so that a row that does not fit is found here.
+    `check` is called before each statement and may raise. Raises `SettingsWrong("types")` with the first five rows and
+    values where a chosen type does not fit.
     """
     among = {
         name: [
@@ -119,15 +128,20 @@ def conversions(
         ]
         for name in columns
     }
-    guesses = _fitting(connection, f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}", among)
-    proved = _fitting(connection, f"SELECT * FROM {source}", guesses)
+    if len(columns) > WIDE:
+        check()
+        among = _not_ruled_out(connection, source, among)
+    sample = f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}"
+    ((rows,),) = connection.execute(f"SELECT count(*) FROM ({sample})").fetchall()
+    proved = among if rows < SAMPLE_ROWS else _fitting(connection, sample, among, check)
+    proved = _fitting(connection, f"SELECT * FROM {source}", proved, check)
     for name in columns:
         if _DAY_FIRST in proved[name] and _MONTH_FIRST in proved[name]:
             proved[name] = []
         if name in chosen and chosen[name] != "string" and not proved[name]:
             raise SettingsWrong("types", "value_type", _examples(connection, source, name, chosen[name]))
     typed = {name: candidates[0] for name, candidates in proved.items() if candidates}
-    found = _narrowed(connection, source, typed)
+    found = _narrowed(connection, source, typed, check)
     return {name: found.get(name, Conversion(quoted(name))) for name in columns}
 
 
@@ -141,17 +155,42 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def _not_ruled_out(
+    connection: duckdb.DuckDBPyConnection, source: str, among: Mapping[str, list[Candidate]]
+) -> dict[str, list[Candidate]]:
+    """The candidates of each column whose pattern its first values fit."""
+    rows = connection.execute(f"SELECT * FROM {source} LIMIT {FIRST_ROWS}").fetchall()
+    values = [{value for value in column if value} for column in zip(*rows, strict=True)] or [set()] * len(among)
+    return {
+        name: [candidate for candidate in candidates if all(re.fullmatch(candidate.pattern, value) for value in column)]
+        for (name, candidates), column in zip(among.items(), values, strict=True)
+    }
+
+
+def _aggregated(
+    connection: duckdb.DuckDBPyConnection, checks: Sequence[str], rows: str, check: Callable[[], None]
+) -> Iterator[Any]:
+    """What the checks say about the rows, in their order; the rows are read also where nothing is asked."""
+    for first in range(0, max(len(checks), 1), MOST_CHECKS):
+        check()
+        some = checks[first : first + MOST_CHECKS]
+        (answers,) = connection.execute(f"SELECT {', '.join(['count(*)', *some])} FROM ({rows})").fetchall()
+        yield from answers[1:]
+
+
 def _fitting(
-    connection: duckdb.DuckDBPyConnection, rows: str, among: Mapping[str, list[Candidate]]
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    among: Mapping[str, list[Candidate]],
+    check: Callable[[], None],
 ) -> dict[str, list[Candidate]]:
     """The candidates of each column that every value fits; none for a column without any value."""
     asked = [(name, candidate) for name, candidates in among.items() for candidate in candidates]
     checks = [
         f"bool_and({_fits(name, candidate)}) AND count({EMPTY.format(c=quoted(name))}) > 0" for name, candidate in asked
     ]
-    (answers,) = connection.execute(f"SELECT {', '.join(['count(*)', *checks])} FROM ({rows})").fetchall()
     fitting: dict[str, list[Candidate]] = {name: [] for name in among}
-    for (name, candidate), fits in zip(asked, answers[1:], strict=True):
+    for (name, candidate), fits in zip(asked, _aggregated(connection, checks, rows, check), strict=True):
         if fits:
             fitting[name].append(candidate)
     return fitting
@@ -166,7 +205,7 @@ def _fits(name: str, candidate: Candidate) -> str:
 
 
 def _narrowed(
-    connection: duckdb.DuckDBPyConnection, source: str, typed: Mapping[str, Candidate]
+    connection: duckdb.DuckDBPyConnection, source: str, typed: Mapping[str, Candidate], check: Callable[[], None]
 ) -> dict[str, Conversion]:
     """The columns' conversions; decimals get as many digits as they use."""
     if not typed:
@@ -176,7 +215,7 @@ def _narrowed(
         value, mark = EMPTY.format(c=quoted(name)), "," if "replace" in candidate.convert else "."
         asked.append(f"count_if({quoted(name)} = '')")
         asked += [f"max(length(split_part({value}, '{mark}', {part})))" for part in (1, 2)]
-    (answers,) = connection.execute(f"SELECT {', '.join(asked)} FROM {source}").fetchall()
+    answers = list(_aggregated(connection, asked, f"SELECT * FROM {source}", check))
     found = {}
     for (name, candidate), *facts in zip(typed.items(), answers[::3], answers[1::3], answers[2::3], strict=True):
         empty, whole, places = map(int, facts)
