@@ -4,14 +4,17 @@ What an operator decides is in config.py.
 """
 
 import re
+import selectors
+import time
+from functools import partial
 from urllib.parse import quote
 
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from gunicorn.workers.gthread import _DEFER, STOP_KEEPALIVE_LINGER, ThreadWorker
 
 from config import Settings
 from errors import ConfigurationError
-from gateway.wire import RECEIVE_SECONDS, WATCH, reset
+from gateway.wire import LEFTOVER_BYTES, RECEIVE_SECONDS, WATCH, reset
 
 try:
     settings = Settings.from_environment()
@@ -53,7 +56,22 @@ class PunctualWorker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no typ
     def handle_request(self, req, conn):  # type: ignore[no-untyped-def]  # gunicorn has no types
         """The head is there."""
         conn.head.cancel()
+        told = dict(req.headers)
+        if "TRANSFER-ENCODING" in told or int(told.get("CONTENT-LENGTH") or 0) > LEFTOVER_BYTES:
+            # So much is not read only to be thrown away, and the connection may end with the answer, which has to say
+            # so: a caller that was promised more would lose its next call.
+            req.force_close()
         return super().handle_request(req, conn)
+
+    def finish_request(self, conn, fs):  # type: ignore[no-untyped-def]  # gunicorn has no types
+        """Go on with the connection; a worker that stops waits a little for one of which nothing has come yet."""
+        if self.alive or fs.cancelled() or fs.exception() or fs.result() is not _DEFER:
+            return super().finish_request(conn, fs)
+        conn.sock.setblocking(False)
+        conn.timeout = time.monotonic() + STOP_KEEPALIVE_LINGER
+        self.pending_conns.append(conn)
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        return None
 
 
 bind = [f"127.0.0.1:{settings.port}"]
