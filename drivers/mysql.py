@@ -115,8 +115,9 @@ DIALECT = Dialect(
     quote,
     SHAPES,
     text="CAST({x} AS CHAR)",
-    folded="LOWER(CONVERT({x} USING utf8mb4))",
-    like="{x} LIKE {v} COLLATE utf8mb4_bin ESCAPE '|'",
+    # A collation knows upper and lower case of its version of Unicode; the usual ones know little of some scripts.
+    folded="LOWER(CONVERT({x} USING utf8mb4) COLLATE utf8mb4_unicode_520_ci)",
+    like="{x} COLLATE utf8mb4_bin LIKE {v} COLLATE utf8mb4_bin ESCAPE '|'",
     bound=bound,
 )
 

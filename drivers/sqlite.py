@@ -212,7 +212,8 @@ class SQLiteSession(Session):
             raise SettingsWrong("path", "not_a_database", problem.detail) from problem
 
         def fold(text: bytes | None) -> str | None:
-            return None if text is None else text.decode(self._encoding, "replace").lower()
+            # A sigma at the end of a word is another letter to Python, and then no part of the word.
+            return None if text is None else text.decode(self._encoding, "replace").lower().replace("\u03c2", "\u03c3")
 
         create: Any = self._connection.create_scalar_function
         create("bi_fold", fold, 1, deterministic=True)
