@@ -41,7 +41,7 @@ from drivers.conditions import floating
 from drivers.conversion import converted
 from drivers.errors import Broken, DriverError, QueryRefused, SettingsWrong, Timeout
 from drivers.file_kept import KEPT, Prepared, Temporary
-from drivers.file_layout import Layout, converted_layout, layout_of, misfits
+from drivers.file_layout import Layout, converted_layout, layout_of, misfits, refuse_long_lines
 from drivers.file_numbers import fitted
 from drivers.file_source import (
     as_utf8,
@@ -318,6 +318,7 @@ class FileSession(Session):
             text, holds = as_utf8(path, settings["encoding"], self.deadline)
             if settings["format"] == "tsv":
                 settings = {**settings, "delimiter": settings["delimiter"] or "\t"}
+            refuse_long_lines(text, self.deadline.check)
             return Prepared((("", self._typed(text, layout_of(text, settings), settings)),), (text,), holds)
         if kind == "jsonl":
             path, holds = as_utf8(path, settings["encoding"], self.deadline)

@@ -13,9 +13,10 @@ import io
 import itertools
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import duckdb
 
@@ -26,6 +27,7 @@ MOST_EXAMPLES = 5
 #: DuckDB reads in blocks of the longest line at least; larger ones would make a preview slow and keep threads idle.
 LONGEST_LINE = 4 * 1024 * 1024
 
+_BLOCK = 64 * 1024
 # No cell of a sample is longer than the longest that `csv` takes.
 _SAMPLE_CHARACTERS = 128 * 1024
 #: The last one is for a single column of texts.
@@ -150,6 +152,45 @@ def layout_of(path: Path, settings: Mapping[str, str], made: bool = False) -> La
         raise SettingsWrong("path", "file_structure", "\n".join(wrong[:MOST_EXAMPLES]))
     names = rows[0][: found.width] if header else [""] * found.width
     return Layout(found.delimiter, *found.quoting, found.titles, header, distinct(names))
+
+
+def refuse_long_lines(path: Path, check: Callable[[], None]) -> None:
+    """Raise `SettingsWrong` for a line that DuckDB does not read: a last one of some length it drops without a word.
+
+    Only the end of each stretch of a line's length is looked at; `check` is called before each and may raise.
+    """
+    with path.open("rb") as file:
+        size, start = file.seek(0, io.SEEK_END), 0
+        while size - start > LONGEST_LINE:
+            check()
+            last = _last_end(file, start, start + LONGEST_LINE + 1)
+            if last is None:
+                told = f"row {_number_of(file, start)}: longer than {LONGEST_LINE // 1024 // 1024} MiB"
+                raise SettingsWrong("path", "file_structure", told)
+            start = last + 1
+
+
+def _number_of(file: BinaryIO, start: int) -> int:
+    """The number of the line that starts at a place."""
+    file.seek(0)
+    line_ends = carriage_returns = 0
+    while start > 0 and (block := file.read(min(start, _BLOCK))):
+        line_ends += block.count(b"\n")
+        carriage_returns += block.count(b"\r")
+        start -= len(block)
+    return (line_ends or carriage_returns) + 1
+
+
+def _last_end(file: BinaryIO, start: int, end: int) -> int | None:
+    """Where the last line end between two places stands."""
+    while end > start:
+        begin = max(end - _BLOCK, start)
+        file.seek(begin)
+        block = file.read(end - begin)
+        if (at := max(block.rfind(b"\n"), block.rfind(b"\r"))) >= 0:
+            return begin + at
+        end = begin
+    return None
 
 
 def distinct(names: Sequence[str]) -> tuple[str, ...]:
