@@ -327,6 +327,7 @@ class FileSession(Session):
             raise SettingsWrong("path", "empty_file")
         prepared = []
         for table in tables:
+            refuse_long_lines(table.path, self.deadline.check)
             if table.columns is None:
                 layout, kinds = layout_of(table.path, settings, made=True), None
             else:

@@ -9,6 +9,7 @@ import pytest
 from drivers.errors import SettingsWrong
 from drivers.file_layout import LONGEST_LINE
 from tests.drivers.files import opened, table_of, written
+from tests.drivers.workbooks import workbook
 
 
 @pytest.mark.parametrize("times", [1, 3], ids=["just too long", "longer than what DuckDB reads at once"])
@@ -27,3 +28,11 @@ def test_long_lines_that_can_be_read_are_read(tmp_path: Path) -> None:
     written(tmp_path, "long.csv", f"a,b\nq,0\n{text},1\n{text},2\n")
     _, rows = table_of(tmp_path, "long", path="long.csv")
     assert rows == [["q", 0], [text, 1], [text, 2]]
+
+
+def test_a_row_of_a_workbook_that_is_too_long_is_refused(tmp_path: Path) -> None:
+    names, short, long = ([text] * 600 for text in ("name", "q", "x" * 32_000))
+    workbook(tmp_path / "long.xlsx", {"S": [names, short, long]})
+    with pytest.raises(SettingsWrong) as caught:
+        opened(tmp_path, path="long.xlsx")
+    assert (caught.value.code, caught.value.detail) == ("file_structure", "row 3: longer than 4 MiB")
