@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from flask import render_template, request, url_for
@@ -24,8 +25,8 @@ from admin.listing import created_since, listed, number_in, shown
 from admin.offers import Panel, asked, connection_of, is_asked, searched
 from admin.rendering import acted, stays
 from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, services, submitted, visit
-from errors import ApplicationError, FieldProblem, InvalidInput, NotFound
+from admin.session import capabilities, portal_client, probe_anew, services, submitted, visit
+from errors import ApplicationError, FieldProblem, InvalidInput, NotFound, OutcomeUnknown
 from services import datasets as service
 from services import sources
 from services.datasets import Dataset
@@ -226,5 +227,20 @@ def _changed(dataset_id: int, form: DescriptionForm) -> str:
 
 
 def _deleted(dataset_id: int) -> str:
-    service.delete(portal_client(), capabilities(), dataset_id)
+    try:
+        service.delete(portal_client(), capabilities(), dataset_id)
+    except OutcomeUnknown as unknown:
+        if not _was_updated():
+            raise unknown
+        service.delete(portal_client(), capabilities(), dataset_id)
     return url_for("admin.datasets")
+
+
+def _was_updated() -> bool:
+    """Whether the portal is of the newer generation by now, where `dataset.delete` breaks (facts/biconnector 4.2)."""
+    if capabilities().tables:
+        return False
+    probe_anew()
+    with suppress(ApplicationError):
+        return capabilities().tables
+    return False

@@ -35,7 +35,16 @@ from admin.listing import number_in
 from admin.rendering import acted, next_path
 from admin.saving import problems_of
 from admin.sentences import OUR_WAITS, refusal, sentence
-from admin.session import AGAIN_FIELD, NONCE_FIELD, TOKEN_FIELD, VIEW_FIELD, comes_back, services, session_required
+from admin.session import (
+    AGAIN_FIELD,
+    NONCE_FIELD,
+    TOKEN_FIELD,
+    VIEW_FIELD,
+    comes_back,
+    learn_from,
+    services,
+    session_required,
+)
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -111,6 +120,7 @@ def refused(error: AskUser) -> ResponseReturnValue:
     """A refusal outside a form: the object is gone, or the address asks for what the portal does not know."""
     if isinstance(error, NotFound):
         return _page(Problem(404, _("Nothing is here"), refusal(error), "compass"), list_url=_list_url())
+    learn_from(error)
     text = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
     return _page(Problem(422, _("The portal refused"), text, "alert"), resend=_sent_again())
 

@@ -9,7 +9,7 @@ from flask.typing import ResponseReturnValue
 
 from admin.rendering import page_at
 from admin.sentences import sentence, sentences, waiting
-from admin.session import form_once
+from admin.session import form_once, learn_from
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -65,6 +65,7 @@ def told(error: ApplicationError, refused: Callable[[ApplicationError], Response
 
     What became of the action is worth more than why its form cannot be shown: it may be unknown.
     """
+    learn_from(error)
     try:
         return refused(error)
     except TryLater:

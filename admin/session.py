@@ -14,9 +14,9 @@ from typing import Any, cast
 from flask import abort, current_app, g, request
 from flask_babel import force_locale
 
-from errors import SessionEnded
+from errors import ApplicationError, SessionEnded
 from services.languages import spoken
-from services.portal_api.capabilities import Capabilities
+from services.portal_api.capabilities import Capabilities, contradicted
 from services.portal_api.client import PortalClient
 from services.visits import Visit
 from services.wiring import Services
@@ -108,6 +108,18 @@ def capabilities() -> Capabilities:
     if "capabilities" not in g:
         g.capabilities = services().installations.capabilities(visit().portal_id, portal_client())
     return cast(Capabilities, g.capabilities)
+
+
+def probe_anew() -> None:
+    """Let the next `capabilities` ask the portal again, which may have been updated while a page was open."""
+    services().installations.doubt(visit().portal_id)
+    g.pop("capabilities", None)
+
+
+def learn_from(error: ApplicationError) -> None:
+    """Probe the portal anew if `error` contradicts what is remembered of it."""
+    if g.get("visit") is not None and contradicted(error):
+        probe_anew()
 
 
 @contextmanager

@@ -178,6 +178,11 @@ class Installations:
             session.execute(update(Portal).where(Portal.id == portal_id).values(capabilities=probed.to_json()))
         return probed
 
+    def doubt(self, portal_id: int) -> None:
+        """Ask again what the portal's generation knows, because an answer contradicted what is remembered."""
+        with self._sessions.begin() as session:
+            session.execute(update(Portal).where(Portal.id == portal_id).values(capabilities=None))
+
     def knows_token(self, portal: Portal, application_token: str) -> bool:
         """Whether an event's application token is the portal's, compared in constant time."""
         stored = self._vault.get(portal, "application_token")

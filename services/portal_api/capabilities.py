@@ -10,6 +10,15 @@ from errors import ApplicationError, PortalRefused, PortalUnreachable
 from services.portal_api.client import PortalClient, value_of
 
 METHOD_MISSING = "error_method_not_found"
+CONTRADICTIONS = frozenset(
+    {
+        METHOD_MISSING,
+        "validation_unknown_parameters",
+        "validation_settings_invalid_type",
+        "validation_field_invalid_type",
+    }
+)
+"""What a portal answers to a method, a field or a type that only the other generation has."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +89,11 @@ def probe(client: PortalClient) -> Capabilities:
         setting_types=NEWER.setting_types if writable & {"supportMapping", "sourceCode"} else OLDER.setting_types,
         column_types=NEWER.column_types if tables else OLDER.column_types,
     )
+
+
+def contradicted(error: ApplicationError) -> bool:
+    """Whether an error contradicts what is remembered of a portal, which may be of the other generation by now."""
+    return isinstance(error, PortalRefused) and error.code.lower() in CONTRADICTIONS
 
 
 def field_facts(result: Any) -> tuple[FieldFact, ...]:

@@ -17,6 +17,7 @@ from admin import sentences
 from emulator.journal import Call
 from errors import FieldProblem
 from services.portal_api.capabilities import OLDER
+from services.wiring import Services
 from tests.admin.documented_scenes import PAGES, SCENES, Ordered, Provoked, Scene, Stopped
 from tests.doors import Stage, staged
 from tests.pages import Page, opened
@@ -63,6 +64,16 @@ class World:
         """Calls of one method that have reached the portal."""
         return [call for call in self.stage.portal.emulator.portal.journal.calls if call.method == method]
 
+    def get_to_know(self, generation: str) -> None:
+        """Let the app remember a generation of the portal, which then is an older one."""
+        stage = self.stage
+        stage.control("generation", generation=generation)
+        house: Services = stage.app.extensions["services"]
+        for portal in house.installations.all():
+            house.installations.doubt(portal.id)
+        assert self.browser.get("/connectors/new").status == 200
+        stage.control("generation", generation="older")
+
     def ordered(self) -> bool:
         """Whether the portal was told to fail at the next call."""
         return bool(self.stage.portal.emulator.portal.journal.faults)
@@ -102,10 +113,8 @@ def prepared(folder: Path, generation: str) -> Iterator[World]:
         stage.register()
         assert stage.install().status_code == 200
         stage.finish()
-        stage.control("generation", generation=generation)
         world = World(stage)
-        assert world.browser.get("/connectors/new").status == 200
-        stage.control("generation", generation="older")
+        world.get_to_know(generation)
         assert fill(world.portal, world.portal.client(), OLDER) == (1, 1, 1)
         yield world
 
@@ -167,6 +176,8 @@ def test_the_portal_refuses_and_the_analyst_reads_why(
     scene = SCENES[row.method][row.code]
     assert isinstance(scene, Provoked)
     world = behind if scene.behind else older
+    if scene.behind:
+        world.get_to_know("newer")  # the refusal before made the app look again
     world.stage.control("error-shape", shape=shape)
     assert not world.ordered()
     before = len(world.calls(row.method))

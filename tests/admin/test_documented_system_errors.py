@@ -163,16 +163,31 @@ def test_a_state_of_the_portal_is_told_in_words(meeting: Meeting, code: str) -> 
     read(page, code)
 
 
-def test_a_breakdown_of_the_portal_is_told_on_the_page_that_met_it(
-    installed: Stage, control: Control, enter: Callable[[], tuple[PageClient, Page]]
-) -> None:
-    """facts/biconnector 4.2"""
+@pytest.fixture
+def on_an_older_portal(installed: Stage, control: Control, enter: Callable[[], tuple[PageClient, Page]]) -> Meeting:
+    """An analyst on an older portal that has one dataset."""
     control("generation", generation="older")
     control("demo")
     meeting = Meeting(installed, control, enter()[0])
     assert meeting.client.get("/datasets/").status == 200
+    return meeting
+
+
+def test_a_breakdown_that_an_update_of_the_portal_explains_is_gone_round(on_an_older_portal: Meeting) -> None:
+    """facts/biconnector 4.2: there `table.delete` deletes what `dataset.delete` breaks on."""
+    meeting = on_an_older_portal
     page = STATES["INTERNAL_SERVER_ERROR"](meeting)
-    assert meeting.errors()[-1] == "INTERNAL_SERVER_ERROR"
+    assert "INTERNAL_SERVER_ERROR" in meeting.errors()
+    assert (page.status, page.heading) == (200, "Datasets")
+    assert not meeting.installed.portal.emulator.portal.state.datasets
+
+
+def test_a_breakdown_of_the_portal_is_told_on_the_page_that_met_it(on_an_older_portal: Meeting) -> None:
+    """facts/platform 5.3"""
+    meeting = on_an_older_portal
+    meeting.control("fail", target="biconnector.dataset.delete", code="INTERNAL_SERVER_ERROR")
+    page = meeting.client.post("/datasets/1/delete")
+    assert "INTERNAL_SERVER_ERROR" in meeting.errors()
     assert page.status == 503
     assert page.heading == "Delete the dataset"
     assert "Look at the list before you try again." in page.alerts[0]
