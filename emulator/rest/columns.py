@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from emulator.endpoints import COLUMN_TYPES
@@ -25,7 +26,17 @@ INVALID_NAME = (
 
 
 def problems(portal: Portal, columns: Sequence[Any]) -> Iterator[ModuleError]:
-    """What is wrong with columns that shall be added, in the documented order."""
+    """What is wrong with the columns of a new dataset, in the documented order."""
+    yield from _repetitions(columns)
+    if any(not isinstance(column, dict) or any(part not in column for part in PARTS) for column in columns):
+        yield ModuleError(
+            "VALIDATION_FIELD_MISSING_REQUIRED_PARAMETERS",
+            'Field must include the required parameters: "name", "externalCode" and "type".',
+        )
+    yield from _misfits(portal, columns)
+
+
+def _repetitions(columns: Sequence[Any]) -> Iterator[ModuleError]:
     given = [column for column in columns if isinstance(column, dict)]
     codes = repeated(given, "externalCode")
     if codes:
@@ -35,23 +46,18 @@ def problems(portal: Portal, columns: Sequence[Any]) -> Iterator[ModuleError]:
     if names:
         text = f'Duplicate values found in the "name" parameter: {", ".join(names)}'
         yield ModuleError("VALIDATION_DUPLICATE_FIELD_NAME", text)
-    for column in columns:
-        yield from _problems_of(portal, column)
 
 
-def _problems_of(portal: Portal, column: Any) -> Iterator[ModuleError]:
-    if not isinstance(column, dict) or any(part not in column for part in PARTS):
-        yield ModuleError(
-            "VALIDATION_FIELD_MISSING_REQUIRED_PARAMETERS",
-            'Field must include the required parameters: "name", "externalCode" and "type".',
-        )
-        return
-    name = str(column["name"])
-    if not COLUMN_NAME.fullmatch(name):
+def _misfits(portal: Portal, columns: Sequence[Any]) -> Iterator[ModuleError]:
+    """Names and types that no column can have; parts that are missing are not looked at."""
+    given = [column for column in columns if isinstance(column, dict)]
+    names = [str(column["name"]) for column in given if column.get("name") is not None]
+    if not all(COLUMN_NAME.fullmatch(name) for name in names):
         yield ModuleError("VALIDATION_FIELD_NAME_INVALID_FORMAT", INVALID_NAME)
-    if len(name) > COLUMN_NAME_LENGTH:
+    if any(len(name) > COLUMN_NAME_LENGTH for name in names):
         yield ModuleError("VALIDATION_FIELD_NAME_TOO_LONG", 'Field "name" must not exceed 32 characters.')
-    if column["type"] not in COLUMN_TYPES[portal.generation]:
+    known = COLUMN_TYPES[portal.generation]
+    if any(column["type"] not in known for column in given if column.get("type") is not None):
         yield ModuleError("VALIDATION_FIELD_INVALID_TYPE", "Invalid field type.")
 
 
@@ -74,55 +80,60 @@ def create(portal: Portal, columns: Sequence[dict[str, Any]]) -> list[Column]:
     ]
 
 
-def read_changes(call: RestCall) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[int]]:
-    """`add`, `update` and `delete` of `fields.update`; parameters that are no arrays count as missing.
+@dataclass(frozen=True)
+class Changes:
+    """`add`, `update` and `delete` of `fields.update`; parameters that are no arrays count as missing."""
 
-    Raises VALIDATION_FIELD_ADD_MISSING_REQUIRED_FIELDS, VALIDATION_FIELD_UPDATE_MISSING_REQUIRED_FIELDS or
-    VALIDATION_FIELD_DELETE_INVALID_ID.
-    """
-    added, updated, deleted = (_array(call, name) for name in ("add", "update", "delete"))
-    if any(not _has(column, PARTS) for column in added):
-        raise ModuleError(
-            "VALIDATION_FIELD_ADD_MISSING_REQUIRED_FIELDS",
-            'Field to be added must include the required parameters: "name", "externalCode" and "type".',
-        )
-    if any(not _has(change, ("id", "visible")) for change in updated):
-        raise ModuleError(
-            "VALIDATION_FIELD_UPDATE_MISSING_REQUIRED_FIELDS",
-            'Field to be updated must include the required parameters: "id" and "visible".',
-        )
-    if any(as_integer(column_id) < 1 for column_id in deleted):
-        raise ModuleError("VALIDATION_FIELD_DELETE_INVALID_ID", "ID to be deleted must be a positive integer.")
-    return added, updated, [as_integer(column_id) for column_id in deleted]
+    added: Sequence[Any]
+    updated: Sequence[Any]
+    deleted: Sequence[Any]
+
+    @classmethod
+    def read(cls, call: RestCall) -> Changes:
+        """The changes that a call asks for, not yet checked."""
+        return cls(*(_array(call, name) for name in ("add", "update", "delete")))
+
+    def problems(self, portal: Portal, dataset: Dataset) -> Iterator[ModuleError]:
+        """What is wrong with them, in the documented order."""
+        yield from _repetitions(self.added)
+        yield from _misfits(portal, self.added)
+        yield from _collisions(dataset, [column for column in self.added if isinstance(column, dict)])
+        if any(not _has(column, PARTS) for column in self.added):
+            yield ModuleError(
+                "VALIDATION_FIELD_ADD_MISSING_REQUIRED_FIELDS",
+                'Field to be added must include the required parameters: "name", "externalCode" and "type".',
+            )
+        if any(not _has(change, ("id", "visible")) for change in self.updated):
+            yield ModuleError(
+                "VALIDATION_FIELD_UPDATE_MISSING_REQUIRED_FIELDS",
+                'Field to be updated must include the required parameters: "id" and "visible".',
+            )
+        if any(as_integer(column_id) < 1 for column_id in self.deleted):
+            yield ModuleError("VALIDATION_FIELD_DELETE_INVALID_ID", "ID to be deleted must be a positive integer.")
 
 
-def change(
-    portal: Portal,
-    dataset: Dataset,
-    added: Sequence[dict[str, Any]],
-    updated: Sequence[dict[str, Any]],
-    deleted: Sequence[int],
-) -> None:
-    """Update, add, delete, in this order and all or nothing.
+def change(portal: Portal, dataset: Dataset, changes: Changes) -> None:
+    """Update, add, delete, in this order and all or nothing. Raises the first problem.
 
     Foreign ids in `updated` are skipped silently; ids in `deleted` are not checked for ownership at all: a wrong one
     takes a column of another dataset, also of another application's (facts/biconnector 4.4).
     """
-    raise_first(problems(portal, added))
-    raise_first(_collisions(dataset, added))
+    raise_first(changes.problems(portal, dataset))
     own = {column.id: column for column in dataset.columns}
-    for one in updated:
+    for one in changes.updated:
         column = own.get(as_integer(one["id"]))
         if column is not None:
             column.visible = not is_empty(one["visible"])
-    dataset.columns.extend(create(portal, added))
+    dataset.columns.extend(create(portal, changes.added))
+    gone = {as_integer(column_id) for column_id in changes.deleted}
     for any_dataset in portal.state.datasets.values():
-        any_dataset.columns = [column for column in any_dataset.columns if column.id not in deleted]
+        any_dataset.columns = [column for column in any_dataset.columns if column.id not in gone]
 
 
 def _collisions(dataset: Dataset, added: Sequence[dict[str, Any]]) -> Iterator[ModuleError]:
-    wanted_codes = {str(column["externalCode"]) for column in added}
-    wanted_names = {str(column["name"]) for column in added}
+    wanted_codes, wanted_names = (
+        {str(column[part]) for column in added if column.get(part) is not None} for part in ("externalCode", "name")
+    )
     codes = [column.external_code for column in dataset.columns if column.external_code in wanted_codes]
     if codes:
         text = f'The following "externalCode" values already exist in the current fields: {", ".join(codes)}'

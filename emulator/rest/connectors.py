@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from emulator.records import Connector, ConnectorSetting
+from emulator.records import Connector, ConnectorSetting, Generation
 from emulator.rest import lists, schemas, validation
 from emulator.rest.calls import Method, RestCall, needs_application, needs_rights
 from emulator.rest.replies import ModuleError
 from emulator.rest.values import as_integer, members
 
-SETTING_TYPES = {"older": ("STRING",), "newer": ("STRING", "INT")}
+SETTING_TYPES: Mapping[Generation, tuple[str, ...]] = {"older": ("STRING",), "newer": ("STRING", "INT")}
 """Types of settings by the portal's generation, case-sensitive (facts/biconnector 2.2)."""
 SETTING_LENGTH = 512
+ADD_ORDER, UPDATE_ORDER = ("name", "code", "type"), ("type", "name", "code")
+"""Parts of a setting as the tables of `add` and `update` name their mistakes, behind a part that is missing."""
 
 
 def add(call: RestCall) -> dict[str, int]:
     """`biconnector.connector.add`."""
     fields = validation.fields_to_add(call.params, schemas.CONNECTOR, newer=call.newer)
-    settings = _settings(fields["settings"], call)
+    settings = _settings(fields["settings"], call, ADD_ORDER)
     validation.check_storage(fields, schemas.CONNECTOR)
     with call.portal.lock:
         connector = Connector(
@@ -45,7 +47,7 @@ def update(call: RestCall) -> bool:
     fields = validation.fields_to_update(call.params, schemas.CONNECTOR, newer=call.newer)
     with call.portal.lock:
         connector = find(call, connector_id)
-        settings = _settings(fields["settings"], call) if "settings" in fields else connector.settings
+        settings = _settings(fields["settings"], call, UPDATE_ORDER) if "settings" in fields else connector.settings
         validation.check_storage(fields, schemas.CONNECTOR)
         connector.settings = settings
         _write(connector, fields)
@@ -122,29 +124,27 @@ def _write(connector: Connector, fields: Mapping[str, Any]) -> None:
             setattr(connector, field.attribute, as_integer(value) if field.type == "integer" else value)
 
 
-def _settings(given: list[Any] | dict[str, Any], call: RestCall) -> list[ConnectorSetting]:
+def _settings(given: list[Any] | dict[str, Any], call: RestCall, order: Sequence[str]) -> list[ConnectorSetting]:
+    """The settings in `given`. Raises the first problem in an order of the documentation, ADD_ORDER or UPDATE_ORDER."""
     settings = members(given)
-    types = SETTING_TYPES[call.portal.generation]
-    validation.raise_first(problem for setting in settings for problem in _problems(setting, types))
-    return [ConnectorSetting(str(one["code"]), str(one["name"]), one["type"]) for one in settings]
-
-
-def _problems(setting: Any, types: tuple[str, ...]) -> Iterator[ModuleError]:
-    """The first problem of one setting; the order is the documentation's."""
-    given = setting if isinstance(setting, dict) else {}
-    if any(given.get(key) is None for key in ("type", "name", "code")):
-        yield ModuleError(
+    parts = [setting if isinstance(setting, dict) else {} for setting in settings]
+    if any(one.get(key) is None for one in parts for key in ("type", "name", "code")):
+        raise ModuleError(
             "VALIDATION_SETTINGS_MISSING_REQUIRED_FIELDS",
             'Settings must include "type", "name" and "code" fields.',
         )
-    elif len(str(given["name"])) > SETTING_LENGTH:
-        text = 'Parameter "name" must be less than 512 characters.'
-        yield ModuleError("VALIDATION_SETTINGS_NAME_TOO_LONG", text)
-    elif len(str(given["code"])) > SETTING_LENGTH:
-        text = 'Parameter "code" must be less than 512 characters.'
-        yield ModuleError("VALIDATION_SETTINGS_CODE_TOO_LONG", text)
-    elif given["type"] not in types:
-        yield ModuleError("VALIDATION_SETTINGS_INVALID_TYPE", 'Parameter "type" is not correct.')
+    validation.raise_first(problem for part in order for problem in _problems(part, parts, call.portal.generation))
+    return [ConnectorSetting(str(one["code"]), str(one["name"]), one["type"]) for one in parts]
+
+
+def _problems(part: str, settings: Sequence[dict[str, Any]], generation: Generation) -> Iterator[ModuleError]:
+    """The problem that one part of some setting has, if any."""
+    if part == "type":
+        if any(one["type"] not in SETTING_TYPES[generation] for one in settings):
+            yield ModuleError("VALIDATION_SETTINGS_INVALID_TYPE", 'Parameter "type" is not correct.')
+    elif any(len(str(one[part])) > SETTING_LENGTH for one in settings):
+        text = f'Parameter "{part}" must be less than 512 characters.'
+        yield ModuleError(f"VALIDATION_SETTINGS_{part.upper()}_TOO_LONG", text)
 
 
 SCOPES = ("biconnector",)

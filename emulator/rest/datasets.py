@@ -100,7 +100,7 @@ def update_fields(call: RestCall) -> bool:
     dataset_id = validation.checked_id(call.params)
     with call.portal.lock:
         dataset = find(call, dataset_id)
-        columns.change(call.portal, dataset, *columns.read_changes(call))
+        columns.change(call.portal, dataset, columns.Changes.read(call))
     return True
 
 

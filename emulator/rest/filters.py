@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ from emulator.rest.values import as_number, is_array, is_numeric, members
 
 Item = Mapping[str, Any]
 Test = Callable[[Any, Any], bool]
+Filter = list[Any] | dict[str, Any]
 
 PREFIX = re.compile(r"[<>=!@%]*")
 LOGIC = {"AND": all, "OR": any}
@@ -116,23 +117,46 @@ class Group:
         return not self.parts or LOGIC[self.logic](part.holds(item) for part in self.parts)
 
 
-def read_filter(given: list[Any] | dict[str, Any], allowed: list[str], ignored: frozenset[str]) -> Group:
-    """The filter in `given`. Raises VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER or VALIDATION_INVALID_FILTER_LOGIC."""
+def check_fields(given: Filter, allowed: Container[str]) -> None:
+    """Raise VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER for the first condition on another field."""
+    for key, value in _entries(given):
+        if _is_group(key, value):
+            check_fields(value, allowed)
+        elif key != "logic":
+            sign, title = _split(key)
+            if title not in allowed or sign not in OPERATORS:
+                text = f'Field "{title}" is not allowed in the "filter".'
+                raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER", text)
+
+
+def read_filter(given: Filter, ignored: Container[str]) -> Group:
+    """The filter in `given`, whose fields were checked. Raises VALIDATION_INVALID_FILTER_LOGIC."""
     parts: list[Condition | Group] = []
     logic = "AND"
     for key, value in _entries(given):
         if key == "logic":
             logic = _logic(value)
-        elif key.isdigit() and isinstance(value, (list, dict)):
-            parts.append(read_filter(value, allowed, ignored))
+        elif _is_group(key, value):
+            parts.append(read_filter(value, ignored))
         else:
-            condition = _condition(key, value, allowed)
-            if condition.title not in ignored and value not in ([], {}):
-                parts.append(condition)
+            sign, title = _split(key)
+            if title not in ignored and value not in ([], {}):
+                parts.append(Condition(title, OPERATORS[sign], value))
     return Group(logic, tuple(parts))
 
 
-def _entries(given: list[Any] | dict[str, Any]) -> Iterator[tuple[str, Any]]:
+def _is_group(key: str, value: Any) -> bool:
+    return key.isdigit() and isinstance(value, (list, dict))
+
+
+def _split(key: str) -> tuple[str, str]:
+    """Operator and field of a condition's key."""
+    prefix = PREFIX.match(key)
+    sign = prefix.group() if prefix else ""
+    return sign, key[len(sign) :]
+
+
+def _entries(given: Filter) -> Iterator[tuple[str, Any]]:
     if isinstance(given, dict):
         yield from given.items()
     else:
@@ -144,13 +168,3 @@ def _logic(value: Any) -> str:
     if logic not in LOGIC:
         raise ModuleError("VALIDATION_INVALID_FILTER_LOGIC", 'Field "logic" must be either "AND" or "OR".')
     return logic
-
-
-def _condition(key: str, value: Any, allowed: list[str]) -> Condition:
-    prefix = PREFIX.match(key)
-    sign = prefix.group() if prefix else ""
-    title = key[len(sign) :]
-    if title not in allowed or sign not in OPERATORS:
-        text = f'Field "{title}" is not allowed in the "filter".'
-        raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER", text)
-    return Condition(title, OPERATORS[sign], value)

@@ -10,10 +10,10 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from emulator.rest.filters import Group, read_filter
+from emulator.rest.filters import check_fields, read_filter
 from emulator.rest.replies import ModuleError, SystemFault
-from emulator.rest.schemas import Schema
-from emulator.rest.values import as_integer, members
+from emulator.rest.schemas import Field, Schema
+from emulator.rest.values import as_integer, keys, members
 
 PAGE = 50
 
@@ -24,12 +24,16 @@ def select_items(
     """The page of `items` that `params` asks for, with the asked-for keys and ids as strings.
 
     `items` are whole objects by API name and may carry keys beyond the schema, which appear unless `select` leaves
-    them out. Raises the first VALIDATION error, or ERROR_ARGUMENT in the root for a direction other than ASC and
-    DESC (facts/biconnector 1.4).
+    them out. Raises the first VALIDATION error of the documentation's table, or ERROR_ARGUMENT in the root for a
+    direction other than ASC and DESC (facts/biconnector 1.4).
     """
-    select = _select(params, schema, newer=newer)
-    condition = _filter(params, schema, newer=newer)
-    order = _order(params, schema, newer=newer)
+    wanted, conditions, sorting = (_array(params, name) for name in ("select", "filter", "order"))
+    known = {field.title: field for field in schema.known(newer=newer)}
+    select = _select(wanted, known)
+    check_fields(conditions, known)
+    _check_order(sorting, known)
+    condition = read_filter(conditions, frozenset(title for title, field in known.items() if field.ignored))
+    order = _order(sorting, known)
     found = [item for item in items if condition.holds(item)]
     for title, descending in reversed(order):
         found.sort(key=lambda item: _rank(item.get(title)), reverse=descending)
@@ -37,41 +41,35 @@ def select_items(
     return [_present(item, select, schema) for item in found[offset : offset + PAGE]]
 
 
-def _array(params: Mapping[str, Any], name: str, code: str) -> list[Any] | dict[str, Any]:
+def _array(params: Mapping[str, Any], name: str) -> list[Any] | dict[str, Any]:
     given = params.get(name)
     if given is None:
         return []
     if not isinstance(given, (list, dict)):
-        raise ModuleError(code, f'Parameter "{name}" must be array.')
+        raise ModuleError(f"VALIDATION_{name.upper()}_TYPE", f'Parameter "{name}" must be array.')
     return given
 
 
-def _select(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> list[str] | None:
+def _select(given: list[Any] | dict[str, Any], known: Mapping[str, Field]) -> list[str] | None:
     """Names to answer; None for all. `fields` of datasets may be named and is left out."""
-    names = members(_array(params, "select", "VALIDATION_SELECT_TYPE"))
+    names = members(given)
     for name in names:
-        if name != "*" and name not in schema.titles(newer=newer):
+        if name != "*" and name not in list(known):
             text = f'Field "{name}" is not allowed in the "select".'
             raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_SELECT", text)
     return None if not names or "*" in names else [str(name) for name in names]
 
 
-def _filter(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> Group:
-    given = _array(params, "filter", "VALIDATION_FILTER_TYPE")
-    ignored = frozenset(field.title for field in schema.fields if field.ignored)
-    return read_filter(given, schema.titles(newer=newer), ignored)
-
-
-def _order(params: Mapping[str, Any], schema: Schema, *, newer: bool) -> list[tuple[str, bool]]:
-    given = _array(params, "order", "VALIDATION_ORDER_TYPE")
-    entries = list(given.items()) if isinstance(given, dict) else [(str(at), v) for at, v in enumerate(given)]
-    known = {field.title: field for field in schema.known(newer=newer)}
-    for title, _ in entries:
+def _check_order(given: list[Any] | dict[str, Any], known: Mapping[str, Field]) -> None:
+    for title in keys(given):
         if title not in known:
             text = f'Field "{title}" is not allowed in the "order".'
             raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_ORDER", text)
+
+
+def _order(given: list[Any] | dict[str, Any], known: Mapping[str, Field]) -> list[tuple[str, bool]]:
     sorting = []
-    for title, direction in entries:
+    for title, direction in zip(keys(given), members(given), strict=True):
         if known[title].ignored:
             continue
         if str(direction).upper() not in ("ASC", "DESC"):

@@ -166,12 +166,12 @@ SETTINGS_PROBLEMS: list[tuple[Any, str, str]] = [
         'Settings must include "type", "name" and "code" fields.',
     ),
     (
-        {"code": LONG, "name": LONG, "type": "x"},
+        {"code": LONG, "name": LONG, "type": "STRING"},
         "VALIDATION_SETTINGS_NAME_TOO_LONG",
         'Parameter "name" must be less than 512 characters.',
     ),
     (
-        {"code": LONG, "name": "A", "type": "x"},
+        {"code": LONG, "name": "A", "type": "STRING"},
         "VALIDATION_SETTINGS_CODE_TOO_LONG",
         'Parameter "code" must be less than 512 characters.',
     ),
