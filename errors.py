@@ -14,6 +14,7 @@
     ├── TryLater                      the same call may succeed later; nothing was changed
     │   ├── PortalBusy                limits: QUERY_LIMIT_EXCEEDED, OPERATION_TIME_LIMIT
     │   ├── PortalUnreachable         no connection, a timeout, a broken or foreign answer
+    │   │   └── NobodyVouches             the same at the authorization server: the portal was not asked
     │   └── OutcomeUnknown            a call that changes things timed out, and looking it up failed as well
     └── GiveUp                        no retry will help
         ├── Forged                    a post that its own authorization server does not vouch for
@@ -123,6 +124,13 @@ class PortalUnreachable(TryLater):
     def __init__(self, reason: str, *, status: int | None = None, sent: bool = True) -> None:
         super().__init__(reason if status is None else f"{reason} {status}")
         self.reason, self.status, self.sent = reason, status, sent
+
+
+class NobodyVouches(PortalUnreachable):
+    """No usable answer of an authorization server, so whose request this is stays open; the portal was not asked."""
+
+    def __init__(self, down: PortalUnreachable) -> None:
+        super().__init__(down.reason, status=down.status, sent=False)
 
 
 class OutcomeUnknown(TryLater):

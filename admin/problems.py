@@ -6,6 +6,7 @@
     InvalidInput, PortalRefused 422  the sentence of the code (forms show it beside the field instead)
     PortalBusy                  503  a limit, the portal's or ours; a retry sends again what was sent
     PortalUnreachable           503  the portal is down; a retry sends again what was sent
+    NobodyVouches               503  the authorization server is down; a retry likewise
     OutcomeUnknown              503  it may have been done; look first
     PortalGone, PaymentRequired 403  the app is not installed, or not paid for, any more
     Forged                      403  nothing about why
@@ -52,6 +53,7 @@ from errors import (
     Forged,
     GiveUp,
     InvalidInput,
+    NobodyVouches,
     NotFound,
     OutcomeUnknown,
     PaymentRequired,
@@ -130,8 +132,9 @@ def try_later(error: TryLater) -> ResponseReturnValue:
     if isinstance(error, OutcomeUnknown):
         problem = Problem(503, _("It is unknown whether this was done"), sentence(problems_of(error)[0]), "hourglass")
         return _page(problem, list_url=_list_url())
-    if isinstance(error, PortalBusy):
-        heading = _("This has to wait a moment") if error.code in OUR_WAITS else _("The portal is busy")
+    if isinstance(error, PortalBusy | NobodyVouches):
+        is_busy = isinstance(error, PortalBusy) and error.code not in OUR_WAITS
+        heading = _("The portal is busy") if is_busy else _("This has to wait a moment")
         problem = Problem(503, heading, sentence(problems_of(error)[0]), "hourglass")
     else:
         problem = Problem(503, _("The portal does not answer"), _down(error), "no-network")

@@ -16,6 +16,7 @@ from errors import (
     AskUser,
     FieldProblem,
     InvalidInput,
+    NobodyVouches,
     NotFound,
     OutcomeUnknown,
     PortalBusy,
@@ -96,6 +97,8 @@ def problems_of(error: ApplicationError) -> Sequence[FieldProblem]:
             return [problem_for(error)]
         case PortalBusy():
             return [waiting(error)]
+        case NobodyVouches():
+            return [waiting(PortalBusy("REFRESH_RESTS"))]
         case PortalUnreachable():
             return [FieldProblem("", "PORTAL_UNREACHABLE")]
         case OutcomeUnknown():

@@ -14,7 +14,16 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from errors import AccessDenied, ApplicationError, AskUser, Forged, PortalBusy, TryLater
+from errors import (
+    AccessDenied,
+    ApplicationError,
+    AskUser,
+    Forged,
+    NobodyVouches,
+    PortalBusy,
+    PortalUnreachable,
+    TryLater,
+)
 from models import Portal, Sessions, Vault
 from services.bindings import Bindings
 from services.grants import Grants
@@ -116,7 +125,7 @@ class Installations:
         self._bindings.complete(client, needed=NEEDED_METHOD)
 
     def prove(self, opening: Opening, *, remembered: bool = True) -> Proof:
-        """The proof behind an opening; raises `Forged` and leaves a line in the security log."""
+        """The proof behind an opening; raises `Forged`, leaving a line in the security log, and `NobodyVouches`."""
         known = self.find(opening.member_id)
         active = known is not None and known.state == "active"
         try:
@@ -129,6 +138,8 @@ class Installations:
         except Forged as problem:
             security_log.warning("opening for portal %s refused: %s", opening.member_id, problem.reason)
             raise
+        except PortalUnreachable as problem:
+            raise NobodyVouches(problem) from problem
 
     def register(self, proof: Proof, language: str) -> Portal:
         """The portal's record, made or brought up to date: first installation, reinstallation and renaming."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
-from errors import ApplicationError, PortalBusy, PortalGone, PortalUnreachable
+from errors import ApplicationError, NobodyVouches, PortalBusy, PortalGone, PortalUnreachable
 from services.portal_api import replies
 from services.portal_api._transport import Reply, Transport, exchange
 
@@ -203,7 +203,7 @@ def _asking_the_source() -> Iterator[None]:
         yield
     except PortalUnreachable as problem:
         # A lost answer of an authorization server leaves no doubt about the portal, which was not asked.
-        raise _SourceTrouble(PortalUnreachable(problem.reason, status=problem.status, sent=False)) from None
+        raise _SourceTrouble(NobodyVouches(problem)) from None
     except ApplicationError as problem:
         raise _SourceTrouble(problem) from None
 

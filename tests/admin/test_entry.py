@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -235,6 +236,9 @@ def test_an_authorization_server_that_does_not_answer_is_told_in_the_known_porta
     answer = installed.enter("analyst")
     assert answer.status_code == 503
     assert answer.headers["Content-Security-Policy"].endswith(f"frame-ancestors {installed.portal.url}")
+    words = html.unescape(answer.text)
+    assert "Bitrix24's authorization server does not answer, so nothing was sent to the portal." in words
+    assert "The portal does not answer" not in words
 
 
 def test_an_app_that_was_removed_is_not_opened_again_by_a_remembered_proof(installed: Stage) -> None:

@@ -152,12 +152,13 @@ def test_while_the_authorization_server_is_down_forms_and_pages_say_so_and_the_p
     """facts/security 3 step 5: after the first failure the server gets a rest, so later tries do not ask it."""
     control("expire-tokens")
     control("fail", target="oauth", times=50, shape="text", status=502)
+    resting = "Bitrix24's authorization server does not answer, so nothing was sent to the portal."
     page = client.post("/connectors/new", connector)
     assert page.status == 503
-    assert "The portal does not answer at the moment, so nothing was saved." in page.alerts[0]
+    assert f"{resting} Try again in a minute." in page.alerts[0]
+    assert page.value("title") == "Online shop"
     with installed.services.sessions.begin() as session:
         session.query(Grant).update({"retry_after": now() + timedelta(seconds=90)})
-    resting = "Bitrix24's authorization server does not answer, so nothing was sent to the portal."
     page = client.post("/connectors/new", connector)
     assert page.status == 503
     assert f"{resting} Try again in 2 minutes." in page.alerts[0]
