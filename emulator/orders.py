@@ -150,7 +150,8 @@ class RenameOrder(Order):
     @classmethod
     def _is_origin(cls, value: str) -> str:
         parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/") or parts.query:
+        has_more = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
+        if parts.scheme not in ("http", "https") or not parts.hostname or has_more:
             raise ValueError("expected scheme and address, like http://127.0.0.1:8001")
         return f"{parts.scheme}://{parts.netloc}"
 

@@ -40,6 +40,8 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("user", {"user": 99}, "99"),
     ("rename", {"origin": "portal.example"}, "origin"),
     ("rename", {"origin": "http://portal.example/path"}, "origin"),
+    ("rename", {"origin": "http://user:word@portal.example"}, "origin"),
+    ("rename", {"origin": "http://:8001"}, "origin"),
     ("fail", {"times": 0}, "times"),
     ("fail", {"shape": "loud"}, "shape"),
     ("rate-limit", {"capacity": 0}, "capacity"),
