@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from errors import PortalUnreachable
 from services.portal_api.client import PAGE_SIZE, PortalClient, as_page, value_of
+from services.portal_api.replies import writable
 
 T = TypeVar("T")
 Direction = Literal["ASC", "DESC"]
@@ -79,8 +80,8 @@ def id_of(result: Any) -> int:
 
 
 def text(value: Any) -> str:
-    """A value as text; null is empty (facts/biconnector 1.6)."""
-    return "" if value is None else str(value)
+    """A value as text that can stand in a page; null is empty (facts/biconnector 1.6)."""
+    return "" if value is None else writable(str(value))
 
 
 def integer(value: Any) -> int:

@@ -30,6 +30,7 @@ from services.portal_api._transport import Reply
 
 CODE = re.compile(r"[A-Za-z0-9_.\-]{0,64}", re.ASCII)
 MOST_DIGITS = 6
+UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 UNREADABLE_CODE = "UNREADABLE_CODE"
 
 
@@ -184,6 +185,11 @@ def meaning(method: str, code: str, description: str, *, status: int = 200) -> A
     return PortalRefused(method, code, description)
 
 
+def writable(text: str) -> str:
+    """`text` without what no page can hold: NUL and halves of surrogate pairs, which only JSON's escapes can carry."""
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def readable(code: str) -> str:
     """`code` if it looks like one. Codes are logged and shown, and a hostile server may echo a token there."""
     is_code = CODE.fullmatch(code) and sum(letter.isdigit() for letter in code) <= MOST_DIGITS
@@ -205,7 +211,7 @@ def _failure(error: Any) -> tuple[str, str]:
         return ("" if error is None else str(error)), ""
     code = error.get("error", error.get("code"))
     description = error.get("error_description", error.get("message"))
-    return ("" if code is None else str(code)), ("" if description is None else str(description))
+    return ("" if code is None else str(code)), ("" if description is None else writable(str(description)))
 
 
 def _php_map(value: Any) -> Mapping[str, Any]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from errors import PortalUnreachable
+from errors import PortalRefused, PortalUnreachable
 from services.listing import boolean, id_of, integer, item_of, text
+from services.portal_api._transport import Reply
+from services.portal_api.replies import judge
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,21 @@ def test_flags_may_be_letters(value: Any, flag: bool) -> None:
 
 def test_null_is_an_empty_text() -> None:
     assert (text(None), text(5), text("x")) == ("", "5", "x")
+
+
+@pytest.mark.parametrize("sign", [0xD800, 0xDFFF, 0])
+def test_what_no_page_can_hold_is_replaced(sign: int) -> None:
+    """JSON's escapes carry halves of surrogate pairs, which cannot be sent to a browser."""
+    value = f"a{chr(sign)}b"
+    assert text(value) == "a\N{REPLACEMENT CHARACTER}b"
+    answer = {"error": "VALIDATION_UNKNOWN_PARAMETERS", "error_description": f"Unknown parameters: {value}"}
+    with pytest.raises(PortalRefused) as refused:
+        judge("biconnector.connector.add", Reply(200, {}, json.dumps(answer).encode()))
+    assert refused.value.description == "Unknown parameters: a\N{REPLACEMENT CHARACTER}b"
+
+
+def test_whole_pairs_stay() -> None:
+    assert text("\N{GRINNING FACE} д") == "\N{GRINNING FACE} д"
 
 
 @pytest.mark.parametrize("result", [{"id": 4}, {"id": "4"}, 4])
