@@ -63,6 +63,7 @@ class Departures:
                 _delete(session, portal)
             else:
                 self._end(session, portal.id)
+                _forget_events(session, portal)
         self._verifier.forget()
         if clean:
             self._uploads.discard_all(portal.id)
@@ -124,5 +125,10 @@ def _leave(session: Session, *which: Any, moment: datetime, **values: None) -> b
 
 
 def _delete(session: Session, portal: Portal) -> None:
-    session.execute(delete(LifecycleEvent).where(LifecycleEvent.member_id == portal.member_id))
+    _forget_events(session, portal)
     session.execute(delete(Portal).where(Portal.id == portal.id))
+
+
+def _forget_events(session: Session, portal: Portal) -> None:
+    """Let the events of the next installation be new, also those of the same second; `ts` counts no less."""
+    session.execute(delete(LifecycleEvent).where(LifecycleEvent.member_id == portal.member_id))
