@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from errors import ApplicationError, NobodyVouches, PortalBusy, PortalGone, PortalUnreachable
 from services.portal_api import replies
-from services.portal_api._transport import Reply, Transport, exchange
+from services.portal_api._transport import REST_TIMEOUT, Reply, Timeout, Transport, exchange
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -104,6 +106,16 @@ class AuthorizedCalls:
         self._sleep = sleep
         self._clock = clock
         self._jitter = jitter
+        self._end: float | None = None
+
+    def until(self, end: float) -> AuthorizedCalls:
+        """The same calls, each of which is over at the moment `end` of the clock, repetitions included.
+
+        One that would begin later raises `PortalUnreachable` that was not sent.
+        """
+        limited = copy.copy(self)
+        limited._end = end
+        return limited
 
     def ask(self, method: str, question: Question[T]) -> T:
         """The settled answer to `question`, with the repetitions that are safe.
@@ -126,7 +138,7 @@ class AuthorizedCalls:
             except (PortalBusy, PortalUnreachable) as problem:
                 unreachable += isinstance(problem, PortalUnreachable)
                 pause = max(delay * (1 - self._jitter() / 2), _asked_for(problem))
-                in_time = self._clock() - started + pause <= self._patience.budget
+                in_time = self._clock() - started + pause <= self._patience.budget and pause < self._left()
                 if not in_time or not self._may_repeat(problem, question, unreachable):
                     raise
             except PortalGone as problem:
@@ -163,13 +175,24 @@ class AuthorizedCalls:
             with _asking_the_source():
                 url = self._tokens.endpoint() + method
             body = {**question.parameters(), "auth": token}
-            answer = exchange(self._transport, question.label, url, judge, json=body)
+            answer = exchange(self._transport, question.label, url, judge, json=body, timeout=self._timeout())
             if not isinstance(answer, _Moved):
                 return answer
             if _hop == 0:
                 with _asking_the_source():
                     self._tokens.moved_to(answer.endpoint)
         raise PortalUnreachable("redirect")
+
+    def _left(self) -> float:
+        """Seconds until the end; without one no call is shortened."""
+        return math.inf if self._end is None else self._end - self._clock()
+
+    def _timeout(self) -> Timeout:
+        left = self._left()
+        if left <= 0:
+            raise PortalUnreachable("timeout", sent=False)
+        connect = min(REST_TIMEOUT.connect, left / 2)
+        return Timeout(connect, min(REST_TIMEOUT.answer, left - connect))
 
     def _new_endpoint(self, method: str, reply: Reply) -> str:
         """The base address in a redirect's `Location` (facts/platform 5.6); anything else there is not followed."""

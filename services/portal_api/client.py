@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import random
 import time
@@ -44,6 +45,12 @@ class PortalClient:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._calls = AuthorizedCalls(transport, tokens, patience=patience, sleep=sleep, clock=clock, jitter=jitter)
+
+    def until(self, end: float) -> PortalClient:
+        """The same client for work that has an end: each call is over at the moment `end` of its clock."""
+        limited = copy.copy(self)
+        limited._calls = self._calls.until(end)
+        return limited
 
     def call(self, method: str, /, **params: Any) -> Any:
         """The `result` of one method. A parameter that is None is not sent."""
