@@ -19,6 +19,7 @@ from admin import (  # noqa: F401 - views
     headers,
     patterns,
     problems,
+    publications,
     session,
     sources,
     start,

@@ -78,6 +78,7 @@ SENTENCES: Mapping[str, LazyString] = {
     "TABLE_NOT_FOUND": _l("There is no such dataset, or another application made it. Choose one from the list."),
     "DATASET_ALREADY_EXIST": _l("A dataset with this name exists in the portal already. Choose another name."),
     "NAME_EXISTS": _l("A dataset with this name exists in the portal already. Choose another name."),
+    "NAME_CHOSEN_TWICE": _l("Another table of this page has this name already. Give each its own."),
     "VALIDATION_SOURCE_ID_REQUIRED": _l("Choose the source that the dataset reads from."),
     "VALIDATION_DATASET_NAME_INVALID": _l(
         "Start with a lowercase Latin letter and go on with a-z, 0-9 and _, for example sales_2026."

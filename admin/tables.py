@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
 from flask import render_template, request, url_for
@@ -34,8 +35,14 @@ FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
 @analysts_only
 def connection_tables(connection_id: int) -> ResponseReturnValue:
     """Tables and views that can be published, those that are published marked."""
-    held = services().hosted.get(visit().portal_id, connection_id)
-    part = shown("admin.connection_tables", ("name",), path={"connection_id": connection_id})
+    return tables_page(services().hosted.get(visit().portal_id, connection_id))
+
+
+def tables_page(
+    held: Held, *, told: str = "", ticked: Collection[str] = (), status: int = 200
+) -> tuple[str, int, dict[str, str]]:
+    """A page of a connection's tables, with the boxes of `ticked` ones ticked; `told` says why none was published."""
+    part = shown("admin.connection_tables", ("name",), path={"connection_id": held.id})
     found, problem = None, None
     try:
         found = services().publishing.tables(held, part.search, part.page, fresh=bool(request.values.get("refresh")))
@@ -48,11 +55,15 @@ def connection_tables(connection_id: int) -> ResponseReturnValue:
         page=found.page if found else None,
         read_at=found.at if found else None,
         problem=problem,
-        below=_below(held),
+        below=below(held),
         external_code=external_code,
         diagnosis=diagnosis,
+        told=told,
+        ticked=ticked,
+        ticks_all="_all" in request.form,
     )
-    return listed(html, part)
+    html, _status, headers = listed(html, part)
+    return html, status, headers
 
 
 @blueprint.route("/connections/<int:connection_id>/table", methods=["GET", "POST"])
@@ -111,7 +122,7 @@ def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> Re
         table, columns = services().publishing.described(held, name)
     except (DriverError, NameRefused):
         return _table_page(held, name)
-    if problem == NOTHING_WRONG and external_code(table) in _below(held):
+    if problem == NOTHING_WRONG and external_code(table) in below(held):
         return _table_page(held, name)
     chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
     sentences = {FORM_NAMES.get(field, field): text for field, text in problem.told.items()}
@@ -134,10 +145,10 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
         view = services().publishing.table(held, name)
     except (DriverError, NameRefused) as error:
         problem = error
-    below = _below(held)
-    dataset = below.get(name)
+    published = below(held)
+    dataset = published.get(name)
     if view is not None:
-        dataset = below.get(external_code(view.table))
+        dataset = published.get(external_code(view.table))
     page = render_template(
         "connections/table.html",
         connection=held,
@@ -152,7 +163,7 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
     return page if acted() else stays(page, status)
 
 
-def _below(held: Held) -> dict[str, Dataset]:
+def below(held: Held) -> dict[str, Dataset]:
     """What is published of a connection, by the codes that the datasets keep of their tables."""
     if held.source_id is None:
         return {}

@@ -7,10 +7,7 @@ from drivers.errors import TooBig
 from drivers.query import TableQuery
 from gateway.filters import read_filter
 from gateway.incoming import DataCall
-from services.names import Columns, PublishedColumn
-
-#: More than any table of PostgreSQL has, and as many as every database gives in one row.
-MOST_COLUMNS = 1600
+from services.names import MOST_COLUMNS, Columns, PublishedColumn
 
 
 def published(description: Description, call: DataCall | None = None) -> Columns:

@@ -20,6 +20,8 @@ from errors import ApplicationError
 
 LONGEST_COLUMN = 32
 LONGEST_TABLE = 230
+MOST_COLUMNS = 1600
+"""Of one answer: more than any table of PostgreSQL has, and as many as every database gives in one row."""
 
 # `LOGIC` beside a condition is the portal's word for how conditions are joined, so no column may be called so.
 RESERVED = frozenset({"LOGIC"})
@@ -155,6 +157,25 @@ def dataset_code(name: str, taken: Collection[str] = ()) -> str:
     """`name` as the portal takes dataset names, numbered if it is among those that are `taken`."""
     code = _valid(_transliterated(name).lower(), "t_")[:LONGEST_TABLE]
     return _numbered([code], LONGEST_TABLE, frozenset(taken))[0]
+
+
+def dataset_codes(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """`names` as the portal takes dataset names, unique and none of those that are `taken`.
+
+    Whatever can keep its own code does; only the others are numbered, in their order.
+    """
+    given = set(taken)
+    kept: dict[int, str] = {}
+    for number, name in enumerate(names):
+        code = dataset_code(name)
+        if code not in given:
+            kept[number] = code
+            given.add(code)
+    for number, name in enumerate(names):
+        if number not in kept:
+            kept[number] = dataset_code(name, given)
+            given.add(kept[number])
+    return [kept[number] for number in range(len(names))]
 
 
 def table_id(table: TableName) -> str:

@@ -8,22 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from drivers.base import Description, Guards, Limits, Session
+from drivers.errors import DriverError, TooBig
 from drivers.query import TableQuery
 from errors import PortalRefused
 from services import datasets
 from services.access import Access, ConnectionClosed
 from services.hosted_rows import Held
 from services.listing import Page
-from services.names import Columns, NameRefused, PublishedColumn, PublishedTable, Tables
+from services.names import MOST_COLUMNS, Columns, NameRefused, PublishedColumn, PublishedTable, Tables
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
-from services.table_lists import PAGE_SECONDS, TableLists
+from services.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
 
 PAGE_SIZE = 50
 SAMPLE_ROWS = 20
@@ -80,11 +82,29 @@ class Chosen:
     columns: Collection[str]
 
 
+@dataclass(frozen=True)
+class Looked:
+    """What the database says of a table that was asked for; without columns and error there was no time to ask it.
+
+    `table` is None where the name means none.
+    """
+
+    asked: str
+    table: PublishedTable | None = None
+    columns: tuple[ListedColumn, ...] = ()
+    error: DriverError | NameRefused | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it was not looked at."""
+        return not self.columns and self.error is None
+
+
 class Publishing:
     """Opens connections for people who look at their tables, and publishes those."""
 
     def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
-        self._access, self._lists, self._guards = access, lists, replace(guards, limits=LIMITS)
+        self._access, self._lists, self._guards = access, lists, guards
 
     def tables(self, held: Held, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
         """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
@@ -125,6 +145,47 @@ class Publishing:
             found = self._lists.find(held, session, table_id)
             return found, _columns(session.describe(found.table))
 
+    def several(
+        self,
+        held: Held,
+        asked: Collection[str],
+        *,
+        seconds: float = LIMITS.seconds,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> tuple[Looked, ...]:
+        """Tables and their columns, in the order in which they were asked for, as far as `seconds` suffice.
+
+        A table that cannot be described leaves the others alone. Raises the driver's errors if nothing can be asked.
+        """
+        end = clock() + seconds
+        found = {name: Looked(name) for name in asked}
+        while any(row.is_waiting for row in found.values()) and (left := end - clock()) > 0:
+            with self._session(held, left) as session:
+                self._look(held, session, found, lambda: clock() < end)
+        return tuple(found.values())
+
+    def _look(self, held: Held, session: Session, found: dict[str, Looked], in_time: Callable[[], bool]) -> None:
+        """Ask for everything that waits, until one question fails: its session may be good for nothing more."""
+        waiting = [name for name, row in found.items() if row.is_waiting]
+        tables = (self._lists.recent(held, CALL_SECONDS) or self._lists.read(held, session)).tables
+        if not all(_resolves(tables, name) for name in waiting):
+            tables = self._lists.read(held, session).tables
+        for name in waiting:
+            try:
+                found[name] = Looked(name, tables.resolve(name))
+            except NameRefused as refused:
+                found[name] = Looked(name, error=refused)
+        for name, table in [(name, found[name].table) for name in waiting]:
+            if table is None or not in_time():
+                continue
+            try:
+                columns = _columns(session.describe(table.table))
+            except DriverError as problem:
+                found[name] = Looked(name, table, error=problem)
+                return
+            too_many = TooBig("columns", MOST_COLUMNS) if len(columns) > MOST_COLUMNS else None
+            found[name] = Looked(name, table, columns, too_many)
+
     def publish(
         self,
         client: PortalClient,
@@ -143,26 +204,20 @@ class Publishing:
         for known in datasets.of_source(client, caps, source_id):
             if known.external_code == code:
                 return known.id, False
-        fields = {
-            "externalCode": code,
-            "externalName": title_of(found),
-            "sourceId": source_id,
-            "fields": [
-                {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type}
-                for row in columns
-                if chosen is None or row.column.code in chosen.columns
-            ],
-        }
+        fields = fields_of(
+            found, [row for row in columns if chosen is None or row.column.code in chosen.columns], source_id
+        )
         if chosen is not None:
             own = {"name": chosen.name, "description": chosen.description}
             return datasets.add(client, caps, {**fields, **own}), True
         return _added(client, caps, found.code, fields), True
 
-    def _session(self, held: Held) -> contextlib.AbstractContextManager[Session]:
+    def _session(self, held: Held, seconds: float = LIMITS.seconds) -> contextlib.AbstractContextManager[Session]:
         """An open session behind the budgets of the endpoints."""
         if held.closed:
             raise ConnectionClosed("closed")
-        return self._access.session(held, self._guards)
+        limits = replace(LIMITS, seconds=min(seconds, LIMITS.seconds))
+        return self._access.session(held, replace(self._guards, limits=limits))
 
 
 def _resolves(tables: Tables, code: str) -> bool:
@@ -182,6 +237,18 @@ def title_of(table: PublishedTable) -> str:
     """The table's own name, where the portal takes it: it refuses what PHP calls empty, and `0` is empty to PHP."""
     own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
     return own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
+
+
+def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id: int) -> dict[str, Any]:
+    """A table as the fields of its dataset, but for the name."""
+    return {
+        "externalCode": external_code(table),
+        "externalName": title_of(table),
+        "sourceId": source_id,
+        "fields": [
+            {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type} for row in columns
+        ],
+    }
 
 
 def _columns(description: Description) -> tuple[ListedColumn, ...]:

@@ -224,7 +224,7 @@ class PageClient:
             data.setlist(name, value if isinstance(value, list) else [] if value is None else [value])
         if "name" in pressed[0]:
             data.add(pressed[0]["name"], pressed[0].get("value"))
-        path = form["action"]
+        path = pressed[0].get("formaction") or form["action"]
         return self._page(path, self._client().post(path, data=data, headers=OWN))
 
     def _client(self) -> Any:

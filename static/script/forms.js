@@ -25,6 +25,11 @@
       const near = (row.nextElementSibling ?? row.previousElementSibling)?.querySelector(".input");
       row.remove();
       (near ?? document.querySelector("[data-add-row]"))?.focus();
+    } else if (button.dataset.tickAll) {
+      event.preventDefault();
+      const boxes = [...button.form.querySelectorAll(`input[type=checkbox][name="${button.dataset.tickAll}"]`)];
+      const tick = boxes.some((box) => !box.checked);
+      for (const box of boxes) box.checked = tick;
     } else if (button.dataset.peek) {
       const input = document.getElementById(button.dataset.peek);
       const shown = input.type === "password";

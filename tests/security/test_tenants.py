@@ -75,7 +75,7 @@ def test_an_id_of_the_other_portal_is_not_found_for_reading_or_changing(two: tup
         assert client.get(address, headers={"X-App-Session": mine}).status_code == 404, address
         posted = client.post(address, headers={"X-App-Session": mine, **OWN}, data={"title": "taken over"})
         assert posted.status_code in (404, 422), address
-    assert compared == 15
+    assert compared == 16
     assert str(second.portal.emulator.portal.state.connectors) == before
 
 
