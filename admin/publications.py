@@ -124,10 +124,15 @@ def _review(
 
 
 def _closed(held: Held, typed: Sequence[Typed], error: DriverError) -> ResponseReturnValue:
-    """The connection does not open: the list tells why, and what was typed is in the form that tries again."""
-    rows = [Row(row.table, row.table, f"name-{number}", row.name or "", row.ticked) for number, row in enumerate(typed)]
-    failed = Failure(general=(str(diagnosis(error.code)),), status=422 if submitted() else 200)
-    return _page(held, rows, failed, heading=_publish_heading(len(rows)))
+    """The connection does not open: why, over the list with its ticks, or over the review as it was typed."""
+    why = str(diagnosis(error.code))
+    if not submitted():
+        return tables_page(held, told=why, ticked=[row.table for row in typed], status=422)
+    rows = [
+        Row(row.table, row.table, "" if row.name is None else f"name-{number}", row.name or "", row.ticked)
+        for number, row in enumerate(typed)
+    ]
+    return _page(held, rows, Failure(general=(why,), status=422), heading=_publish_heading(len(rows)))
 
 
 def _review_page(

@@ -169,6 +169,17 @@ def test_a_connection_that_does_not_open_keeps_what_was_typed(hosted: HostedStag
     assert made(hosted) == {"mine": "orders"}
 
 
+def test_a_connection_that_does_not_open_before_the_review_keeps_the_ticks(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    page = client.get(TABLES)
+    (hosted.folder / "shop.sqlite").rename(hosted.folder / "away.sqlite")
+    page = client.submit(page, "Publish selected", {"table": ["orders"]})
+    assert (page.status, page.heading) == (422, "Tables")
+    assert page.alerts[0].startswith("Not published There is no such file.")
+    assert ["checked" in box for box in page.all("input[name=table]")] == [True, False]
+
+
 # --- the publication
 
 
