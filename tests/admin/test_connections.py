@@ -2,42 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import uuid
-from collections.abc import Iterator
-from dataclasses import replace
-from datetime import timedelta
-from typing import Any
-
-import psycopg
 import pytest
 
-from models import EndpointCall, now
-from services.board import Board
-from services.budgets import FAILED_LOGINS
-from services.table_lists import PAGE_SECONDS, TableLists
-from tests.pages import Page, PageClient, opened
+from tests.admin.shops import made, shop, watched
+from tests.pages import PageClient, opened
 from tests.services.hosted import HostedStage
 
-PASSWORD = "canary-Passw0rd/ü"
 NEW = "/connections/new?driver=sqlite"
 
 
 @pytest.fixture
 def client(hosted: HostedStage) -> PageClient:
-    answer = hosted.stage.enter("analyst")
-    hosted.stage.app.testing = True
-    return opened(hosted.stage.app, answer, hosted.stage.portal.url, secrets=[PASSWORD])[0]
-
-
-def shop(client: PageClient, **changes: str) -> dict[str, str]:
-    return {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite", **changes}
-
-
-def made(client: PageClient) -> None:
-    page = client.post("/connections/new", shop(client))
-    assert (page.status, page.place) == (200, "/connections/1"), page.alerts
+    return watched(hosted)
 
 
 def test_the_gallery_offers_every_driver_in_groups_and_searches(client: PageClient) -> None:
@@ -85,7 +61,7 @@ def test_a_test_saves_nothing_and_shows_a_time_for_every_step(hosted: HostedStag
 
 
 def test_a_title_is_needed_to_save(client: PageClient) -> None:
-    page = client.post("/connections/new", shop(client, title=" "))
+    page = client.post("/connections/new", shop(title=" "))
     assert page.status == 422
     assert list(page.sentences()) == ["title"]
 
@@ -101,13 +77,13 @@ def test_everything_that_is_wrong_is_told_at_once(client: PageClient) -> None:
         "settings-username": "This is needed to connect. Fill it in.",
         "settings-timezone": "There is no such time zone. Write it like Europe/Berlin or Asia/Almaty.",
     }
-    assert client.post("/connections/new", shop(client, title="x" * 256)).sentences() == {
+    assert client.post("/connections/new", shop(title="x" * 256)).sentences() == {
         "title": "A title has at most 255 characters. Shorten it."
     }
 
 
 def test_a_wrong_zone_is_told_beside_it_and_the_fold_is_open(client: PageClient) -> None:
-    page = client.post("/connections/new", shop(client, **{"settings-timezone": "Mars/Olympus"}))
+    page = client.post("/connections/new", shop(**{"settings-timezone": "Mars/Olympus"}))
     assert page.sentences() == {
         "settings-timezone": "There is no such time zone. Write it like Europe/Berlin or Asia/Almaty."
     }
@@ -115,7 +91,7 @@ def test_a_wrong_zone_is_told_beside_it_and_the_fold_is_open(client: PageClient)
 
 
 def test_sending_the_form_twice_makes_one_connection(hosted: HostedStage, client: PageClient) -> None:
-    once = shop(client, _n="one-and-the-same")
+    once = shop(_n="one-and-the-same")
     assert client.post("/connections/new", once).place == "/connections/1"
     assert client.post("/connections/new", once).place == "/connections/1"
     assert len(hosted.house.hosted.page(hosted.portal_id).items) == 1
@@ -123,7 +99,7 @@ def test_sending_the_form_twice_makes_one_connection(hosted: HostedStage, client
 
 def test_a_portal_that_refuses_leaves_the_connection_and_says_why(hosted: HostedStage, client: PageClient) -> None:
     hosted.stage.control("fail", target="biconnector.connector.add", code="ACCESS_DENIED")
-    page = client.post("/connections/new", shop(client))
+    page = client.post("/connections/new", shop())
     assert (page.status, page.place) == (200, "/connections/1")
     assert "You may not work with BI data in this portal." in page.alerts[0]
     assert "Bitrix24 has no source for this connection yet" in page.alerts[1]
@@ -159,7 +135,7 @@ def test_a_connection_is_changed_and_its_source_renamed(hosted: HostedStage, cli
 
 def test_a_change_that_does_not_work_changes_nothing(hosted: HostedStage, client: PageClient) -> None:
     made(client)
-    page = client.post("/connections/1/edit", shop(client, title="Store", **{"settings-path": "gone.sqlite"}))
+    page = client.post("/connections/1/edit", shop(title="Store", **{"settings-path": "gone.sqlite"}))
     assert page.status == 422
     assert (hosted.held(1).title, hosted.held(1).settings["path"]) == ("Shop", "shop.sqlite")
 
@@ -277,338 +253,6 @@ def test_who_has_no_right_to_bi_data_sees_no_connection(hosted: HostedStage, cli
         page = viewer.get(path)
         assert page.status == 403
         assert "Shop" not in page.text
-
-
-# PostgreSQL
-
-
-@pytest.fixture
-def database() -> Iterator[str]:
-    name = f"pages_{uuid.uuid4().hex}"
-    with psycopg.connect(host="127.0.0.1", user="postgres", dbname="postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        try:
-            with psycopg.connect(host="127.0.0.1", user="postgres", dbname=name, autocommit=True) as own:
-                own.execute("CREATE TABLE deals (id bigint PRIMARY KEY, amount numeric(12,2), made timestamptz)")
-                own.execute("INSERT INTO deals VALUES (9007199254740993, 10.50, '2026-01-02 03:04:05+00')")
-            yield name
-        finally:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-def server(name: str, **changes: str) -> dict[str, str]:
-    fields = {"host": "127.0.0.1", "port": "5432", "database": name, "username": "postgres", "tls": "disable"}
-    values = {**fields, "password": PASSWORD, **changes}
-    return {"driver": "postgresql", "title": "CRM", **{f"settings-{code}": value for code, value in values.items()}}
-
-
-def test_a_server_is_tried_step_by_step(client: PageClient, database: str) -> None:
-    page = client.post("/connections/new", {**server(database), "_test": "1"})
-    assert page.status == 200
-    ticks = [item.text for item in page.all(".ticks li.good")]
-    assert [tick.rsplit(" ", 2)[0] for tick in ticks if "Login" not in tick] == [
-        "Address can be read",
-        "Name is known 127.0.0.1",
-        "Port is open",
-        "List of tables 1",
-        "One row read",
-    ]
-    assert "Login PostgreSQL" in ticks[3]
-
-
-@pytest.mark.parametrize(
-    ("wrong", "field", "step"),
-    [
-        ({"host": "nowhere.invalid"}, "settings-host", "Name is known"),
-        ({"host": "http://db"}, "settings-host", "Address can be read"),
-        ({"port": "1"}, "settings-port", "Port is open"),
-        ({"tls": "require"}, "settings-tls", "Connection is encrypted"),
-        ({"database": "no_such_base"}, "settings-database", "Login"),
-        ({"username": "nobody_here"}, "settings-username", "Login"),
-    ],
-)
-def test_a_failing_step_is_told_beside_its_field(
-    client: PageClient, database: str, wrong: dict[str, str], field: str, step: str
-) -> None:
-    page = client.post("/connections/new", server(database, **wrong))
-    assert page.status == 422
-    assert list(page.sentences()) == [field]
-    assert page.one(".ticks li.bad").text.startswith(step)
-
-
-def test_encryption_is_asked_for_beside_the_port(client: PageClient) -> None:
-    """Its default fails on every server without TLS, so it may not hide below the fold."""
-    page = client.get("/connections/new?driver=postgresql")
-    names = [control.get("name") for control in page.all(".columns .card:first-child input, select")]
-    visible = [name for name in names if name.startswith("settings-")]
-    assert visible[:3] == ["settings-host", "settings-port", "settings-tls"]
-    assert "settings-tls" not in [control.get("name") for control in page.all("details select")]
-
-
-def test_the_statements_name_the_database_that_was_typed(client: PageClient) -> None:
-    page = client.post("/connections/new", {"driver": "mssql", "settings-database": "warehouse", "_test": "1"})
-    assert "USE warehouse;" in page.one("pre").text
-
-
-def test_what_failed_is_told_in_one_place(client: PageClient, database: str) -> None:
-    page = client.post("/connections/new", server(database, port="1"))
-    assert page.words.count("Nothing listens at this port.") == 1
-    assert page.one(".ticks li.bad").text.startswith("Port is open")
-
-
-def test_a_typed_password_survives_a_failed_save_and_is_never_in_the_page(
-    hosted: HostedStage, client: PageClient, database: str
-) -> None:
-    page = client.post("/connections/new", server(database, port="1"))
-    page = client.submit(page, "Save and connect", {"settings-port": "5432"})
-    assert page.place == "/connections/1"
-    assert hosted.held(1).settings["password"] == PASSWORD
-
-
-def test_a_blank_password_keeps_the_stored_one(hosted: HostedStage, client: PageClient, database: str) -> None:
-    client.post("/connections/new", server(database))
-    page = client.get("/connections/1/edit")
-    assert page.value("settings-password") == ""
-    assert client.submit(page, "Test and save", {"title": "Deals"}).heading == "Deals"
-    assert hosted.held(1).settings["password"] == PASSWORD
-    page = client.submit(client.get("/connections/1/edit"), "Test and save", {"settings-password": "another"})
-    assert hosted.held(1).settings["password"] == "another"
-
-
-def test_a_pasted_connection_string_fills_the_fields(client: PageClient, database: str) -> None:
-    pasted = f"jdbc:postgresql://postgres:canary-Passw0rd%2F%C3%BC@127.0.0.1:5433/{database}?sslmode=disable"
-    page = client.submit(
-        client.get("/connections/new?driver=postgresql"),
-        "Fill the fields",
-        {"title": "CRM", "settings-connection_string": pasted},
-    )
-    shown = {name: page.value(f"settings-{name}") for name in ("host", "port", "database", "username", "tls")}
-    assert shown == {
-        "host": "127.0.0.1",
-        "port": "5433",
-        "database": database,
-        "username": "postgres",
-        "tls": "disable",
-    }
-    assert "canary" not in page.text
-    assert client.submit(page, "Save and connect", {"settings-port": "5432"}).place == "/connections/1"
-
-
-def test_enter_in_the_connection_string_fills_the_fields_and_saves_nothing(
-    hosted: HostedStage, client: PageClient
-) -> None:
-    """Enter presses the first button of a form, which is the one that saves."""
-    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
-    page = client.post(
-        "/connections/new", {"driver": "postgresql", "title": "CRM", "settings-connection_string": pasted}
-    )
-    assert (page.status, page.sentences()) == (200, {})
-    assert [page.value(f"settings-{code}") for code in ("host", "port")] == ["db.example.com", "6432"]
-    assert hosted.house.hosted.page(hosted.portal_id).items == ()
-
-
-def test_a_pasted_string_is_kept_sealed_until_it_has_filled_the_fields(client: PageClient) -> None:
-    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
-    fields = {"driver": "postgresql", "title": "CRM", "settings-host": "db", "settings-port": "x"}
-    page = client.post("/connections/new", {**fields, "settings-connection_string": pasted, "_test": "1"})
-    assert "settings-port" in page.sentences()
-    assert "6432" not in page.text
-    page = client.submit(page, "Fill the fields")
-    assert page.value("settings-host") == "db.example.com"
-    assert "_kept-connection_string" not in page.text
-
-
-def test_what_is_no_connection_string_is_told(client: PageClient) -> None:
-    page = client.post("/connections/new", {"driver": "postgresql", "_fill": "1", "settings-connection_string": "x"})
-    assert list(page.sentences()) == ["settings-connection_string"]
-
-
-def test_after_five_wrong_passwords_nobody_asks_the_server(hosted: HostedStage, client: PageClient) -> None:
-    """facts/security 4 layer 4: failed logins of one user at one server, whoever asks."""
-    for _ in range(5):
-        hosted.house.budgets.strike(FAILED_LOGINS, "127.0.0.1 5432", "postgres")
-    page = client.post("/connections/new", server("whatever"))
-    assert "This user failed to log in there too often" in page.alerts[0]
-
-
-# Tables
-
-
-def test_tables_are_listed_searched_and_published(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    page = client.follow(client.get("/connections/1"), "Tables")
-    assert [row[0] for row in page.rows()] == ["orders", "Заказы клиентов view"]
-    assert [row[2] for row in page.rows()] == ["orders", "zakazy_klientov"]
-    page = client.submit(page, "Find", {"search": "ЗАКАЗЫ"})
-    assert len(page.rows()) == 1
-    assert page.place == "/connections/1/tables?search=%D0%97%D0%90%D0%9A%D0%90%D0%97%D0%AB"
-    page = client.submit(client.follow(page, "Publish Заказы клиентов"), "Publish")
-    assert (page.heading, page.place) == ("zakazy_klientov", "/datasets/1")
-    assert page.alerts[0] == "The table was published. Make charts of it in BI Builder."
-    columns = hosted.stage.portal.emulator.portal.state.datasets[1].columns
-    assert [(column.name, column.external_code, column.type) for column in columns] == [
-        ("CITY", "CITY", "string"),
-        ("CHISLO", "CHISLO", "int"),
-    ]
-
-
-def test_a_table_shows_columns_types_and_escaped_rows(client: PageClient) -> None:
-    made(client)
-    page = client.get("/connections/1/table?name=orders")
-    assert page.rows()[:4] == [
-        ["id", "INTEGER never empty", "ID", "Whole number"],
-        ["city", "TEXT", "CITY", "Text"],
-        ["amount", "NUMERIC", "AMOUNT", "Decimal number"],
-        ["made", "TIMESTAMP", "MADE", "Date and time"],
-    ]
-    assert page.rows()[4] == ["1", "Köln", "10.5", "2026-01-02 03:04:05"]
-    assert page.rows()[5] == ["2", "<b>Омск</b>", "no value", "no value"]
-
-
-def test_publishing_again_leads_to_the_dataset_that_is_there(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    for _ in range(2):
-        page = client.post("/connections/1/publish", {"name": "orders"})
-        assert page.place == "/datasets/1"
-    assert page.alerts[0] == "The table was published before: this is its dataset."
-    assert list(hosted.stage.portal.emulator.portal.state.datasets) == [1]
-
-
-def test_a_taken_name_is_numbered(hosted: HostedStage, client: PageClient) -> None:
-    """facts/biconnector 4.6: names are unique in the whole portal."""
-    made(client)
-    client.post("/connections/new", shop(client, title="Second"))
-    client.post("/connections/1/publish", {"name": "orders"})
-    page = client.post("/connections/2/publish", {"name": "orders"})
-    assert page.heading == "orders_2"
-
-
-def test_a_published_table_reads_back_through_the_portals_own_preview(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    client.post("/connections/1/publish", {"name": "orders"})
-    key = hosted.registered_key(1)
-    url = hosted.registered_urls(1)[3].removeprefix(hosted.stage.url)
-    body = {"connection[key]": key, "table": "orders", "limit": "20"}
-    answer = hosted.stage.app.test_client().post(url, data=body)
-    assert answer.get_json()[0] == ["ID", "CITY", "AMOUNT", "MADE"]
-    assert answer.get_json()[3][3] is None
-
-
-def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
-    assert client.post("/connections/1/publish", {"name": "orders"}).place == "/datasets/1"
-    assert hosted.house.hosting.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
-
-
-def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
-    hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """issue 3 item 5: table lists are cached with their age and a refresh; endpoints read anew then as well."""
-    made(client)
-    page = client.get("/connections/1/tables")
-    assert "The list was read just now." in page.text
-    with contextlib.closing(sqlite3.connect(hosted.folder / "shop.sqlite")) as database:
-        database.execute("CREATE TABLE later (id INTEGER)")
-        database.commit()
-    opened_ones: list[object] = []
-    session = hosted.house.access.session
-
-    def counted(*given: Any) -> Any:
-        opened_ones.append(given)
-        return session(*given)
-
-    monkeypatch.setattr(hosted.house.access, "session", counted)
-    page = client.get("/connections/1/tables?search=er")
-    assert [row[0] for row in page.rows()] == ["orders"]
-    assert opened_ones == []
-    lists = hosted.house.table_lists
-    monkeypatch.setattr(lists, "_clock", lambda: now() - timedelta(minutes=5))
-    page = client.follow(page, "Refresh")
-    assert page.place == "/connections/1/tables?search=er"
-    assert [row[0] for row in page.rows()] == ["later", "orders"]
-    assert "The list was read 5 minutes ago." in page.text
-    assert len(opened_ones) == 1
-
-
-def test_a_list_of_tables_that_somebody_outdates_is_outdated_in_all_processes(hosted: HostedStage) -> None:
-    board, held = Board(), hosted.connection()
-    ours, theirs = TableLists(board), TableLists(board)
-    with hosted.house.access.session(held, hosted.house.guards) as session:
-        theirs.read(held, session)
-        assert theirs.recent(held, PAGE_SECONDS) is not None
-        ours.outdate(held)
-        assert theirs.recent(held, PAGE_SECONDS) is None
-        theirs.read(held, session)
-    assert theirs.recent(held, PAGE_SECONDS) is not None
-    assert theirs.recent(held, -1.0) is None
-    # facts/security 1 row 22: other settings, and other connections with the same ones, have lists of their own
-    assert theirs.recent(replace(held, settings={**held.settings, "path": "other"}), PAGE_SECONDS) is None
-    assert theirs.recent(hosted.connection("Second"), PAGE_SECONDS) is None
-
-
-def test_a_database_that_is_away_is_told_on_the_tables_page(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    (hosted.folder / "shop.sqlite").unlink()
-    page = client.get("/connections/1/tables")
-    assert page.alerts == ["There is no such file. Check the path, capital letters included."]
-    page = client.post("/connections/1/publish", {"name": "orders"})
-    assert page.status == 422
-    assert "There is no such file." in page.alerts[0]
-
-
-def test_an_unknown_table_is_told(client: PageClient) -> None:
-    made(client)
-    page = client.get("/connections/1/table?name=nothing")
-    assert page.status in (200, 404)
-    assert "The database has no such table any more." in page.alerts[0]
-
-
-# Activity
-
-
-def calls(page: Page) -> list[list[str]]:
-    """The cells of calls; the rows between them hold one cell each, with details."""
-    return [row for row in page.rows() if len(row) > 1]
-
-
-def test_calls_are_listed_filtered_and_found_by_reference(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    client.post("/connections/new", shop(client, title="Second"))
-    assert not hosted.opens(1, "wrong key")
-    page = client.get("/activity/")
-    assert len(calls(page)) == 3
-    assert calls(page)[0][1] == "Check"
-    failed = client.submit(page, "Apply", {"status": "failed"})
-    assert len(calls(failed)) == 1
-    assert "The source has a key that opens nothing." in calls(failed)[0][3]
-    assert failed.place == "/activity/?status=failed"
-    assert len(calls(client.get("/activity/?connection=2"))) == 1
-    reference = page.all("dd code")[0].text
-    assert len(calls(client.submit(page, "Find", {"search": reference}))) == 1
-
-
-def test_details_of_a_call_lie_in_a_row_as_wide_as_the_table(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    assert not hosted.opens(1, "wrong key")
-    for path, columns in (("/activity/", 6), ("/connections/1", 5)):
-        page = client.get(path)
-        details = page.all("tr.more td")
-        assert [cell["colspan"] for cell in details] == [str(columns)] * len(calls(page))
-        assert all(len(row) == columns for row in calls(page))
-    refused = next(cell.text for cell in client.get("/activity/").all("tr.more td") if "404" in cell.text)
-    assert "What helps" in refused
-    assert "Size" not in refused
-
-
-def test_another_portals_calls_are_not_listed(hosted: HostedStage, client: PageClient) -> None:
-    made(client)
-    hosted.house.installations.add_local("another-portal")
-    other = hosted.house.installations.find("another-portal")
-    assert other is not None
-    with hosted.house.sessions.begin() as session:
-        session.query(EndpointCall).update({"portal_id": other.id})
-    assert "Nothing asked yet" in client.get("/activity/").text
 
 
 def test_every_page_speaks_russian(hosted: HostedStage, client: PageClient) -> None:

@@ -42,7 +42,7 @@ def test_an_uploaded_file_becomes_data(hosted: HostedStage, client: PageClient) 
     assert (page.status, page.place) == (200, "/connections/1"), page.alerts
     assert "продажи.csv" in page.text
     assert "upload:" not in page.text
-    assert client.get("/connections/1/tables").rows()[0][0] == "продажи"
+    assert client.get("/connections/1/tables").rows()[0][1] == "продажи"
     key = hosted.registered_key(1)
     url = hosted.registered_urls(1)[3].removeprefix(hosted.stage.url)
     answer = hosted.stage.app.test_client().post(url, data={"connection[key]": key, "table": "продажи"})
@@ -65,7 +65,7 @@ def test_a_new_file_takes_the_place_of_the_old_one(hosted: HostedStage, client: 
     page = upload(client, b"a,b\n1,2\n", "fresh.csv", "1/edit")
     assert page.place == "/connections/1"
     assert files(hosted) == ["fresh.csv"]
-    assert client.get("/connections/1/tables").rows()[0][0] == "fresh"
+    assert client.get("/connections/1/tables").rows()[0][1] == "fresh"
 
 
 def test_a_form_that_comes_back_keeps_the_file(hosted: HostedStage, client: PageClient) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from models import Portal, now
 from services.departures import KEPT_AFTER_UNINSTALL
-from tests.admin.test_connections import PASSWORD, database, server
+from tests.admin.shops import PASSWORD
+from tests.admin.test_connections_servers import database, server
 from tests.doors import Stage
 from tests.pages import PageClient, opened
 from tests.services.hosted import HostedStage, hosted_stage

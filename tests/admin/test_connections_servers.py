@@ -1,0 +1,168 @@
+"""The form of a connection to a database server, with a real PostgreSQL behind it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from services.budgets import FAILED_LOGINS
+from tests.admin.shops import PASSWORD, watched
+from tests.pages import PageClient
+from tests.services.hosted import HostedStage
+
+
+@pytest.fixture
+def client(hosted: HostedStage) -> PageClient:
+    return watched(hosted)
+
+
+@pytest.fixture
+def database() -> Iterator[str]:
+    name = f"pages_{uuid.uuid4().hex}"
+    with psycopg.connect(host="127.0.0.1", user="postgres", dbname="postgres", autocommit=True) as admin:
+        admin.execute(f'CREATE DATABASE "{name}"')
+        try:
+            with psycopg.connect(host="127.0.0.1", user="postgres", dbname=name, autocommit=True) as own:
+                own.execute("CREATE TABLE deals (id bigint PRIMARY KEY, amount numeric(12,2), made timestamptz)")
+                own.execute("INSERT INTO deals VALUES (9007199254740993, 10.50, '2026-01-02 03:04:05+00')")
+            yield name
+        finally:
+            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def server(name: str, **changes: str) -> dict[str, str]:
+    fields = {"host": "127.0.0.1", "port": "5432", "database": name, "username": "postgres", "tls": "disable"}
+    values = {**fields, "password": PASSWORD, **changes}
+    return {"driver": "postgresql", "title": "CRM", **{f"settings-{code}": value for code, value in values.items()}}
+
+
+def test_a_server_is_tried_step_by_step(client: PageClient, database: str) -> None:
+    page = client.post("/connections/new", {**server(database), "_test": "1"})
+    assert page.status == 200
+    ticks = [item.text for item in page.all(".ticks li.good")]
+    assert [tick.rsplit(" ", 2)[0] for tick in ticks if "Login" not in tick] == [
+        "Address can be read",
+        "Name is known 127.0.0.1",
+        "Port is open",
+        "List of tables 1",
+        "One row read",
+    ]
+    assert "Login PostgreSQL" in ticks[3]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field", "step"),
+    [
+        ({"host": "nowhere.invalid"}, "settings-host", "Name is known"),
+        ({"host": "http://db"}, "settings-host", "Address can be read"),
+        ({"port": "1"}, "settings-port", "Port is open"),
+        ({"tls": "require"}, "settings-tls", "Connection is encrypted"),
+        ({"database": "no_such_base"}, "settings-database", "Login"),
+        ({"username": "nobody_here"}, "settings-username", "Login"),
+    ],
+)
+def test_a_failing_step_is_told_beside_its_field(
+    client: PageClient, database: str, wrong: dict[str, str], field: str, step: str
+) -> None:
+    page = client.post("/connections/new", server(database, **wrong))
+    assert page.status == 422
+    assert list(page.sentences()) == [field]
+    assert page.one(".ticks li.bad").text.startswith(step)
+
+
+def test_encryption_is_asked_for_beside_the_port(client: PageClient) -> None:
+    """Its default fails on every server without TLS, so it may not hide below the fold."""
+    page = client.get("/connections/new?driver=postgresql")
+    names = [control.get("name") for control in page.all(".columns .card:first-child input, select")]
+    visible = [name for name in names if name.startswith("settings-")]
+    assert visible[:3] == ["settings-host", "settings-port", "settings-tls"]
+    assert "settings-tls" not in [control.get("name") for control in page.all("details select")]
+
+
+def test_the_statements_name_the_database_that_was_typed(client: PageClient) -> None:
+    page = client.post("/connections/new", {"driver": "mssql", "settings-database": "warehouse", "_test": "1"})
+    assert "USE warehouse;" in page.one("pre").text
+
+
+def test_what_failed_is_told_in_one_place(client: PageClient, database: str) -> None:
+    page = client.post("/connections/new", server(database, port="1"))
+    assert page.words.count("Nothing listens at this port.") == 1
+    assert page.one(".ticks li.bad").text.startswith("Port is open")
+
+
+def test_a_typed_password_survives_a_failed_save_and_is_never_in_the_page(
+    hosted: HostedStage, client: PageClient, database: str
+) -> None:
+    page = client.post("/connections/new", server(database, port="1"))
+    page = client.submit(page, "Save and connect", {"settings-port": "5432"})
+    assert page.place == "/connections/1"
+    assert hosted.held(1).settings["password"] == PASSWORD
+
+
+def test_a_blank_password_keeps_the_stored_one(hosted: HostedStage, client: PageClient, database: str) -> None:
+    client.post("/connections/new", server(database))
+    page = client.get("/connections/1/edit")
+    assert page.value("settings-password") == ""
+    assert client.submit(page, "Test and save", {"title": "Deals"}).heading == "Deals"
+    assert hosted.held(1).settings["password"] == PASSWORD
+    page = client.submit(client.get("/connections/1/edit"), "Test and save", {"settings-password": "another"})
+    assert hosted.held(1).settings["password"] == "another"
+
+
+def test_a_pasted_connection_string_fills_the_fields(client: PageClient, database: str) -> None:
+    pasted = f"jdbc:postgresql://postgres:canary-Passw0rd%2F%C3%BC@127.0.0.1:5433/{database}?sslmode=disable"
+    page = client.submit(
+        client.get("/connections/new?driver=postgresql"),
+        "Fill the fields",
+        {"title": "CRM", "settings-connection_string": pasted},
+    )
+    shown = {name: page.value(f"settings-{name}") for name in ("host", "port", "database", "username", "tls")}
+    assert shown == {
+        "host": "127.0.0.1",
+        "port": "5433",
+        "database": database,
+        "username": "postgres",
+        "tls": "disable",
+    }
+    assert "canary" not in page.text
+    assert client.submit(page, "Save and connect", {"settings-port": "5432"}).place == "/connections/1"
+
+
+def test_enter_in_the_connection_string_fills_the_fields_and_saves_nothing(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    """Enter presses the first button of a form, which is the one that saves."""
+    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
+    page = client.post(
+        "/connections/new", {"driver": "postgresql", "title": "CRM", "settings-connection_string": pasted}
+    )
+    assert (page.status, page.sentences()) == (200, {})
+    assert [page.value(f"settings-{code}") for code in ("host", "port")] == ["db.example.com", "6432"]
+    assert hosted.house.hosted.page(hosted.portal_id).items == ()
+
+
+def test_a_pasted_string_is_kept_sealed_until_it_has_filled_the_fields(client: PageClient) -> None:
+    pasted = "postgresql://reader:canary-Passw0rd%2F%C3%BC@db.example.com:6432/shop"
+    fields = {"driver": "postgresql", "title": "CRM", "settings-host": "db", "settings-port": "x"}
+    page = client.post("/connections/new", {**fields, "settings-connection_string": pasted, "_test": "1"})
+    assert "settings-port" in page.sentences()
+    assert "6432" not in page.text
+    page = client.submit(page, "Fill the fields")
+    assert page.value("settings-host") == "db.example.com"
+    assert "_kept-connection_string" not in page.text
+
+
+def test_what_is_no_connection_string_is_told(client: PageClient) -> None:
+    page = client.post("/connections/new", {"driver": "postgresql", "_fill": "1", "settings-connection_string": "x"})
+    assert list(page.sentences()) == ["settings-connection_string"]
+
+
+def test_after_five_wrong_passwords_nobody_asks_the_server(hosted: HostedStage, client: PageClient) -> None:
+    """facts/security 4 layer 4: failed logins of one user at one server, whoever asks."""
+    for _ in range(5):
+        hosted.house.budgets.strike(FAILED_LOGINS, "127.0.0.1 5432", "postgres")
+    page = client.post("/connections/new", server("whatever"))
+    assert "This user failed to log in there too often" in page.alerts[0]
