@@ -381,3 +381,22 @@ def test_a_token_is_in_no_exception_traceback_or_log_at_debug(
     shown = "".join(traceback.format_exception(caught.value)) + caplog.text
     for secret in (ACCESS, FRESH, TITLE):
         assert secret not in shown
+
+
+@responses.activate
+def test_work_with_an_end_does_not_wait_for_a_limit_beyond_it() -> None:
+    """Without an end, ten seconds are waited for (decision 7)."""
+    portal = Portal(LIMIT).listen(responses.mock)
+    with pytest.raises(PortalBusy):
+        portal.client().until(portal.time.now + 2.0).call(CHANGE)
+    assert portal.time.slept == [0.5, 1.0]
+    assert portal.methods == [CHANGE] * 3
+
+
+@responses.activate
+def test_work_whose_end_has_come_sends_nothing() -> None:
+    portal = Portal(result({"id": 4})).listen(responses.mock)
+    with pytest.raises(PortalUnreachable) as late:
+        portal.client().until(portal.time.now).call(CHANGE)
+    assert (late.value.reason, late.value.sent, portal.calls) == ("timeout", False, [])
+    assert portal.client().call(CHANGE) == {"id": 4}
