@@ -13,8 +13,10 @@ import pytest
 
 from drivers.errors import Timeout
 from drivers.sqlite import SQLiteSession
+from errors import PortalBusy
 from services.publications import WORK_SECONDS
 from services.publishing import Looked, Publishing
+from services.submissions import Submissions
 from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage
 
@@ -375,6 +377,24 @@ def test_who_lost_the_right_reads_what_it_takes_and_nothing_is_made(hosted: Host
     hosted.stage.control("fail", target=ADD, code="ACCESS_DENIED")
     page = client.submit(review, "Publish")
     assert (page.status, page.heading) == (403, "You may not work with BI data yet")
+    assert made(hosted) == {}
+
+
+def test_the_same_form_twice_at_once_waits_with_everything_typed(
+    hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def under_way(*_: object) -> str:
+        raise PortalBusy("FORM_UNDER_WAY", retry_after=2)
+
+    review = chosen(client, "orders")
+    with monkeypatch.context() as patched:
+        patched.setattr(Submissions, "claim", under_way)
+        page = client.submit(review, "Publish", {"name-0": "mine"})
+    assert page.status == 503
+    assert page.alerts == [
+        "Not published yet The same form is being saved at this very moment. Wait a few seconds.",
+    ]
+    assert left(page) == {"orders": "mine"}
     assert made(hosted) == {}
 
 

@@ -25,6 +25,7 @@ LONG = "a_report_with_a_name_" + "that_goes_on_" * 8
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=HANGS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=Path(CHROMIUM), args=["--no-sandbox"])
         yield browser
@@ -47,28 +48,28 @@ def test_boxes_are_ticked_without_a_request_and_lead_to_one_review(shop: HostedS
     desk = Desk(context.new_page(), shop.stage.portal.url)
     for link, heading in (("Connections", "Connections"), ("Shop", "Shop"), ("Tables", "Tables")):
         desk.link(link)
-        expect(desk.app.locator("h1")).to_have_text(heading, timeout=HANGS)
+        expect(desk.app.locator("h1")).to_have_text(heading)
     sent: list[Any] = []
     desk.page.on("request", lambda request: sent.append(request.url))
     boxes = desk.app.locator("input[name=table]")
     desk.press("Select all on this page")
     for number in range(3):
-        expect(boxes.nth(number)).to_be_checked(timeout=HANGS)
+        expect(boxes.nth(number)).to_be_checked()
     desk.press("Select all on this page")
     for number in range(3):
-        expect(boxes.nth(number)).not_to_be_checked(timeout=HANGS)
+        expect(boxes.nth(number)).not_to_be_checked()
     boxes.nth(0).check()
     desk.press("Select all on this page")
-    expect(boxes.nth(2)).to_be_checked(timeout=HANGS)
+    expect(boxes.nth(2)).to_be_checked()
     assert [url for url in sent if "/static/" not in url] == []
     desk.press("Publish selected")
-    expect(desk.app.locator("h1")).to_have_text("Publish 2 tables", timeout=HANGS)
+    expect(desk.app.locator("h1")).to_have_text("Publish 2 tables")
     desk.app.locator("input.mono").first.fill("Wrong")
     desk.press("Publish")
-    expect(desk.app.locator("input.mono").first).to_be_focused(timeout=HANGS)
+    expect(desk.app.locator("[aria-invalid]")).to_be_focused()
     desk.app.locator("input.mono").first.fill("report")
     desk.press("Publish")
-    expect(desk.app.locator("h1")).to_have_text("2 of 2 tables are published", timeout=HANGS)
+    expect(desk.app.locator("h1")).to_have_text("2 of 2 tables are published")
     context.close()
     assert desk.complaints == []
 
@@ -93,11 +94,11 @@ def test_no_page_of_a_publication_is_wider_than_its_frame(
         fits(page, width, path)
     page.locator("input.mono").fill("Wrong!")
     page.locator(".footer button.filled").click()
-    expect(page.locator("[aria-invalid]")).to_be_visible(timeout=HANGS)
+    expect(page.locator("[aria-invalid]")).to_be_visible()
     fits(page, width, "refused")
     page.locator("input.mono").fill("crm_deal")
     page.locator(".footer button.filled").click()
-    expect(page.locator("h1")).to_contain_text("0", timeout=HANGS)
+    expect(page.locator("h1")).to_contain_text("0")
     fits(page, width, "outcome")
     context.close()
 
