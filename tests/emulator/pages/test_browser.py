@@ -26,6 +26,8 @@ pytestmark = pytest.mark.browser
 
 expect.set_options(timeout=HANG * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
+LINES_OF_TEXT = """cell => { const range = document.createRange(); range.selectNodeContents(cell);
+    return new Set([...range.getClientRects()].map((box) => box.top)).size; }"""
 PAGE = """<!doctype html><html lang="en"><title>Stub</title>
 <script src="{portal}/api/v1/"></script>
 <body><h1>{path}</h1><div id="tall" style="height: {height}px"></div></body></html>"""
@@ -392,6 +394,32 @@ def test_no_page_scrolls_sideways_or_breaks_its_own_policy(
         for region in page.locator(".scroll:has(.grid-list)").all():
             assert region.evaluate("region => region.scrollWidth <= region.clientWidth"), path
     assert complaints == []
+
+
+def test_long_names_stay_inside_their_boxes_and_a_narrow_screen_breaks_no_word(
+    page: Page, portal: RunningServer
+) -> None:
+    """facts/platform 9 U3, with names of 200 characters; what is too wide is scrolled in its own box."""
+    page.request.post(f"{portal.url}/_emulator/demo", data={})
+    state = portal.emulator.portal.state
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{portal.url}/bi/table/1")
+        cells = page.locator("section[aria-labelledby=columns-title] td:nth-child(2)").all()
+        assert cells
+        assert {cell.evaluate(LINES_OF_TEXT) for cell in cells} == {1}
+        page.goto(f"{portal.url}/bi/table/1?view=report")
+        labels = page.locator(".chart-label").all()
+        assert min(label.bounding_box()["height"] for label in labels) > 9  # type: ignore[index] # it is visible
+        page.goto(f"{portal.url}/bi/table/new?source=1")
+        assert page.locator(".search svg").bounding_box()["width"] == 16  # type: ignore[index] # it is visible
+    state.connectors[1].title = state.sources[1].title = "W" * 200
+    state.datasets[1].external_name = state.datasets[1].name = "w" * 200
+    for width in (1280, 400):
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in ("/bi/", "/bi/?view=sources", "/bi/?view=connectors", "/bi/table/1", "/bi/table/1?view=report"):
+            page.goto(f"{portal.url}{path}")
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
 def test_a_person_draws_a_chart_of_a_filtered_table(page: Page, portal: RunningServer) -> None:

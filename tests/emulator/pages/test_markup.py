@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -63,6 +64,10 @@ def test_a_page_is_well_formed_and_every_control_has_a_name(
     ids = Counter(re.findall(r'\sid="([^"]+)"', page))
     assert [name for name, times in ids.items() if times > 1] == []
     assert len(document.query("h1")) == 1
+    levels = [int(level) for level in re.findall(r"<h([1-6])", page)]
+    assert all(after <= before + 1 for before, after in pairwise(levels)), levels
+    names = Counter(re.findall(r'<(?:section|nav)\b[^>]*aria-labelledby="([^"]+)"|role="region"[^>]*"([^"]+)"', page))
+    assert [name for name, times in names.items() if times > 1] == [], "a region inside another tells nothing new"
     assert document.query("title")[0].to_text().strip()
     labelled = {attributes(label).get("for") for label in document.query("label")}
     controls = [node for tag in ("input", "select", "textarea") for node in document.query(tag)]
