@@ -105,3 +105,11 @@ def test_templates_hold_no_untranslated_words(template: Path) -> None:
     for what in (r"{#.*?#}|{%.*?%}|{{.*?}}", r"<[^>]*>", r'[\w-]+="[^"]*"'):
         text = re.sub(what, " ", text, flags=re.DOTALL)
     assert not re.findall(r"[A-Za-zА-Яа-я]{2,}", text)
+
+
+def test_the_russian_form_for_one_fits_twenty_one_as_well() -> None:
+    """Russian counts 21 and 61 like 1, so what follows the counted sentence may not speak of a single thing."""
+    for message in catalogue(RUSSIAN):
+        if isinstance(message.id, tuple):
+            afterwards = {form.partition(". ")[2] for form in parts(message.string)}
+            assert len(afterwards) == 1, message.id
