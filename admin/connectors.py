@@ -51,16 +51,16 @@ def connector(connector_id: int) -> ResponseReturnValue:
 def new_connector() -> ResponseReturnValue:
     """The form of a connector to be made."""
     form = ConnectorForm(request.form if submitted() else None)
-    wrong_file = _take_logo(form)
+    wrong_logo = _take_logo(form)
     if comes_back():
-        return _form_page(form, file_lost(logos.TEXT))
+        return _form_page(form, file_lost(logos.FIELD))
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form)
     keep_filled(form.settings, ("code", "name"))
     return saved(
-        lambda: _made(form, wrong_file),
+        lambda: _made(form, wrong_logo),
         _("The connector was created."),
-        lambda error: _form_page(form, failure(error, names_of(form))),
+        lambda error: _form_page(form, failure(error, _names_of(form))),
     )
 
 
@@ -71,16 +71,16 @@ def edit_connector(connector_id: int) -> ResponseReturnValue:
     if _ours(found):
         return page_at(url_for("admin.connector", connector_id=connector_id))
     form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
-    wrong_file = _take_logo(form)
+    wrong_logo = _take_logo(form, found.logo)
     if comes_back():
-        return _form_page(form, file_lost(logos.TEXT), connector=found)
+        return _form_page(form, file_lost(logos.FIELD), connector=found)
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form, connector=found)
     keep_filled(form.settings, ("code", "name"))
     return saved(
-        lambda: _changed(connector_id, form, wrong_file),
+        lambda: _changed(connector_id, form, wrong_logo),
         _("The connector was changed."),
-        lambda error: _form_page(form, failure(error, names_of(form)), connector=found),
+        lambda error: _form_page(form, failure(error, _names_of(form)), connector=found),
     )
 
 
@@ -126,34 +126,44 @@ def _hosted(chosen: str) -> dict[str, Any]:
     return {"@id" if chosen == "yes" else "!@id": numbers}
 
 
-def _take_logo(form: ConnectorForm) -> Sequence[FieldProblem]:
-    """Let a chosen file take the place of the logo's text; what is wrong with the file, if anything."""
+def _names_of(form: ConnectorForm) -> set[str]:
+    return names_of(form) | {logos.FIELD}
+
+
+def _take_logo(form: ConnectorForm, kept: str = "") -> Sequence[FieldProblem]:
+    """Let a chosen file take the place of the logo's text; what is wrong with either, if anything.
+
+    `kept` is the connector's present logo: whatever it is, the portal took it.
+    """
     try:
         form.logo.data = logos.chosen() or form.logo.data
     except InvalidInput as error:
         return error.problems
-    return ()
+    text = (form.logo.data or "").strip()
+    is_right = not text or text == kept.strip() or logos.is_address(text)
+    return () if is_right else (FieldProblem(logos.TEXT, "LOGO_NOT_AN_ADDRESS"),)
 
 
-def _fields(form: ConnectorForm, wrong_file: Sequence[FieldProblem], *, updating: bool = False) -> dict[str, Any]:
-    """What the form holds; a wrong file is told together with everything else that is wrong."""
+def _fields(form: ConnectorForm, wrong_logo: Sequence[FieldProblem], *, updating: bool = False) -> dict[str, Any]:
+    """What the form holds; a wrong logo is told together with everything else that is wrong, and told once."""
     fields = form.fields(capabilities())
-    if wrong_file:
+    if wrong_logo:
         try:
             rules.connector(capabilities(), fields, updating=updating)
         except InvalidInput as error:
-            raise InvalidInput([*wrong_file, *error.problems]) from None
-        raise InvalidInput(wrong_file)
+            others = [problem for problem in error.problems if problem.field != logos.TEXT]
+            raise InvalidInput([*wrong_logo, *others]) from None
+        raise InvalidInput(wrong_logo)
     return fields
 
 
-def _made(form: ConnectorForm, wrong_file: Sequence[FieldProblem]) -> str:
-    made = service.add(portal_client(), capabilities(), _fields(form, wrong_file))
+def _made(form: ConnectorForm, wrong_logo: Sequence[FieldProblem]) -> str:
+    made = service.add(portal_client(), capabilities(), _fields(form, wrong_logo))
     return url_for("admin.connector", connector_id=made)
 
 
-def _changed(connector_id: int, form: ConnectorForm, wrong_file: Sequence[FieldProblem]) -> str:
-    service.update(portal_client(), capabilities(), connector_id, _fields(form, wrong_file, updating=True))
+def _changed(connector_id: int, form: ConnectorForm, wrong_logo: Sequence[FieldProblem]) -> str:
+    service.update(portal_client(), capabilities(), connector_id, _fields(form, wrong_logo, updating=True))
     return url_for("admin.connector", connector_id=connector_id)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 from flask import request
 
@@ -10,6 +11,8 @@ from errors import FieldProblem, InvalidInput
 
 FIELD, TEXT = "logoFile", "logo"
 """The form's inputs: the file, and the text whose place it takes."""
+ADDRESS = re.compile(r"https?://[^\s/]\S*|data:image/\S+", re.IGNORECASE)
+"""The two things that the documentation lets the text be: a link to an image, or the image itself (shared/seed)."""
 MOST_BYTES = 64 * 1024
 """A logo travels with every connector of a list, so it stays small."""
 SIGNATURES = (
@@ -31,11 +34,16 @@ def chosen() -> str:
     file.seek(0)
     content = file.read(MOST_BYTES + 1)
     if len(content) > MOST_BYTES:
-        raise InvalidInput([FieldProblem(TEXT, "LOGO_TOO_LARGE")])
+        raise InvalidInput([FieldProblem(FIELD, "LOGO_TOO_LARGE")])
     kind = kind_of(content)
     if not kind:
-        raise InvalidInput([FieldProblem(TEXT, "LOGO_NOT_AN_IMAGE")])
+        raise InvalidInput([FieldProblem(FIELD, "LOGO_NOT_AN_IMAGE")])
     return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def is_address(text: str) -> bool:
+    """Whether `text` can be a logo: an http(s) address, or an image in a `data:` address."""
+    return ADDRESS.fullmatch(text) is not None
 
 
 def kind_of(content: bytes) -> str:

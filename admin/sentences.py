@@ -53,6 +53,7 @@ SENTENCES: Mapping[str, LazyString] = {
     "FILE_NOT_KEPT": _l("The file could not be kept. Choose it again."),
     "LOGO_TOO_LARGE": _l("The file has more than 64 KB. Choose a smaller image."),
     "LOGO_NOT_AN_IMAGE": _l("The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file."),
+    "LOGO_NOT_AN_ADDRESS": _l("This is no address of an image. Start with https:// or with data:image/."),
     # Sources
     "SOURCE_NOT_FOUND": _l("There is no such source, or another application made it. Choose one from the list."),
     "SOURCE_CREATE_CONNECTION_ERROR": _l(
@@ -158,13 +159,16 @@ MISSING = "VALIDATION_REQUIRED_FIELD_MISSING"
 MISSING_PARTS: Mapping[tuple[str, str], LazyString] = {
     ("connector", "logo"): _l("Choose a file or enter an address."),
     ("connector", "settings"): _l("A connector needs at least one parameter, for example a login. Add one."),
+    ("source", "connectorId"): _l("Choose one of the connectors."),
     ("source", "settings"): _l(
         "A source needs the values of its connector's parameters. Choose the connector, then fill them in."
     ),
+    ("dataset", "sourceId"): _l("Choose one of the sources."),
+    ("table", "sourceId"): _l("Choose one of the sources."),
     ("dataset", "fields"): SENTENCES["FIELDS_EMPTY"],
     ("table", "fields"): SENTENCES["FIELDS_EMPTY"],
 }
-"""By object and field, where no single field can be filled in: a list is without rows, a value has two ways in."""
+"""By object and field, where nothing is typed: a list is without rows, a value has two ways in or is chosen."""
 OUR_WAITS = frozenset(
     {"REFRESH_RESTS", "REFRESH_UNDER_WAY", "GRANT_UNDER_CHANGE", "PORTAL_UNDER_CHANGE"}
     | {"FORM_UNDER_WAY", "ROTATION_UNDER_WAY"}

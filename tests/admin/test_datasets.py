@@ -105,7 +105,7 @@ def test_every_wrong_field_gets_its_sentence_and_keeps_what_was_typed(
     page = client.post("/datasets/new", wrong)
     assert page.status == 422
     assert page.sentences() == {
-        "sourceId": "Fill in this field.",
+        "sourceId": "Choose one of the sources.",
         "externalName": "Fill in this field.",
         "name": LOWER,
         "fields-0-name": UPPER,

@@ -6,10 +6,12 @@ import base64
 import io
 
 import pytest
+import requests
 
 from admin.headers import LOGO_FILE_LIMIT
 from admin.logos import MOST_BYTES, kind_of
-from tests.admin.conftest import Enter
+from tests.admin.conftest import LOGO, Control, Enter
+from tests.doors import Stage
 from tests.pages import PageClient
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -51,12 +53,12 @@ def test_a_chosen_file_becomes_the_logo(client: PageClient, connector: dict[str,
         (PNG + b"\0" * MOST_BYTES, "The file has more than 64 KB. Choose a smaller image."),
     ],
 )
-def test_a_file_that_does_not_fit_is_told_beside_the_logo(
+def test_a_file_that_does_not_fit_is_told_beside_the_field_that_chose_it(
     client: PageClient, connector: dict[str, str], content: bytes, sentence: str
 ) -> None:
     page = client.post("/connectors/new", {**connector, "logoFile": (io.BytesIO(content), "logo.png")})
     assert page.status == 422
-    assert page.sentences() == {"logo": sentence}
+    assert page.sentences() == {"logoFile": sentence}
     assert page.value("title") == "Online shop"
 
 
@@ -68,7 +70,7 @@ def test_a_file_far_too_large_for_a_logo_is_told_beside_it_and_costs_nothing_tha
     photo = io.BytesIO(b"\xff\xd8\xff" + b"\0" * int(megabytes * 1024 * 1024))
     page = client.post("/connectors/new", {**connector, "logoFile": (photo, "photo.jpg")}, in_header=in_header)
     assert page.status == 422
-    assert page.sentences() == {"logo": "The file has more than 64 KB. Choose a smaller image."}
+    assert page.sentences() == {"logoFile": "The file has more than 64 KB. Choose a smaller image."}
     assert page.value("title") == "Online shop"
 
 
@@ -88,7 +90,7 @@ def test_a_file_that_does_not_fit_hides_no_other_problem(client: PageClient, con
         assert page.status == 422
         assert page.sentences() == {
             "title": "Fill in this field.",
-            "logo": "The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file.",
+            "logoFile": "The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file.",
             "urlCheck": "Enter a full address that starts with https:// or http://.",
         }
         client.post("/connectors/new", connector)
@@ -106,3 +108,36 @@ def test_without_a_file_the_old_logo_stays(client: PageClient, connector: dict[s
     page = client.submit(client.get("/connectors/1/edit"), "Save", {"title": "Renamed"})
     assert page.heading == "Renamed"
     assert client.get("/connectors/1/edit").value("logo") == connector["logo"]
+
+
+@pytest.mark.parametrize(
+    "text", ["hello", "shop.example/logo.png", "javascript:alert(1)", "https://", "data:text/html,x"]
+)
+def test_a_text_that_is_no_address_of_an_image_is_told_beside_it_and_kept(
+    client: PageClient, connector: dict[str, str], text: str
+) -> None:
+    """shared/seed, connector.add: the logo is a link to an image, or the image as `data:image/...`."""
+    sentence = "This is no address of an image. Start with https:// or with data:image/."
+    for path in ("/connectors/new", "/connectors/1/edit"):
+        page = client.post(path, {**connector, "logo": text})
+        assert (page.status, page.sentences()) == (422, {"logo": sentence})
+        assert page.value("logo") == text
+        client.post("/connectors/new", connector)
+
+
+@pytest.mark.parametrize("text", ["https://shop.example/logo.png", "HTTP://shop.example/l?size=1", LOGO])
+def test_both_kinds_of_address_are_taken(client: PageClient, connector: dict[str, str], text: str) -> None:
+    assert client.post("/connectors/new", {**connector, "logo": text}).heading == "Online shop"
+
+
+def test_a_logo_that_the_portal_holds_already_is_left_alone(
+    client: PageClient, connector: dict[str, str], control: Control, installed: Stage
+) -> None:
+    """What another tool wrote with the same application is no mistake of whoever changes the title."""
+    client.post("/connectors/new", connector)
+    token = control("token", user="analyst")["access_token"]
+    order = {"auth": token, "id": 1, "fields": {"logo": "iVBORw0KGgo="}}
+    answer = requests.post(f"{installed.portal.url}/rest/biconnector.connector.update", json=order, timeout=30)
+    assert answer.json()["result"] is True
+    page = client.submit(client.get("/connectors/1/edit"), "Save", {"title": "Renamed"})
+    assert page.heading == "Renamed"

@@ -84,7 +84,7 @@ def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing
     client.post("/connectors/new", connector)
     no_image, table = (io.BytesIO(b"no image"), "logo.png"), (io.BytesIO(b"a,b\n1,2\n"), "table.csv")
     for path, fields, name in (
-        ("/connectors/1/edit", {**connector, "title": "As typed", "logoFile": no_image}, "logo"),
+        ("/connectors/1/edit", {**connector, "title": "As typed", "logoFile": no_image}, "logoFile"),
         ("/connections/new", {"driver": "file", "title": "As typed", "upload": table}, "upload"),
     ):
         down(control)

@@ -85,7 +85,7 @@ def test_a_connector_that_asks_for_nothing_gets_its_source(
 def test_a_source_without_a_connector_is_told_about_sources(client: PageClient, connector: dict[str, str]) -> None:
     client.post("/connectors/new", connector)
     page = client.post("/sources/new", {"title": "Shop", "connectorId": ""})
-    assert (page.status, page.sentences()) == (422, {"connectorId": "Fill in this field."})
+    assert (page.status, page.sentences()) == (422, {"connectorId": "Choose one of the connectors."})
     assert page.alerts == [
         "A source needs the values of its connector's parameters. Choose the connector, then fill them in."
     ]
@@ -226,7 +226,9 @@ def test_wrong_input_is_told_beside_its_field(with_connector: PageClient) -> Non
         "connectorId": "There is no such connector, or another application made it. Choose one from the list."
     }
     assert (page.value("title"), page.value("settings-login")) == ("Kept", "demo")
-    assert client.post("/sources/new", filled(connectorId="")).sentences() == {"connectorId": "Fill in this field."}
+    assert client.post("/sources/new", filled(connectorId="")).sentences() == {
+        "connectorId": "Choose one of the connectors."
+    }
 
 
 def test_a_source_without_the_question_is_active_and_an_unticked_one_is_not(with_connector: PageClient) -> None:
