@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
 from sqlalchemy import update
 
@@ -288,6 +289,55 @@ def test_no_page_has_a_horizontal_scrollbar(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(WIDER_THAN_ITS_CARD) == [], path
     context.close()
+
+
+LONG = "W" * 200
+LABELS_NOBODY_HEARS = """[...document.querySelectorAll("main label[for]")]
+    .filter((label) => label.offsetParent === null && document.getElementById(label.htmlFor).offsetParent !== null)
+    .map((label) => label.htmlFor)"""
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_long_names_without_a_space_widen_no_page(
+    installed: Stage, chromium: Browser, control: Control, endpoints: dict[str, str], width: int
+) -> None:
+    """facts/platform 9 U3: 200 characters fit into paths, lists and the question before something is deleted."""
+    auth = {"auth": control("token", user="analyst")["access_token"]}
+    settings = [{"code": code, "name": LONG, "type": "STRING"} for code in ("login", "password")]
+    column = {"name": "C" * 32, "type": "string", "externalCode": "C" * 32}
+    objects: list[tuple[str, dict[str, Any]]] = [
+        ("connector", {"title": LONG, "description": LONG, "logo": "data:,", "settings": settings, **endpoints}),
+        ("source", {"title": LONG, "connectorId": 1, "settings": {"login": "demo", "password": "demo"}}),
+        ("dataset", {"name": "w" * 200, "sourceId": 1, "externalName": LONG, "externalCode": LONG, "fields": [column]}),
+    ]
+    for kind, fields in objects:
+        order = {**auth, "fields": fields}
+        answer = requests.post(f"{installed.portal.url}/rest/biconnector.{kind}.add", json=order, timeout=30).json()
+        assert "id" in answer["result"], answer
+    token = installed.enter("analyst").get_data(as_text=True).partition('name="app-session" content="')[2].split('"')[0]
+    context = chromium.new_context(
+        viewport={"width": width, "height": 800}, extra_http_headers={"X-App-Session": token}
+    )
+    page = context.new_page()
+    for kind, _ in objects:
+        for path in (f"/{kind}s/", f"/{kind}s/1", f"/{kind}s/1/edit", f"/{kind}s/1/delete", f"/{kind}s/new"):
+            page.goto(installed.url + path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            assert page.evaluate(WIDER_THAN_ITS_CARD) == [], path
+    page.goto(f"{installed.url}/sources/1")
+    title = page.locator("h1").bounding_box()
+    assert title is not None
+    assert title["width"] > 250, "on a phone a badge leaves the title its room"
+    context.close()
+
+
+def test_fields_in_rows_keep_their_labels_for_readers(desk: Desk) -> None:
+    """facts/field 5.56: the heads of the columns label for the eye only; what is not rendered is not read out."""
+    for section, button in (("Connectors", "Add a connector"), ("Datasets", "Add a dataset")):
+        desk.link(section)
+        desk.link(button)
+        expect(desk.app.locator("[name$='-0-type']")).to_be_visible()
+        assert desk.inside(LABELS_NOBODY_HEARS) == []
 
 
 def test_without_script_the_whole_road_is_walked_with_buttons(
