@@ -29,11 +29,15 @@ from services.refusals import problem_for
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a form comes back: sentences by field, those about the form as a whole, and the status of the answer."""
+    """Why a form comes back: sentences by field, those about the form as a whole, and the status of the answer.
+
+    `is_uncertain`: the portal may have done what was asked, so the page must not say that it was not done.
+    """
 
     told: dict[str, str] = field(default_factory=dict)
     general: tuple[str, ...] = ()
     status: int = 200
+    is_uncertain: bool = False
 
 
 NOTHING_WRONG = Failure()
@@ -85,7 +89,8 @@ def failure(error: ApplicationError, names: Collection[str]) -> Failure:
         raise error
     told = sentences([problem for problem in problems if problem.field in names])
     general = tuple(dict.fromkeys(sentence(problem) for problem in problems if problem.field not in names))
-    return Failure(told, general, 503 if isinstance(error, TryLater) else 422)
+    status = 503 if isinstance(error, TryLater) else 422
+    return Failure(told, general, status, isinstance(error, OutcomeUnknown))
 
 
 def problems_of(error: ApplicationError) -> Sequence[FieldProblem]:

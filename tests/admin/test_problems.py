@@ -118,8 +118,22 @@ def test_a_change_whose_answer_is_lost_is_not_repeated_blindly(
     control("fail", target="biconnector.connector.add", shape="drop")
     page = client.post("/connectors/new", connector)
     assert page.status == 503
+    assert "It is unknown whether this was done" in page.alerts[0]
     assert "Look at the list before you try again." in page.alerts[0]
+    assert "Not saved" not in page.text
     assert page.value("title") == "Online shop"
+
+
+def test_a_deletion_whose_answer_is_lost_is_not_called_undone(
+    client: PageClient, control: Control, connector: dict[str, str]
+) -> None:
+    """facts/platform 5: a change that timed out may have been made, so no heading denies it."""
+    client.post("/connectors/new", connector)
+    control("fail", target="biconnector.connector.delete", shape="drop")
+    page = client.submit(client.get("/connectors/1/delete"), "Delete")
+    assert page.status == 503
+    assert "It is unknown whether this was done" in page.alerts[0]
+    assert "Not deleted" not in page.text
 
 
 def test_a_busy_portal_gets_a_page_with_a_retry(client: PageClient, control: Control) -> None:
