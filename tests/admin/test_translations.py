@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 ROOT = Path(__file__).resolve().parents[2]
 RUSSIAN = ROOT / "translations" / "ru" / "LC_MESSAGES" / "messages.po"
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%s|%d")
+WITHOUT_YO = re.compile(r"\b(?:(?:не)?надежн|еще\b|отчет|учет|счет|объем|прием)", re.IGNORECASE)
 SAME_IN_BOTH: frozenset[str] = frozenset()
 
 
@@ -113,3 +114,15 @@ def test_the_russian_form_for_one_fits_twenty_one_as_well() -> None:
         if isinstance(message.id, tuple):
             afterwards = {form.partition(". ")[2] for form in parts(message.string)}
             assert len(afterwards) == 1, message.id
+
+
+def test_the_letter_yo_is_written() -> None:
+    texts = [form for message in catalogue(RUSSIAN) for form in parts(message.string)]
+    assert [text for text in texts if WITHOUT_YO.search(text)] == []
+
+
+def test_what_is_done_and_what_is_typed_are_two_words_in_russian() -> None:
+    """English has 'login' for the step of a test and for the name of a user."""
+    step = catalogue(RUSSIAN).get("Login", context="step of a test")
+    typed = catalogue(RUSSIAN).get("Login")
+    assert (step and step.string, typed and typed.string) == ("Вход", "Логин")
