@@ -70,7 +70,13 @@ class Field:
         return text
 
 
-HOST = Field("host", N_("Server"), required=True, example="db.example.com")
+HOST = Field(
+    "host",
+    N_("Server"),
+    required=True,
+    example="db.example.com",
+    hint=N_("Its name or IP address, as your hosting or your administrator gives it."),
+)
 DATABASE = Field("database", N_("Database"), required=True)
 USERNAME = Field("username", N_("User"), required=True, hint=N_("A user that may only read."))
 PASSWORD = Field("password", N_("Password"), kind="secret")

@@ -24,6 +24,7 @@ from drivers.base import (
     CA,
     DATABASE,
     HOST,
+    N_,
     PASSWORD,
     TIMEZONE,
     TLS,
@@ -141,7 +142,16 @@ class Trino(Driver):
     name: ClassVar[str] = "trino"
     label: ClassVar[str] = "Trino"
     fields: ClassVar[tuple[Field, ...]] = (
-        *(HOST, port_field(443), replace(DATABASE, example="hive"), USERNAME, PASSWORD, TLS, CA, TIMEZONE),
+        *(
+            HOST,
+            port_field(443),
+            replace(DATABASE, example="hive", hint=N_("The catalog to read.")),
+            USERNAME,
+            PASSWORD,
+            TLS,
+            CA,
+            TIMEZONE,
+        ),
     )
     proven: ClassVar[bool] = False
 
