@@ -255,6 +255,9 @@
     }
   });
 
+  // A form that comes back begins where the first mistake is.
+  document.querySelector('[aria-invalid="true"]')?.focus();
+
   // Which value fields an operator needs: none for "is null", one line, two for "between", or several lines.
   function fitCondition(condition) {
     const wanted = condition.querySelector("[data-operator]").selectedOptions[0].dataset.values;

@@ -331,6 +331,21 @@ def test_long_names_without_a_space_widen_no_page(
     context.close()
 
 
+def test_numbers_of_a_narrow_table_are_not_broken(chromium: Browser) -> None:
+    """Beside a long title '5000' was told as '500' above '0'."""
+    files = sorted((Path(__file__).parents[2] / "static" / "style").glob("*.css"))
+    style = "".join(file.read_text(encoding="utf-8") for file in files)
+    cells = f'<td>{LONG}</td><td class="number">5000</td><td class="number">5</td>'
+    page = chromium.new_page(viewport={"width": 800, "height": 600})
+    page.set_content(f'<style>{style}</style><table class="table"><tbody><tr>{cells}</tr></tbody></table>')
+    lines = page.locator("td.number").first.evaluate(
+        "cell => { const range = document.createRange(); range.selectNodeContents(cell);"
+        " return range.getClientRects().length; }"
+    )
+    page.close()
+    assert lines == 1
+
+
 def test_fields_in_rows_keep_their_labels_for_readers(desk: Desk) -> None:
     """facts/field 5.56: the heads of the columns label for the eye only; what is not rendered is not read out."""
     for section, button in (("Connectors", "Add a connector"), ("Datasets", "Add a dataset")):

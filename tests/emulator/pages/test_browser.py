@@ -422,6 +422,24 @@ def test_long_names_stay_inside_their_boxes_and_a_narrow_screen_breaks_no_word(
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
 
 
+def test_a_form_that_comes_back_begins_at_the_first_mistake(page: Page, portal: RunningServer) -> None:
+    """facts/field 5.56: focus to the first error; the reason of a failed check stands clear of what follows."""
+    page.request.post(f"{portal.url}/_emulator/demo", data={})
+    page.goto(f"{portal.url}/bi/source/new?connector=1")
+    page.get_by_label("Title").fill("Shop")
+    page.get_by_role("button", name="Check and save").click()
+    expect(page.get_by_label("Login")).to_be_focused()
+    page.get_by_label("Login").fill("demo")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Check and save").click()
+    reason, heading = page.locator(".backstage").bounding_box(), page.locator(".fields .with-logo").bounding_box()
+    assert reason is not None
+    assert heading is not None
+    assert heading["y"] - reason["y"] - reason["height"] >= 8
+    page.goto(f"{portal.url}/bi/table/1?view=report&date_from=2025-12-31&date_to=2025-01-01&limit=x")
+    expect(page.locator("[name=date_from]")).to_be_focused()
+
+
 def test_a_person_draws_a_chart_of_a_filtered_table(page: Page, portal: RunningServer) -> None:
     """The demonstration's 800 orders, asked for through the portal's own form."""
     page.request.post(f"{portal.url}/_emulator/demo", data={})
