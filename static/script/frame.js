@@ -1,11 +1,13 @@
 // The portal's frame: as tall as the page, told after every change; portal pages open in the portal's own slider.
-// After each page the focus goes to the first wrong field, else to what the server marked, else to the content.
+// After each page the focus goes to the first wrong field, else back to the choice that asked for the page, else to what
+// the server marked, else to the content.
 (() => {
   "use strict";
 
   const LOWEST = 600;
   let ready = false;
   let queued = false;
+  let choice = "";
 
   function fit() {
     if (!ready || queued) return;
@@ -33,10 +35,12 @@
 
   function settle() {
     const wrong = document.querySelector('[aria-invalid="true"]') ?? document.querySelector(".alert.bad[tabindex]");
-    const spot = wrong ?? document.querySelector("[data-focus]") ?? document.getElementById("main");
+    const chosen = choice && document.getElementById(choice);
+    choice = "";
+    const spot = wrong ?? (chosen || document.querySelector("[data-focus]")) ?? document.getElementById("main");
     spot?.focus({ preventScroll: !wrong });
     document.querySelector(".tab[aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
-    if (ready) window.BX24.scrollParentWindow?.(wrong ? Math.max(0, wrong.getBoundingClientRect().top - 80) : 0);
+    if (ready && (wrong || !chosen)) window.BX24.scrollParentWindow?.(wrong ? Math.max(0, wrong.getBoundingClientRect().top - 80) : 0);
     fit();
   }
 
@@ -55,6 +59,12 @@
     unreachable().hidden = false;
     unreachable().scrollIntoView({ block: "nearest" });
     fit();
+  });
+
+  // Arrow keys change a list step by step: each step may bring a page, and none may take the place away.
+  document.addEventListener("change", (event) => (choice = event.target.closest?.("[data-press]")?.id ?? choice));
+  document.addEventListener("click", (event) => {
+    if (event.isTrusted) choice = "";
   });
 
   document.addEventListener("click", (event) => {

@@ -331,6 +331,23 @@ def test_long_names_without_a_space_widen_no_page(
     context.close()
 
 
+def test_a_choice_that_brings_a_page_keeps_the_focus_for_the_next_arrow_key(desk: Desk) -> None:
+    """facts/field 5.56: keyboard only. The first step in a list asked for a page, and the focus went to its top."""
+    desk.link("Connectors")
+    choice = desk.app.get_by_label("Who answers")
+    choice.focus()
+    choice.press("ArrowDown")
+    expect(desk.app.get_by_text("Nothing found")).to_be_visible()
+    expect(choice).to_be_focused()
+    choice.press("ArrowDown")
+    expect(desk.app.get_by_role("link", name="Coffee shop", exact=True)).to_be_visible()
+    expect(choice).to_be_focused()
+    expect(choice).to_have_value("no")
+    desk.link("Sources")
+    expect(desk.app.locator("h1")).to_have_text("Sources")
+    expect(desk.app.locator("#main")).to_be_focused()
+
+
 def test_numbers_of_a_narrow_table_are_not_broken(chromium: Browser) -> None:
     """Beside a long title '5000' was told as '500' above '0'."""
     files = sorted((Path(__file__).parents[2] / "static" / "style").glob("*.css"))
