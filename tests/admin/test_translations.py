@@ -126,3 +126,14 @@ def test_what_is_done_and_what_is_typed_are_two_words_in_russian() -> None:
     step = catalogue(RUSSIAN).get("Login", context="step of a test")
     typed = catalogue(RUSSIAN).get("Login")
     assert (step and step.string, typed and typed.string) == ("Вход", "Логин")
+
+
+def test_the_page_about_troubles_uses_the_words_that_are_seen() -> None:
+    rows = (ROOT / "docs" / "user" / "troubles.md").read_text(encoding="utf-8").splitlines()
+    seen = [row.split("|")[1].strip() for row in rows if row.startswith("| ")][1:]
+    words = [re.sub(r'^"(.*)".*|, when .*', r"\1", text) for text in seen]
+    said = "\n".join(sentences(catalogue(RUSSIAN))).lower()
+    assert [text for text in words if text.lower() not in said] == [
+        "a sentence under a field",
+        "a chart is out of date",
+    ]
