@@ -135,6 +135,8 @@ def test_pages_are_walked_without_a_total(enter: Enter, installed: Stage, connec
     assert "Previous" not in page.links()
     page = client.follow(page, "Next")
     assert (titles(page)[0], page.place) == ("Connector 051", "/connectors/?sort=id&order=asc&page=2")
+    assert page.one(".pager svg + span").text == "Previous", "an arrow stands on the side to which it points"
+    assert len(page.all(".pager button > span + svg")) == 1
     page = client.follow(page, "Next")
     assert titles(page) == ["Connector 101"]
     assert "Next" not in page.links()
