@@ -34,7 +34,7 @@ MOST_SHOWN = 50
 ASK, USE, SEARCH, SEARCHED = "_ask", "_use", "_search", "_searched"
 SENTENCES = {
     "no_source": _l("Choose the source first, then ask it."),
-    "foreign": _l("The app did not make the connector of this source, so it cannot ask it."),
+    "foreign": _l("The application did not make the connector of this source, so it cannot ask it."),
     "refused": _l("The application may not call the address that the connector names."),
     "unreachable": _l("The connector's address does not answer."),
     "tls": _l("The certificate of the connector's address is not valid."),

@@ -151,21 +151,21 @@ def _explained(problem: ApplicationError) -> tuple[int, str]:
     if isinstance(problem, Forged):
         return 403, _("Bitrix24 does not confirm who opened this page. Open the installation in Bitrix24 again.")
     if _is_for_administrators(problem):
-        return 403, _("Only an administrator of this Bitrix24 can install the app. Ask one of them to open it.")
+        return 403, _("Only an administrator of this Bitrix24 can install the application. Ask one of them to open it.")
     if isinstance(problem, PortalRefused) and problem.code == "METHOD_MISSING":
         return 409, _("This Bitrix24 has no BI connectors yet. Update it, then open the installation again.")
     if isinstance(problem, AskUser):
         return 403, _(
-            "Bitrix24 refused to set up the app. Check that the subscription allows applications, then try again."
+            "Bitrix24 refused to set up the application. Check that the subscription allows it, then try again."
         )
     if isinstance(problem, Reopen):
         return 401, _("This page was open for too long. Open the installation in Bitrix24 again.")
     if isinstance(problem, PaymentRequired):
         return 409, _(
-            "The app's trial or subscription in Bitrix24 is over. Renew it, then open the installation again."
+            "The application's trial or subscription in Bitrix24 is over. Renew it, then open the installation again."
         )
     if isinstance(problem, GiveUp):
-        return 409, _("Bitrix24 says that the app was removed. Install it again from the market.")
+        return 409, _("Bitrix24 says that the application was removed. Install it again from the market.")
     return 503, _("Bitrix24 does not answer at the moment, so nothing was finished. Try again in a minute.")
 
 

@@ -79,7 +79,7 @@ def test_the_way_back_to_the_opening_shows_the_first_page_in_the_portal_s_frame(
     back = page(installed, token, "/?DOMAIN=portal.example&PROTOCOL=1&LANG=en&APP_SID=1")
     assert back.status_code == 200
     assert token_of(back) == token
-    assert "Open the app in Bitrix24" not in back.text
+    assert "Open the application in Bitrix24" not in back.text
     assert back.headers["Content-Security-Policy"] == page(installed, token).headers["Content-Security-Policy"]
     assert installed.portal.url in back.headers["Content-Security-Policy"]
 
@@ -91,7 +91,7 @@ def test_without_a_session_the_address_tells_to_open_the_app_in_bitrix24(
 ) -> None:
     answer = installed.app.test_client().open("/?DOMAIN=portal.example", method=method, headers=headers)
     assert answer.status_code == 200
-    assert ("Open the app in Bitrix24" in answer.text) is (method == "GET")
+    assert ("Open the application in Bitrix24" in answer.text) is (method == "GET")
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 

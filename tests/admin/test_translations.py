@@ -137,3 +137,7 @@ def test_the_page_about_troubles_uses_the_words_that_are_seen() -> None:
         "a sentence under a field",
         "a chart is out of date",
     ]
+
+
+def test_the_application_is_called_by_one_word() -> None:
+    assert [sentence for sentence in sentences(catalogue(RUSSIAN)) if re.search(r"\bapps?\b", sentence)] == []
