@@ -41,7 +41,7 @@ CHOICES = {
     "tsv": "TSV",
     "xlsx": "Excel (XLSX)",
     "parquet": "Parquet",
-    "jsonl": "JSON lines",
+    "jsonl": _l("JSON or JSON lines"),
 }
 
 

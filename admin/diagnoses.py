@@ -66,7 +66,7 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
     ),
     "other_kind": (
         _l("Files of this kind are not read here."),
-        _l("Save it as CSV, XLSX, Parquet or JSON lines; only gzip may pack it."),
+        _l("Save it as CSV, XLSX, Parquet, JSON or JSON lines; only gzip may pack it."),
     ),
     "packed_broken": (_l("The packed file is damaged, or its end is missing."), _l("Pack or copy it again.")),
     "file_changed": (_l("The file was changed while it was read, so nothing was sent."), _AGAIN),

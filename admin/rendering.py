@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from babel.units import format_unit
 from flask import Response, current_app, g, make_response, request, url_for
-from flask_babel import format_date, format_time, format_timedelta, get_locale
+from flask_babel import format_date, format_decimal, format_time, format_timedelta, get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -121,6 +121,12 @@ def data_size(count: int) -> str:
     """A number of bytes in kilobytes or megabytes of the page's language."""
     unit, whole = ("digital-kilobyte", 1000) if count < 1_000_000 else ("digital-megabyte", 1_000_000)
     return str(format_unit(math.ceil(count * 10 / whole) / 10, unit, "short", locale=get_locale()))
+
+
+@blueprint.app_template_filter()
+def grouped(count: int) -> str:
+    """A whole number as the page's language groups its digits."""
+    return str(format_decimal(count))
 
 
 @blueprint.app_template_filter()

@@ -57,3 +57,15 @@ def test_another_portals_calls_are_not_listed(hosted: HostedStage, client: PageC
     with hosted.house.sessions.begin() as session:
         session.query(EndpointCall).update({"portal_id": other.id})
     assert "Nothing asked yet" in client.get("/activity/").text
+
+
+@pytest.mark.parametrize(("language", "rows"), [("en", "1,234,567"), ("ru", "1 234 567")])
+def test_numbers_of_calls_are_grouped_as_in_the_readers_language(
+    hosted: HostedStage, client: PageClient, language: str, rows: str
+) -> None:
+    # facts/platform 7: pages speak the user's language, and write his numbers
+    made(client)
+    with hosted.house.sessions.begin() as session:
+        session.query(EndpointCall).update({"endpoint": "tables", "status": 200, "code": "", "rows": 1234567})
+    hosted.stage.control("language", language=language)
+    assert {call[4] for call in calls(watched(hosted).get("/activity/"))} == {rows}
