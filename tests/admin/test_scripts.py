@@ -144,7 +144,8 @@ def test_an_opening_that_met_an_outage_is_tried_again_in_the_same_frame(
 ) -> None:
     control("fail", target="oauth", times=50, shape="text", status=502)
     desk.page.reload()
-    expect(desk.app.locator("h1")).to_have_text("The portal does not answer")
+    expect(desk.app.locator("h1")).to_have_text("This has to wait a moment")
+    expect(desk.app.locator("main")).to_contain_text("Bitrix24's authorization server does not answer")
     desk.complaints.clear()  # the browser notes the status 503
     installed.portal.emulator.portal.journal.faults.clear()
     desk.press("Try again")
