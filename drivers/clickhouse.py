@@ -138,7 +138,9 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
     shapes = {form: Shape() for form in Form}
     shapes |= {Form.FLOAT: Shape(present="isFinite({x})"), Form.DATE: Shape(operand="toInt32({x})")}
     shapes |= {Form.INSTANT: instant}
-    return Dialect(quote, shapes, "toString({x})", "lowerUTF8({x})", "{x} LIKE {v}", bound, whole_seconds=as_text)
+    # A sigma at the end of a word is another letter in lower case, and then no part of the word.
+    folded = "replaceAll(lowerUTF8({x}), '\u03c2', '\u03c3')"
+    return Dialect(quote, shapes, "toString({x})", folded, "{x} LIKE {v}", bound, whole_seconds=as_text)
 
 
 class ClickHouse(Driver):

@@ -255,6 +255,20 @@ def test_who_has_no_right_to_bi_data_sees_no_connection(hosted: HostedStage, cli
         assert "Shop" not in page.text
 
 
+def test_the_number_of_an_ended_session_gives_nobody_the_rights_of_its_user(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    """The portal decides who may (docs/decisions/0006); a database may give the number of a deleted row again."""
+    assert client.get("/connections/new").status == 200
+    numbers = [row["id"] for row in hosted.stage.rows()["user_sessions"]]
+    hosted.stage.end_sessions()
+    viewers = [
+        opened(hosted.stage.app, hosted.stage.enter("viewer"), hosted.stage.portal.url)[0] for _ in range(max(numbers))
+    ]
+    assert {row["id"] for row in hosted.stage.rows()["user_sessions"]} >= set(numbers)
+    assert {viewer.get("/connections/new").status for viewer in viewers} == {403}
+
+
 def test_every_page_speaks_russian(hosted: HostedStage, client: PageClient) -> None:
     made(client)
     hosted.stage.control("language", language="ru")
