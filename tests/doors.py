@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import tempfile
 import threading
 import uuid
@@ -14,12 +15,10 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
 
-import psycopg
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import delete
-from sqlalchemy.engine import make_url
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
@@ -32,6 +31,7 @@ from emulator.opening import Opening, open_application
 from emulator.server import RunningServer
 from models import Base, Portal, UserSession
 from services.wiring import Services
+from tests.databases import postgresql_database
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1"
 CLIENT_ID = "app.demo0000000000.00000001"
@@ -39,9 +39,11 @@ CLIENT_SECRET = "canary-client-secret"
 FRAME = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Mode": "navigate"}
 """What browsers send with the portal's form that fills a frame (facts/security 2.1)."""
 OWN = {"Sec-Fetch-Site": "same-origin"}
-TEMPLATES = FileSystemBytecodeCache(tempfile.mkdtemp(prefix="templates-"))
+KEPT = Path(tempfile.mkdtemp(prefix="doors-"))
+"""A folder of this process, removed after the last test."""
+TEMPLATES = FileSystemBytecodeCache(str(KEPT))
 """Every test has an application of its own; compiling its templates each time would take longer than the tests."""
-UPLOADS = Path(tempfile.mkdtemp(prefix="uploads-"))
+UPLOADS = KEPT / "uploads"
 
 
 def key(key_id: str) -> str:
@@ -196,10 +198,11 @@ class Ground:
 
 @pytest.fixture(scope="session", autouse=True)
 def grounds_are_closed() -> Iterator[None]:
-    """Stop the servers after the last test."""
+    """Stop the servers after the last test, and leave no files."""
     yield
     while Ground.free:
         Ground.free.pop().close()
+    shutil.rmtree(KEPT)
 
 
 @contextmanager
@@ -231,24 +234,11 @@ def staged(database_url: str, *, portals_count: int = 1, **given: Any) -> Iterat
 
 
 @contextmanager
-def postgresql_database() -> Iterator[str]:
-    """The address of a new, empty PostgreSQL database, dropped afterwards."""
-    name = f"doors_{uuid.uuid4().hex}"
-    server = make_url(POSTGRESQL)
-    with psycopg.connect(host=server.host, user=server.username, dbname="postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        try:
-            yield f"{POSTGRESQL}/{name}"
-        finally:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@contextmanager
 def database(kind: str, folder: Path) -> Iterator[str]:
     """The address of a new database, `sqlite` or `postgresql`."""
     if kind == "postgresql":
-        with postgresql_database() as url:
-            yield url
+        with postgresql_database("doors") as name:
+            yield f"{POSTGRESQL}/{name}"
     else:
         yield f"sqlite:///{folder / 'app.db'}"
 

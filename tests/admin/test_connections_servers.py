@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 
 import psycopg
@@ -10,6 +9,7 @@ import pytest
 
 from services.budgets import FAILED_LOGINS
 from tests.admin.shops import PASSWORD, watched
+from tests.databases import POSTGRESQL, postgresql_database
 from tests.pages import PageClient
 from tests.services.hosted import HostedStage
 
@@ -21,16 +21,11 @@ def client(hosted: HostedStage) -> PageClient:
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    name = f"pages_{uuid.uuid4().hex}"
-    with psycopg.connect(host="127.0.0.1", user="postgres", dbname="postgres", autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"')
-        try:
-            with psycopg.connect(host="127.0.0.1", user="postgres", dbname=name, autocommit=True) as own:
-                own.execute("CREATE TABLE deals (id bigint PRIMARY KEY, amount numeric(12,2), made timestamptz)")
-                own.execute("INSERT INTO deals VALUES (9007199254740993, 10.50, '2026-01-02 03:04:05+00')")
-            yield name
-        finally:
-            admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+    with postgresql_database("pages") as name:
+        with psycopg.connect(f"{POSTGRESQL} dbname={name}", autocommit=True) as own:
+            own.execute("CREATE TABLE deals (id bigint PRIMARY KEY, amount numeric(12,2), made timestamptz)")
+            own.execute("INSERT INTO deals VALUES (9007199254740993, 10.50, '2026-01-02 03:04:05+00')")
+        yield name
 
 
 def server(name: str, **changes: str) -> dict[str, str]:

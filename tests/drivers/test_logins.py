@@ -10,12 +10,10 @@ import ssl
 import struct
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
-import pymysql
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -26,6 +24,7 @@ from drivers.columns import Column, Form
 from drivers.errors import Broken, DriverError, LoginFailed, SettingsWrong, TargetRefused, TooBig, Unreachable
 from drivers.network import Policy
 from drivers.query import TableName, TableQuery
+from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.drivers.servers import certificates
 from tests.ports import kept_port
 from tests.suite.databases import POLICY
@@ -194,19 +193,26 @@ def test_text_that_looks_like_connection_options_is_only_a_name() -> None:
 
 @pytest.fixture
 def mariadb_user() -> Iterator[str]:
-    name = f"reader_{uuid.uuid4().hex[:12]}"
-    with pymysql.connect(host="127.0.0.1", user="root", autocommit=True) as admin, admin.cursor() as cursor:
+    """A user who may read the database of the same name and no other."""
+    with (
+        mariadb_database("logins") as name,
+        contextlib.closing(mariadb_administrator()) as server,
+        server.cursor() as cursor,
+    ):
         cursor.execute(f"CREATE USER '{name}'@'%' IDENTIFIED BY '{PASSWORD}'")
-        cursor.execute(f"GRANT SELECT ON test.* TO '{name}'@'%'")
-        yield name
-        cursor.execute(f"DROP USER '{name}'@'%'")
+        try:
+            cursor.execute(f"GRANT SELECT ON {name}.* TO '{name}'@'%'")
+            yield name
+        finally:
+            cursor.execute(f"DROP USER '{name}'@'%'")
 
 
 def test_mariadb_tells_a_wrong_password_from_a_missing_database(mariadb_user: str) -> None:
     """facts/field 0.5: a wrong password has to fail the check."""
-    assert failure("mysql", 3306, username=mariadb_user, password="wrong").code == "password"
+    assert failure("mysql", 3306, username=mariadb_user, database=mariadb_user, password="wrong").code == "password"
     assert failure("mysql", 3306, username=mariadb_user, database="mysql").code == "database"
-    with DRIVERS["mysql"].open(settings("mysql", 3306, username=mariadb_user), Guards(POLICY)) as session:
+    given = settings("mysql", 3306, username=mariadb_user, database=mariadb_user)
+    with DRIVERS["mysql"].open(given, Guards(POLICY)) as session:
         server = session.check()
     assert (server.product, server.encrypted) == ("MariaDB", False)
 
@@ -222,7 +228,7 @@ def test_libpq_ignores_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     guards = Guards(POLICY)
-    given = settings("postgresql", 5432, username="postgres", password="")
+    given = settings("postgresql", 5432, database="postgres", username="postgres", password="")
     with DRIVERS["postgresql"].open(given, guards) as session:
         assert session.check().product == "PostgreSQL"
 
@@ -481,22 +487,20 @@ def test_a_postgresql_server_that_sends_without_end_costs_little_memory_and_time
 
 def test_a_backend_that_dies_half_way_is_broken_not_finished() -> None:
     """facts/security 6: a cut answer must never look whole."""
-    given = settings("postgresql", 5432, username="postgres", password="")
     with (
-        psycopg.connect("host=127.0.0.1 dbname=test user=postgres", autocommit=True) as admin,
-        DRIVERS["postgresql"].open(given, Guards(POLICY)) as session,
+        postgresql_database("logins") as name,
+        psycopg.connect(f"{POSTGRESQL} dbname={name}", autocommit=True) as admin,
+        DRIVERS["postgresql"].open(
+            settings("postgresql", 5432, database=name, username="postgres", password=""), Guards(POLICY)
+        ) as session,
     ):
-        name = f"dying_{uuid.uuid4().hex}"
-        admin.execute(f"CREATE TABLE {name} AS SELECT i AS n, repeat('x', 1000) AS t FROM generate_series(1, 100000) i")
-        try:
-            chunks = session.rows(TableQuery(TableName("public", name), ("n", "t")))
-            next(chunks)
-            # The one that reads this table: others at this server copy, too.
-            reading = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE %s"
-            eventually(lambda: admin.execute(reading, (f"COPY%{name}%",)).fetchall())
-            with pytest.raises(Broken) as problem:
-                for _ in chunks:
-                    pass
-            assert problem.value.code == "connection_lost"
-        finally:
-            admin.execute(f"DROP TABLE {name}")
+        admin.execute("CREATE TABLE dying AS SELECT i AS n, repeat('x', 1000) AS t FROM generate_series(1, 100000) i")
+        chunks = session.rows(TableQuery(TableName("public", "dying"), ("n", "t")))
+        next(chunks)
+        # The one that reads this table: others at this server copy, too.
+        reading = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND query LIKE 'COPY%%'"
+        eventually(lambda: admin.execute(reading, (name,)).fetchall())
+        with pytest.raises(Broken) as problem:
+            for _ in chunks:
+                pass
+        assert problem.value.code == "connection_lost"

@@ -34,7 +34,7 @@ def test_rows_are_the_same_with_and_without_encryption(database: MariaDBDatabase
     table = database.create("secured", {"n": "bigint", "t": "text"})
     database.execute(
         f"INSERT INTO {database.qualified('secured')} SELECT seq, "
-        "IF(seq %% 7, NULL, CONCAT('line\\nd\\\\\"', REPEAT('я', seq %% 900))) FROM test.seq_1_to_20000"
+        f"IF(seq %% 7, NULL, CONCAT('line\\nd\\\\\"', REPEAT('я', seq %% 900))) FROM {database.schema}.seq_1_to_20000"
     )
     with database.open() as session:
         plain = b",\n".join(chunk.data for chunk in session.rows(TableQuery(table, ("n", "t"))))
@@ -72,7 +72,7 @@ def test_cells_of_every_length_are_read(length: int) -> None:
 
 
 def test_many_rows_arrive_in_order(database: MariaDBDatabase) -> None:
-    view = database.view("sequence", "SELECT seq AS n FROM test.seq_1_to_300000")
+    view = database.view("sequence", f"SELECT seq AS n FROM {database.schema}.seq_1_to_300000")
     with database.open() as session:
         assert [row[0] for row in read(session, view, ["n"])] == list(range(1, 300001))
 

@@ -16,6 +16,7 @@ from drivers.errors import Broken, TooBig
 from drivers.network import Policy
 from drivers.postgresql_copy import _direct, _rows
 from drivers.query import Contains, TableName, TableQuery
+from tests.databases import POSTGRESQL, postgresql_database
 from tests.drivers.tls_proxies import tls_proxy
 from tests.suite.databases import PostgreSQLDatabase, read
 
@@ -161,10 +162,9 @@ def test_an_error_in_the_middle_of_rows_is_an_error_and_the_session_goes_on(
 
 def test_a_database_that_checks_no_encoding_is_read_and_repaired(database: PostgreSQLDatabase) -> None:
     """facts/field 1, V1: one byte that was no UTF-8 made the whole answer empty."""
-    name = f"{database.schema}_ascii"
-    database.execute(f"CREATE DATABASE {name} ENCODING 'SQL_ASCII' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
-    try:
-        with psycopg.connect(f"host=127.0.0.1 user=postgres dbname={name}", autocommit=True) as admin:
+    options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
+    with postgresql_database("ascii", options) as name:
+        with psycopg.connect(f"{POSTGRESQL} dbname={name}", autocommit=True) as admin:
             admin.execute("CREATE TABLE raw (n int, t text)")
             admin.execute(b"INSERT INTO raw VALUES (1, E'a\\xffB'), (2, E'caf\\xe9'), (3, E'\\xd1\\x8f'), (4, E'\\n')")
         with opened(database, {"database": name}) as session:
@@ -175,6 +175,3 @@ def test_a_database_that_checks_no_encoding_is_read_and_repaired(database: Postg
             fast = b",\n".join(chunk.data for chunk in session.rows(query))
             assert fast == b",\n".join(chunk.data for chunk in general)
             assert read(session, table, ["n"], Contains("t", "CAF")) == [[2]]
-    finally:
-        # A session that was closed may be on its way out still.
-        database.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any
 
 import duckdb
 import psycopg
-import pymysql
 
 from drivers.base import Guards
 from drivers.network import Policy
+from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.gateway.generated import REAL_NAMES, Row
 
 
@@ -40,41 +39,27 @@ MARKS = ",".join(["%s"] * len(REAL_NAMES))
 @contextlib.contextmanager
 def postgresql(table: list[Row], folder: Path) -> Iterator[Source]:
     """A PostgreSQL database with the table."""
-    own = f"gateway_{uuid.uuid4().hex}"
     types = columns('"', "bigint", "timestamp", "double precision", "text")
-    with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {own} TEMPLATE template0 ENCODING 'UTF8'")
-        try:
-            with (
-                psycopg.connect(f"host=127.0.0.1 user=postgres dbname={own}", autocommit=True) as database,
-                database.cursor() as cursor,
-            ):
-                cursor.execute(f'CREATE TABLE "Orders ""quoted" ({types})')
-                cursor.executemany(f'INSERT INTO "Orders ""quoted" VALUES ({MARKS})', [_values(row) for row in table])
-            yield _server("postgresql", 5432, "postgres", own)
-        finally:
-            server.execute(f"DROP DATABASE {own} WITH (FORCE)")
+    with postgresql_database("gateway") as own:
+        with (
+            psycopg.connect(f"{POSTGRESQL} dbname={own}", autocommit=True) as database,
+            database.cursor() as cursor,
+        ):
+            cursor.execute(f'CREATE TABLE "Orders ""quoted" ({types})')
+            cursor.executemany(f'INSERT INTO "Orders ""quoted" VALUES ({MARKS})', [_values(row) for row in table])
+        yield _server("postgresql", 5432, "postgres", own)
 
 
 @contextlib.contextmanager
 def mysql(table: list[Row], folder: Path) -> Iterator[Source]:
     """A MariaDB database with the table, under a collation that is blind to case and accents."""
     types = columns("`", "bigint", "datetime(6)", "double", "varchar(200)")
-    own = f"gateway_{uuid.uuid4().hex}"
-    name = f"{own}.`{TABLE}`"
-    with (
-        contextlib.closing(
-            pymysql.connect(host="127.0.0.1", user="root", charset="utf8mb4", autocommit=True)
-        ) as server,
-        server.cursor() as cursor,
-    ):
-        cursor.execute(f"CREATE DATABASE {own} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
-        try:
+    with mariadb_database("gateway") as own:
+        name = f"{own}.`{TABLE}`"
+        with contextlib.closing(mariadb_administrator()) as server, server.cursor() as cursor:
             cursor.execute(f"CREATE TABLE {name} ({types})")
             cursor.executemany(f"INSERT INTO {name} VALUES ({MARKS})", [_values(row) for row in table])
-            yield _server("mysql", 3306, "root", own)
-        finally:
-            cursor.execute(f"DROP DATABASE {own}")
+        yield _server("mysql", 3306, "root", own)
 
 
 @contextlib.contextmanager

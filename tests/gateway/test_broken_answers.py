@@ -23,6 +23,7 @@ from drivers.base import Guards
 from gateway import desk
 from gateway.desk import Desk
 from gateway.spool import Spool
+from tests.databases import POSTGRESQL
 from tests.gateway.cutting import Cut, cutting
 from tests.gateway.databases import DATABASES
 from tests.gateway.generated import rows
@@ -80,7 +81,7 @@ class Server:
         """Rows of a statement, if it has any."""
         connection: Any
         if self.kind == "postgresql":
-            connection = psycopg.connect(f"host=127.0.0.1 user=postgres dbname={self.database}", autocommit=True)
+            connection = psycopg.connect(f"{POSTGRESQL} dbname={self.database}", autocommit=True)
         else:
             connection = pymysql.connect(host="127.0.0.1", user="root", database=self.database, autocommit=True)
         with contextlib.closing(connection), connection.cursor() as cursor:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import psycopg
 import pytest
 
+from tests.databases import POSTGRESQL
 from tests.gateway.databases import STAND_STILL, postgresql, standing
 from tests.gateway.production import Hosted, Server, serving
 from tests.waiting import HANG, eventually
@@ -53,7 +54,7 @@ class House:
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("fair")
     with postgresql([], folder) as source:
-        database = f"host=127.0.0.1 user=postgres dbname={source.settings['database']}"
+        database = f"{POSTGRESQL} dbname={source.settings['database']}"
         with psycopg.connect(database) as owner:
             owner.execute(STAND_STILL)
             owner.execute("CREATE VIEW held AS SELECT 1 AS n, stand_still() AS t; CREATE VIEW quick AS SELECT 1 AS n")

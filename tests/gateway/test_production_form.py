@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import requests
 
+from tests.databases import POSTGRESQL
 from tests.gateway.bodies import FORM
 from tests.gateway.databases import STAND_STILL, postgresql, standing
 from tests.gateway.production import Hosted, Server, serving, serving_too
@@ -47,7 +48,7 @@ class Served:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
     with postgresql([], folder) as source:
-        with psycopg.connect(f"host=127.0.0.1 user=postgres dbname={source.settings['database']}") as database:
+        with psycopg.connect(f"{POSTGRESQL} dbname={source.settings['database']}") as database:
             for name, last in (("million", ROWS), ("few", 1000)):
                 database.execute(
                     f"CREATE VIEW {name} AS SELECT n, n::numeric / 8 AS part, md5(n::text) || E'\\n\"' AS text,"
@@ -131,7 +132,7 @@ def test_a_stop_during_a_call_cuts_no_answer(served: Served) -> None:
     with serving_too(served.server, served.hosted) as (server, hosted):
         asking = threading.Thread(target=lambda: answers.append(hosted.post(table="held")))
         with (
-            psycopg.connect(f"host=127.0.0.1 user=postgres dbname={served.database}", autocommit=True) as database,
+            psycopg.connect(f"{POSTGRESQL} dbname={served.database}", autocommit=True) as database,
             standing(database) as count,
         ):
             asking.start()

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from gateway.wire import Watch
+from tests.databases import POSTGRESQL
 from tests.gateway.bodies import FORM
 from tests.gateway.databases import Source, postgresql
 from tests.gateway.production import Hosted, Server, serving, serving_too
@@ -41,7 +42,7 @@ class Served:
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Source]:
     with postgresql([], tmp_path_factory.mktemp("wire")) as source:
-        with psycopg.connect(f"host=127.0.0.1 user=postgres dbname={source.settings['database']}") as database:
+        with psycopg.connect(f"{POSTGRESQL} dbname={source.settings['database']}") as database:
             for name, rows in (("big", BIG // 1000), ("small", SMALL // 1000)):
                 database.execute(
                     f"CREATE VIEW {name} AS SELECT repeat('x', 1000) AS t FROM generate_series(1, {rows}) n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import re
-import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -15,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-import pymysql
 import pytest
 from playwright.sync_api import expect
 
+from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.drivers.workbooks import workbook
 from tests.journeys.conftest import Browser, Desk, Road, sit_down
 
@@ -72,37 +71,27 @@ class Place:
 
 @contextlib.contextmanager
 def postgresql_table(folder: Path) -> Iterator[Place]:
-    own = f"journey_{uuid.uuid4().hex}"
-    with psycopg.connect("host=127.0.0.1 user=postgres dbname=postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {own} TEMPLATE template0 ENCODING 'UTF8'")
-        try:
-            with psycopg.connect(f"host=127.0.0.1 user=postgres dbname={own}") as database:
-                database.execute(
-                    'CREATE TABLE "Sales Orders" (id bigint, "Region" text, amount numeric(10,2), ordered_on date)'
-                )
-                database.cursor().executemany('INSERT INTO "Sales Orders" VALUES (%s, %s, %s, %s)', orders())
-            given = {"host": "127.0.0.1", "database": own, "username": "postgres", "tls": "disable"}
-            yield Place("PostgreSQL", given, "Sales Orders")
-        finally:
-            server.execute(f"DROP DATABASE {own} WITH (FORCE)")
+    with postgresql_database("journey") as own:
+        with psycopg.connect(f"{POSTGRESQL} dbname={own}") as database:
+            database.execute(
+                'CREATE TABLE "Sales Orders" (id bigint, "Region" text, amount numeric(10,2), ordered_on date)'
+            )
+            database.cursor().executemany('INSERT INTO "Sales Orders" VALUES (%s, %s, %s, %s)', orders())
+        given = {"host": "127.0.0.1", "database": own, "username": "postgres", "tls": "disable"}
+        yield Place("PostgreSQL", given, "Sales Orders")
 
 
 @contextlib.contextmanager
 def mariadb_view(folder: Path) -> Iterator[Place]:
-    own = f"journey_{uuid.uuid4().hex}"
-    connect = pymysql.connect(host="127.0.0.1", user="root", charset="utf8mb4", autocommit=True)
-    with contextlib.closing(connect) as server, server.cursor() as cursor:
-        cursor.execute(f"CREATE DATABASE {own} CHARACTER SET utf8mb4")
-        try:
+    with mariadb_database("journey") as own:
+        with contextlib.closing(mariadb_administrator()) as server, server.cursor() as cursor:
             cursor.execute(f"CREATE TABLE {own}.kept (id bigint, r varchar(40), a decimal(10,2), d date)")
             cursor.executemany(f"INSERT INTO {own}.kept VALUES (%s, %s, %s, %s)", orders())
             cursor.execute(
                 f"CREATE VIEW {own}.sales AS SELECT id, r AS region, a AS amount, d AS ordered_on FROM {own}.kept"
             )
-            given = {"host": "127.0.0.1", "database": own, "username": "root", "tls": "disable"}
-            yield Place("MySQL", given, "sales")
-        finally:
-            cursor.execute(f"DROP DATABASE {own}")
+        given = {"host": "127.0.0.1", "database": own, "username": "root", "tls": "disable"}
+        yield Place("MySQL", given, "sales")
 
 
 @contextlib.contextmanager

@@ -28,7 +28,7 @@ from services.openings import Verifier
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers
 from services.uploads import Uploads
-from tests.doors import key, postgresql_database, settings_for
+from tests.doors import database, key, settings_for
 from tests.services.clocks import Clock
 from tests.services.oauth_server import CLIENT_ID, OAuthServer, oauth_server
 from tests.waiting import HANG
@@ -127,14 +127,14 @@ def test_32_threads_of_4_processes_renew_20_portals_with_exactly_20_refreshes(
     assert len({token for tokens in got for token in tokens}) == 20
 
 
-def test_no_transaction_is_open_while_the_authorization_server_is_asked() -> None:
+def test_no_transaction_is_open_while_the_authorization_server_is_asked(tmp_path: Path) -> None:
     """A slow server must not hold connections of the database (facts/security 3)."""
     open_transactions = []
     watching = text(
         "SELECT state, query FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() "
         "AND state <> 'idle' AND backend_type = 'client backend'"
     )
-    with postgresql_database() as url, bench_on(url) as bench:
+    with database("postgresql", tmp_path) as url, bench_on(url) as bench:
         portal = bench.portal()
         other = connect(url)
 

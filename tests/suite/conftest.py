@@ -17,7 +17,7 @@ DATABASES: dict[str, type[Database]] = {
 
 @pytest.fixture(scope="session", params=list(DATABASES))
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
-    """A database with a schema of the run's own."""
+    """A database of the run's own."""
     opened = DATABASES[request.param](tmp_path_factory.mktemp(request.param))
     yield opened
     opened.close()

@@ -1,13 +1,13 @@
 """The databases that the suite runs on: how each is reached, and how tables come into it.
 
-Real servers: PostgreSQL on 127.0.0.1:5432 and MariaDB on 127.0.0.1:3306; each run makes a schema of its own and drops
-it.
+Real servers: PostgreSQL on 127.0.0.1:5432 and MariaDB on 127.0.0.1:3306; each opening makes a database of its own and
+drops it.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +17,13 @@ from typing import Any
 import apsw
 import duckdb
 import psycopg
-import pymysql
 
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Form
 from drivers.network import Policy
 from drivers.query import Condition, TableName, TableQuery
+from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.waiting import eventually
 
 POLICY = Policy(allow=["127.0.0.1:5432", "127.0.0.1:3306"])
@@ -35,7 +35,7 @@ class Database(ABC):
     driver: str
     #: The database's own type for each form, as a test table uses it.
     types: Mapping[Form, str]
-    #: What the tables' schema is called; of each opening's own where the server is shared.
+    #: What the tables' schema is called.
     schema: str = ""
     #: What a view is listed as.
     view_kind: str = "view"
@@ -108,11 +108,6 @@ class Database(ABC):
     mark = "%s"
 
 
-def own_schema() -> str:
-    """A name that no other run and no other opening uses."""
-    return f"suite_{uuid.uuid4().hex}"
-
-
 class PostgreSQLDatabase(Database):
     driver = "postgresql"
     types = MappingProxyType(
@@ -130,9 +125,11 @@ class PostgreSQLDatabase(Database):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.settings = {"host": "127.0.0.1", "database": "test", "username": "postgres", "tls": "disable"}
-        self.schema = own_schema()
-        self.admin = psycopg.connect("host=127.0.0.1 dbname=test user=postgres", autocommit=True)
+        self._opening = contextlib.ExitStack()
+        self.name = self._opening.enter_context(postgresql_database("suite"))
+        self.schema = "suite"
+        self.settings = {"host": "127.0.0.1", "database": self.name, "username": "postgres", "tls": "disable"}
+        self.admin = self._opening.enter_context(psycopg.connect(f"{POSTGRESQL} dbname={self.name}", autocommit=True))
         self.execute(f"CREATE SCHEMA {self.schema}")
 
     def quote(self, name: str) -> str:
@@ -146,13 +143,12 @@ class PostgreSQLDatabase(Database):
     def running(self, word: str) -> list[Any]:
         return self.admin.execute(
             "SELECT pid, query FROM pg_stat_activity "
-            "WHERE query LIKE %s AND query LIKE %s AND state = 'active' AND pid <> pg_backend_pid()",
-            (f"%{word}%", f"%{self.schema}%"),
+            "WHERE query LIKE %s AND datname = current_database() AND state = 'active' AND pid <> pg_backend_pid()",
+            (f"%{word}%",),
         ).fetchall()
 
     def close(self) -> None:
-        self.execute(f"DROP SCHEMA {self.schema} CASCADE")
-        self.admin.close()
+        self._opening.close()
 
 
 class MariaDBDatabase(Database):
@@ -172,10 +168,10 @@ class MariaDBDatabase(Database):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.schema = own_schema()
+        self._opening = contextlib.ExitStack()
+        self.schema = self._opening.enter_context(mariadb_database("suite"))
         self.settings = {"host": "127.0.0.1", "database": self.schema, "username": "root", "tls": "disable"}
-        self.admin = pymysql.connect(host="127.0.0.1", user="root", autocommit=True, charset="utf8mb4")
-        self.execute(f"CREATE DATABASE {self.schema} CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+        self.admin = self._opening.enter_context(contextlib.closing(mariadb_administrator()))
 
     def quote(self, name: str) -> str:
         return "`" + name.replace("`", "``").replace("%", "%%") + "`"
@@ -195,8 +191,7 @@ class MariaDBDatabase(Database):
             return list(cursor.fetchall())
 
     def close(self) -> None:
-        self.execute(f"DROP DATABASE {self.schema}")
-        self.admin.close()
+        self._opening.close()
 
 
 class SQLiteDatabase(Database):
