@@ -12,6 +12,7 @@ import gateway
 import install
 from admin import (  # noqa: F401 - views
     activity,
+    batches,
     connections,
     connectors,
     datasets,
@@ -19,12 +20,11 @@ from admin import (  # noqa: F401 - views
     headers,
     patterns,
     problems,
-    publications,
     session,
     sources,
     start,
     tables,
-    wizards,
+    typed_connectors,
 )
 from cli import connections as connections_commands
 from cli import database, keys, portals
@@ -32,7 +32,7 @@ from config import Settings
 from errors import ConfigurationError
 from gateway.wire import in_time
 from services import logs, wiring
-from services.languages import SPOKEN
+from services.portals.languages import SPOKEN
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -10,6 +10,7 @@ import base64
 import binascii
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -18,6 +19,19 @@ from errors import ConfigurationError
 
 EgressPolicy = Literal["external-only", "allow-private", "allow-all"]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+DEFAULT_PORTS = {"https": 443, "http": 80}
+
+
+def origin_of(address: str) -> str:
+    """`scheme://host[:port]` of an address of ours, without a default port; an empty text for anything else."""
+    parts = urlsplit(address)
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port in (None, DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 class Settings(BaseSettings):

@@ -10,7 +10,7 @@
     │   └── PortalRefused             any other code that the portal answered
     ├── Reopen                        the person opens the app again in the portal
     │   ├── SessionEnded              our session is over or was never there
-    │   └── GrantDead                 the portal no longer accepts the user's tokens
+    │   └── TokenDead                 the portal no longer accepts the user's tokens
     ├── TryLater                      the same call may succeed later; nothing was changed
     │   ├── PortalBusy                limits: QUERY_LIMIT_EXCEEDED, OPERATION_TIME_LIMIT
     │   ├── PortalUnreachable         no connection, a timeout, a broken or foreign answer
@@ -97,7 +97,7 @@ class SessionEnded(Reopen):
     """The session token is unknown, expired or was revoked."""
 
 
-class GrantDead(Reopen):
+class TokenDead(Reopen):
     """The user's tokens are no longer accepted and could not be renewed."""
 
 

@@ -79,7 +79,7 @@ worker_class = PunctualWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
 # Loaded before the processes fork: a wrong setting ends the start at once, memory is shared, and so is the board on
-# which the processes tell each other who queries (services/board.py).
+# which the processes tell each other who queries (services/limits/shared_memory.py).
 preload_app = True
 # A portal waits up to 250 s for data (facts/platform 11); threads keep the worker's own heartbeat going meanwhile.
 timeout = 300

@@ -6,20 +6,20 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from admin import blueprint
-from admin.analysts import analysts_only
+from admin.access import analysts_only
 from admin.diagnoses import diagnosis
 from admin.listing import listed, number_in, shown
-from admin.session import services, visit
+from admin.session import current_session, services
 
 
 @blueprint.route("/activity/", methods=["GET", "POST"])
 @analysts_only
 def activity() -> ResponseReturnValue:
     """Calls, newest first; of one connection or all, answered or failed, or the one with a reference."""
-    portal_id = visit().portal_id
+    portal_id = current_session().portal_id
     part = shown("admin.activity", ("at",), ("status", "connection"), descending=True)
-    titles = services().hosted.titles(portal_id)
-    page = services().activity.page(
+    titles = services().repository.titles(portal_id)
+    page = services().call_log.page(
         portal_id,
         connection_id=number_in(part.filters["connection"]),
         status=part.filters["status"],

@@ -1,7 +1,7 @@
 """The form of a connection, made from the fields that its driver declares (style principle 10).
 
 Inputs are called `settings-<code>`. Secret ones are write-only: the page never holds their value, a blank one keeps
-what is stored; what was typed a moment ago travels sealed (`admin.kept`).
+what is stored; what was typed a moment ago travels sealed (`admin.typed_secrets`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin import kept
+from admin import typed_secrets
 from admin.diagnoses import diagnosis
-from admin.saving import Failure
-from admin.session import services, visit
+from admin.session import current_session, services
+from admin.submission import Failure
 from drivers import catalogue
 from drivers.base import Driver, Field
 from errors import FieldProblem, InvalidInput
-from services import connection_strings, uploads
-from services.trials import Trial
+from services.connections import connection_strings, uploads
+from services.connections.connection_test import ConnectionTest
 
 PREFIX = "settings-"
 UPLOAD = "upload"
@@ -165,8 +165,8 @@ def kept_upload(form: Draft) -> tuple[Draft, Sequence[FieldProblem]]:
     sent = request.files.get(UPLOAD)
     if not form.takes_files or sent is None or not sent.filename:
         return form, ()
-    house, portal_id = services(), visit().portal_id
-    house.uploads.purge(portal_id, house.hosted.uploads_in_use(portal_id), house.hosted.portals())
+    house, portal_id = services(), current_session().portal_id
+    house.uploads.purge(portal_id, house.repository.uploads_in_use(portal_id), house.repository.portals())
     try:
         return with_upload(form, house.uploads.keep(portal_id, sent.filename, sent.stream)), ()
     except InvalidInput as error:
@@ -186,12 +186,12 @@ def filled(blank: Draft, text: str) -> Draft | None:
 def pasted_text() -> str:
     """The connection string that was typed, now or at an earlier showing."""
     code = PASTED.removeprefix(PREFIX)
-    return request.form.get(PASTED, "").strip() or kept.opened(code, request.form)
+    return request.form.get(PASTED, "").strip() or typed_secrets.opened(code, request.form)
 
 
 def sealed_pasted() -> str:
     """The connection string that was typed and has filled nothing yet, sealed; empty without one."""
-    return kept.seal(PASTED.removeprefix(PREFIX), pasted_text()) if pasted_text() else ""
+    return typed_secrets.seal(PASTED.removeprefix(PREFIX), pasted_text()) if pasted_text() else ""
 
 
 ONE_OF_TWO = frozenset({"path_or_url", "path_and_url"})
@@ -208,7 +208,7 @@ def wrong_settings(error: InvalidInput, names: set[str]) -> Failure:
     return Failure({name: text for name, text in told.items() if name in names}, general, 422)
 
 
-def failed_trial(trial: Trial, names: set[str]) -> Failure:
+def failed_trial(trial: ConnectionTest, names: set[str]) -> Failure:
     """What a trial says, beside the field that caused it."""
     if trial.passed:
         return Failure()
@@ -235,16 +235,16 @@ def _input(declared: Field, stored: Mapping[str, str]) -> Input:
     held = stored.get(declared.code, "")
     typed = request.form.get(PREFIX + declared.code)
     if typed is None or (declared.kind == "secret" and not typed):
-        typed = kept.opened(declared.code, request.form) or None
+        typed = typed_secrets.opened(declared.code, request.form) or None
     is_typed_secret = declared.kind == "secret" and typed is not None
     value = typed if typed is not None else held or ("" if stored else declared.default)
     if declared.kind == "choice":
         value = value or declared.default
-    sealed = kept.seal(declared.code, value) if is_typed_secret else ""
+    sealed = typed_secrets.seal(declared.code, value) if is_typed_secret else ""
     return Input(declared, value, stored=declared.kind == "secret" and bool(held), sealed=sealed)
 
 
 def _with(row: Input, value: str | None) -> Input:
     if value is None:
         return row
-    return Input(row.declared, value, row.stored, kept.seal(row.declared.code, value) if row.masked else "")
+    return Input(row.declared, value, row.stored, typed_secrets.seal(row.declared.code, value) if row.masked else "")

@@ -11,8 +11,8 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, questions, statements
-from admin.analysts import analysts_only
+from admin import blueprint, confirmations, statements
+from admin.access import analysts_only
 from admin.connection_forms import (
     PASTED,
     UPLOAD,
@@ -32,30 +32,30 @@ from admin.connection_forms import (
 from admin.diagnoses import diagnosis
 from admin.listing import listed, number_in, shown
 from admin.rendering import acted, page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from admin.sentences import sentence
 from admin.session import (
     capabilities,
     comes_back,
+    current_session,
     form_once,
     portal_client,
     portals_language,
     services,
     submitted,
-    visit,
 )
+from admin.submission import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from drivers import catalogue
 from drivers.base import Field
-from drivers.errors import DriverError
+from egress.errors import TargetError
 from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
-from services import datasets
-from services.activity import UNKNOWN_TABLE
-from services.connections import CallRecord, secret_settings
-from services.hosted_rows import Held
-from services.hosting import KEY, Label
-from services.sources import Source
-from services.trials import Trial
-from services.uploads import shown_name
+from services.bi import datasets
+from services.bi.sources import Source
+from services.connections.call_log import UNKNOWN_TABLE
+from services.connections.connection_test import ConnectionTest
+from services.connections.keys import CallRecord, secret_settings
+from services.connections.portal_sync import KEY, Label
+from services.connections.repository import Held
+from services.connections.uploads import shown_name
 
 RECENT = 5
 CHECK_FAILED = frozenset({"SOURCE_CREATE_CONNECTION_ERROR", "SOURCE_UPDATE_CONNECTION_ERROR"})
@@ -65,7 +65,7 @@ CHECK_FAILED = frozenset({"SOURCE_CREATE_CONNECTION_ERROR", "SOURCE_UPDATE_CONNE
 class TrialFailed(Exception):
     """The settings were not saved, since they do not work."""
 
-    trial: Trial
+    trial: ConnectionTest
 
 
 @blueprint.route("/connections/", methods=["GET", "POST"])
@@ -73,9 +73,9 @@ class TrialFailed(Exception):
 def connections() -> ResponseReturnValue:
     """A page of the portal's connections."""
     part = shown("admin.connections", ("title",))
-    page = services().hosted.page(visit().portal_id, part.search, part.page)
-    known = services().hosting.sources(portal_client(), visit().portal_id)
-    taken = services().hosted.sources_taken(services().hosted.connector(visit().portal_id).id)
+    page = services().repository.page(current_session().portal_id, part.search, part.page)
+    known = services().portal_sync.sources(portal_client(), current_session().portal_id)
+    taken = services().repository.sources_taken(services().repository.connector(current_session().portal_id).id)
     html = render_template(
         "connections/list.html",
         shown=part,
@@ -110,9 +110,9 @@ def new_connection() -> ResponseReturnValue:
 @analysts_only
 def connection(connection_id: int) -> ResponseReturnValue:
     """One connection: how it is, what the portal has of it, what was asked of it lately."""
-    held = services().hosted.get(visit().portal_id, connection_id)
-    inspection = services().hosting.inspect(portal_client(), capabilities(), held)
-    recent = services().activity.page(visit().portal_id, connection_id=held.id, size=RECENT)
+    held = services().repository.get(current_session().portal_id, connection_id)
+    inspection = services().portal_sync.inspect(portal_client(), capabilities(), held)
+    recent = services().call_log.page(current_session().portal_id, connection_id=held.id, size=RECENT)
     driver = catalogue.DRIVERS[held.driver]
     page = render_template(
         "connections/view.html",
@@ -125,7 +125,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
         afterword=g.get("afterword", ""),
         diagnosis=diagnosis,
         needs_login=_needs_login(held),
-        gone=services().activity.gone_tables(held.portal_id, held.id),
+        gone=services().call_log.gone_tables(held.portal_id, held.id),
     )
     return page if acted() or not submitted() else stays(page)
 
@@ -134,7 +134,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
 @analysts_only
 def edit_connection(connection_id: int) -> ResponseReturnValue:
     """The form of a connection that exists; blank secrets stay as they are."""
-    held = services().hosted.get(visit().portal_id, connection_id)
+    held = services().repository.get(current_session().portal_id, connection_id)
     typed = request.form.get("title", "").strip() if submitted() else held.title
     form = draft(catalogue.DRIVERS[held.driver], typed, held.settings)
     if not submitted():
@@ -146,7 +146,7 @@ def edit_connection(connection_id: int) -> ResponseReturnValue:
 @analysts_only
 def delete_connection(connection_id: int) -> ResponseReturnValue:
     """Ask before a connection is deleted; tell which datasets keep it from being deleted."""
-    held = services().hosted.get(visit().portal_id, connection_id)
+    held = services().repository.get(current_session().portal_id, connection_id)
     if not submitted():
         return _delete_page(held)
     return saved(
@@ -157,7 +157,7 @@ def delete_connection(connection_id: int) -> ResponseReturnValue:
 
 
 def _delete_page(held: Held, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
-    inspection = services().hosting.inspect(portal_client(), capabilities(), held)
+    inspection = services().portal_sync.inspect(portal_client(), capabilities(), held)
     page = render_template("connections/delete.html", connection=held, inspection=inspection, problem=problem)
     return stays(page, problem.status)
 
@@ -169,12 +169,12 @@ def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
 
     The last two ask first.
     """
-    held = services().hosted.get(visit().portal_id, connection_id)
+    held = services().repository.get(current_session().portal_id, connection_id)
     path = url_for("admin.connection", connection_id=connection_id)
     actions = _actions()
-    question = questions.of_connection(action)
+    question = confirmations.of_connection(action)
     if question is not None and not submitted():
-        return questions.asked(question, request.path, held.title, path)
+        return confirmations.asked(question, request.path, held.title, path)
     if action not in actions or not submitted():
         return page_at(path)
     act, notice = actions[action]
@@ -187,7 +187,7 @@ def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
 
 
 def _actions() -> Mapping[str, tuple[Callable[[Held], Any], str]]:
-    hosting = services().hosting
+    hosting = services().portal_sync
     return {
         "check": (_checked, ""),
         "restore": (
@@ -222,7 +222,7 @@ def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]],
         form, wrong = kept_upload(form)
         settings = _all_checked(form, form.title or ("-" if is_test else ""), wrong)
         if is_test:
-            trial = services().trials.run(visit().portal_id, form.driver.name, settings)
+            trial = services().connection_tester.run(current_session().portal_id, form.driver.name, settings)
             return _form_page(form, failed_trial(trial, form.names), held=held, trial=trial)
         return _saved(lambda: act(form, settings))
     except TrialFailed as failed:
@@ -256,34 +256,34 @@ def _saved(act: Callable[[], str]) -> ResponseReturnValue:
 def _made(form: Draft, settings: dict[str, str]) -> str:
     """Try the settings, keep them, and make the source; a portal that refuses is told on the connection's page."""
     _try(form.driver.name, settings)
-    who = visit()
+    who = current_session()
     issued = services().connections.add(who.member_id, form.driver.name, form.title, settings)
     services().connections.prove(issued.id)
-    held = services().hosted.get(who.portal_id, issued.id)
-    stray, connect = _stray(), services().hosting.connect
+    held = services().repository.get(who.portal_id, issued.id)
+    stray, connect = _stray(), services().portal_sync.connect
     if stray is not None:
-        services().hosted.set_source(issued.id, stray.id)
-        held, connect = services().hosted.get(who.portal_id, issued.id), services().hosting.restore
+        services().repository.set_source(issued.id, stray.id)
+        held, connect = services().repository.get(who.portal_id, issued.id), services().portal_sync.restore
     _tried(lambda: connect(portal_client(), capabilities(), held, label()), held)
     return url_for("admin.connection", connection_id=issued.id)
 
 
 def _changed(held: Held, title: str, settings: dict[str, str]) -> str:
     _try(held.driver, settings)
-    services().hosted.change(held.portal_id, held.id, title, settings)
+    services().repository.change(held.portal_id, held.id, title, settings)
     services().connections.prove(held.id)
     _discard(held, settings.get("path", ""))
     if held.closed:
-        fresh = services().hosted.get(held.portal_id, held.id)
-        _tried(lambda: services().hosting.restore(portal_client(), capabilities(), fresh, label()), fresh)
+        fresh = services().repository.get(held.portal_id, held.id)
+        _tried(lambda: services().portal_sync.restore(portal_client(), capabilities(), fresh, label()), fresh)
     elif title != held.title:
-        fresh = services().hosted.get(held.portal_id, held.id)
-        _tried(lambda: services().hosting.rename(portal_client(), capabilities(), fresh), fresh)
+        fresh = services().repository.get(held.portal_id, held.id)
+        _tried(lambda: services().portal_sync.rename(portal_client(), capabilities(), fresh), fresh)
     return url_for("admin.connection", connection_id=held.id)
 
 
 def _deleted(held: Held) -> str:
-    services().hosting.remove(portal_client(), held)
+    services().portal_sync.remove(portal_client(), held)
     _discard(held)
     return url_for("admin.connections")
 
@@ -291,13 +291,13 @@ def _deleted(held: Held) -> str:
 def _discard(held: Held, still: str = "") -> None:
     """Delete the uploaded file that a connection read until now, unless it or another one still does."""
     path = held.settings.get("path", "")
-    if path != still and path not in services().hosted.uploads_in_use(held.portal_id):
+    if path != still and path not in services().repository.uploads_in_use(held.portal_id):
         services().uploads.discard(held.portal_id, path)
 
 
 def _checked(held: Held) -> None:
     """Try a stored connection and keep the outcome as its health."""
-    trial = services().trials.run(held.portal_id, held.driver, held.settings)
+    trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
     if trial.passed:
         services().connections.prove(held.id)
         _look_for_tables(held)
@@ -316,10 +316,10 @@ def _look_for_tables(held: Held) -> None:
     if held.source_id is None:
         return
     published = {row.external_code for row in datasets.of_source(portal_client(), capabilities(), held.source_id)}
-    known = services().activity.gone_tables(held.portal_id, held.id)
+    known = services().call_log.gone_tables(held.portal_id, held.id)
     try:
         gone = services().publishing.missing(held, published)
-    except DriverError:
+    except TargetError:
         return
     for table in sorted(gone - known):
         _keep_test(held, status=404, code=UNKNOWN_TABLE, asked={"table": table})
@@ -328,7 +328,7 @@ def _look_for_tables(held: Held) -> None:
 
 
 def _keep_test(held: Held, *, asked: Mapping[str, Any] | None = None, **outcome: Any) -> None:
-    services().activity.keep(
+    services().call_log.keep(
         CallRecord(
             ref=secrets.token_hex(8),
             portal_id=held.portal_id,
@@ -349,7 +349,7 @@ def _without_secrets(text: str, held: Held) -> str:
 
 
 def _try(driver: str, settings: dict[str, str]) -> None:
-    trial = services().trials.run(visit().portal_id, driver, settings)
+    trial = services().connection_tester.run(current_session().portal_id, driver, settings)
     if not trial.passed:
         raise TrialFailed(trial)
 
@@ -367,7 +367,7 @@ def _tried(act: Callable[[], Any], held: Held) -> bool:
 def _told(error: ApplicationError, held: Held) -> str:
     """A refusal in words; where our own `urlCheck` said no, what it said (facts/field 0.5)."""
     if isinstance(error, PortalRefused) and error.code.upper() in CHECK_FAILED:
-        trial = services().trials.run(held.portal_id, held.driver, held.settings)
+        trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
         if trial.passed:
             return str(_("It works from here, but Bitrix24 cannot reach this application, so nothing changed there."))
         return " ".join((_("The portal asked for the connection, and it did not work."), str(diagnosis(trial.code))))
@@ -389,7 +389,7 @@ def _stray() -> Source | None:
     number = number_in(request.values.get("source", ""))
     if number is None:
         return None
-    strays = services().hosting.strays(portal_client(), visit().portal_id)
+    strays = services().portal_sync.strays(portal_client(), current_session().portal_id)
     return next((row for row in strays if row.id == number), None)
 
 
@@ -425,7 +425,7 @@ def _form_page(
     problem: Failure = NOTHING_WRONG,
     *,
     held: Held | None = None,
-    trial: Trial | None = None,
+    trial: ConnectionTest | None = None,
     keeps_pasted: bool = True,
 ) -> ResponseReturnValue:
     page = render_template(

@@ -13,12 +13,12 @@ from admin import blueprint, logos
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
 from admin.listing import created_since, listed, shown
 from admin.rendering import acted, page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, file_lost, saved
-from admin.session import capabilities, comes_back, portal_client, services, submitted, visit
+from admin.session import capabilities, comes_back, current_session, portal_client, services, submitted
+from admin.submission import NOTHING_WRONG, Failure, failure, file_lost, saved
 from errors import FieldProblem, InvalidInput
-from services import connectors as service
-from services import rules
-from services.connectors import Connector
+from services.bi import connectors as service
+from services.bi import rules
+from services.bi.connectors import Connector
 
 SORTS = ("sort", "title", "dateCreate", "id")
 
@@ -104,8 +104,8 @@ def _delete_page(connector_id: int, problem: Failure = NOTHING_WRONG) -> Respons
 
 
 def _ours(*found: Connector) -> Mapping[int, bool]:
-    """Those that this application keeps itself (`Hosting.ours`)."""
-    return services().hosting.ours(found, visit().portal_id)
+    """Those that this application keeps itself (`PortalSync.ours`)."""
+    return services().portal_sync.ours(found, current_session().portal_id)
 
 
 def _form_page(
@@ -122,7 +122,7 @@ def _hosted(chosen: str) -> dict[str, Any]:
     if chosen not in ("yes", "no"):
         return {}
     # An empty list would filter nothing; no connector has the number 0.
-    numbers = sorted(services().hosted.registered(visit().portal_id)) or [0]
+    numbers = sorted(services().repository.registered(current_session().portal_id)) or [0]
     return {"@id" if chosen == "yes" else "!@id": numbers}
 
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from admin import blueprint
+from admin.discovery import Panel, asked, connection_of, is_asked, searched
 from admin.forms import (
     ColumnsForm,
     DatasetForm,
@@ -22,16 +23,15 @@ from admin.forms import (
     rows_changed,
 )
 from admin.listing import created_since, listed, number_in, shown
-from admin.offers import Panel, asked, connection_of, is_asked, searched
 from admin.rendering import acted, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, probe_anew, services, submitted, visit
+from admin.session import capabilities, current_session, portal_client, probe_anew, services, submitted
+from admin.submission import NOTHING_WRONG, Failure, failure, saved
 from errors import ApplicationError, FieldProblem, InvalidInput, NotFound, OutcomeUnknown
-from services import datasets as service
-from services import sources
-from services.datasets import Dataset
-from services.hosted_rows import Held
-from services.sources import Source
+from services.bi import datasets as service
+from services.bi import sources
+from services.bi.datasets import Dataset
+from services.bi.sources import Source
+from services.connections.repository import Held
 
 SORTS = ("name", "dateCreate", "dateUpdate", "id")
 TYPED = ("name", "externalCode")
@@ -181,9 +181,9 @@ def _source_of(dataset: Dataset) -> Source | None:
 
 def _connection_of(dataset: Dataset) -> Held | None:
     """The application's connection that a dataset reads through, or None."""
-    portal_id = visit().portal_id
-    number = services().hosted.by_source(portal_id).get(dataset.source_id)
-    return None if number is None else services().hosted.get(portal_id, number)
+    portal_id = current_session().portal_id
+    number = services().repository.by_source(portal_id).get(dataset.source_id)
+    return None if number is None else services().repository.get(portal_id, number)
 
 
 def _ids(name: str) -> frozenset[int]:

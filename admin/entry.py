@@ -13,10 +13,11 @@ from flask.typing import ResponseReturnValue
 
 from admin.session import begin, carried_token, services, session_required, show_in_frame
 from admin.start import start_page
+from config import origin_of
 from errors import Forged, SessionEnded
-from services import postponed
-from services.openings import Opening
-from services.origins import is_framed, origin_of
+from services.portals import postponed_launches
+from services.portals.launches import Launch
+from services.portals.origins import is_framed
 
 security_log = logging.getLogger("security")
 
@@ -50,7 +51,7 @@ def open_app() -> ResponseReturnValue:
     proof = house.installations.prove(opening)
     show_in_frame(origin_of(proof.endpoint), opening.language)
     arrival = house.installations.open(proof, opening)
-    token, visit = house.visits.open(
+    token, visit = house.user_sessions.open(
         arrival.portal_id,
         arrival.user_id,
         is_admin=arrival.is_admin,
@@ -60,12 +61,12 @@ def open_app() -> ResponseReturnValue:
     return start_page()
 
 
-def _opening() -> Opening:
+def _opening() -> Launch:
     """What the portal's page posts, or our own page that offers another try (`admin.problems`)."""
-    sealed = request.form.get(postponed.FIELD, "")
+    sealed = request.form.get(postponed_launches.FIELD, "")
     if sealed:
-        return services().postponed.opened(sealed, blueprint.name)
-    return Opening.parse(request.args, request.form)
+        return services().postponed_launches.opened(sealed, blueprint.name)
+    return Launch.parse(request.args, request.form)
 
 
 @blueprint.post("/session/renew")
@@ -76,14 +77,14 @@ def renew() -> ResponseReturnValue:
     `member_id`, and `REFRESH_ID` if it has one (facts/security 2.4). Both limits of the session start anew.
     """
     house, old = services(), carried_token()
-    opening = Opening.parse({}, request.form)
+    opening = Launch.parse({}, request.form)
     proof = house.installations.prove(opening)
     try:
-        token, visit = house.visits.renew(old, proof.member_id, proof.user_id)
+        token, visit = house.user_sessions.renew(old, proof.member_id, proof.user_id)
     except Forged:
         security_log.warning("user %s of portal %s tried to renew a foreign session", proof.user_id, proof.member_id)
         raise
-    house.grants.opened(
+    house.tokens.opened(
         visit.portal_id, visit.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
     )
     begin(token, visit)

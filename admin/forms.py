@@ -1,6 +1,6 @@
 """What a form holds: typed values under the API's field names, kept whatever is wrong with them.
 
-Forms only read and keep; `services.rules` judges. Lists of rows work without script: the submit buttons
+Forms only read and keep; `services.bi.rules` judges. Lists of rows work without script: the submit buttons
 `_add_<list>` and `_remove_<list>-<number>` change the number of rows.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 from flask import request
 from wtforms import BooleanField, FieldList, Form, FormField, StringField
 
-from services.connectors import Connector
-from services.datasets import Dataset
+from services.bi.connectors import Connector
+from services.bi.datasets import Dataset
 from services.portal_api.capabilities import Capabilities
 
 MOST_ROWS = 500

@@ -10,8 +10,8 @@ import logging
 from flask import Flask, Response, abort, current_app, g, request
 
 from admin.forms import MOST_ROWS
-from config import Settings
-from services.origins import is_own_request, origin_of
+from config import Settings, origin_of
+from services.portals.origins import is_own_request
 
 security_log = logging.getLogger("security")
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import request, url_for
 
 from admin.rendering import DAY, acted
-from services.listing import Listing
+from services.bi.listing import Listing
 
 LAST_PAGE = 100_000
 

@@ -31,10 +31,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
-from admin import kept, logos, rights
+from admin import logos, rights, typed_secrets
 from admin.listing import number_in
 from admin.rendering import acted, next_path
-from admin.saving import problems_of
 from admin.sentences import OUR_WAITS, refusal, sentence
 from admin.session import (
     AGAIN_FIELD,
@@ -46,6 +45,7 @@ from admin.session import (
     services,
     session_required,
 )
+from admin.submission import problems_of
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -252,7 +252,9 @@ def _opened_again() -> str:
     """The opening of this request, sealed for another try; an empty text if it led to a session, or there is none."""
     opening = g.get("opening")
     return (
-        "" if opening is None or g.get("app_session") else services().postponed.sealed(opening, request.blueprint or "")
+        ""
+        if opening is None or g.get("app_session")
+        else services().postponed_launches.sealed(opening, request.blueprint or "")
     )
 
 
@@ -270,9 +272,9 @@ def _fields(logo: str) -> Iterable[tuple[str, str]]:
         if name in OWN_FIELDS or (logo and name == logos.TEXT):
             continue
         code = name.removeprefix("settings-")
-        if request.endpoint in SOURCE_FORMS and name != code and kept.is_secret(code, value):
-            if sealed := kept.seal(code, value):
-                yield kept.PREFIX + code, sealed
+        if request.endpoint in SOURCE_FORMS and name != code and typed_secrets.is_secret(code, value):
+            if sealed := typed_secrets.seal(code, value):
+                yield typed_secrets.PREFIX + code, sealed
         else:
             yield name, value
 
@@ -292,7 +294,7 @@ def _typed() -> list[tuple[str, str]]:
 
 
 def _may_be_secret(name: str, value: str) -> bool:
-    return name.startswith("settings-") and kept.is_secret(name.removeprefix("settings-"), value)
+    return name.startswith("settings-") and typed_secrets.is_secret(name.removeprefix("settings-"), value)
 
 
 def _is_list_of_ids(name: str, value: str) -> bool:

@@ -15,10 +15,10 @@ from flask import abort, current_app, g, request
 from flask_babel import force_locale
 
 from errors import ApplicationError, SessionEnded
-from services.languages import spoken
 from services.portal_api.capabilities import Capabilities, contradicted
 from services.portal_api.client import PortalClient
-from services.visits import Visit
+from services.portals.languages import spoken
+from services.sessions.user_sessions import ActiveSession
 from services.wiring import Services
 
 HEADER = "X-App-Session"
@@ -47,7 +47,7 @@ def session_required() -> None:
 
 
 def _find(token: str) -> None:
-    visits = services().visits
+    visits = services().user_sessions
     try:
         begin(token, visits.find(token))
     except SessionEnded:
@@ -57,10 +57,10 @@ def _find(token: str) -> None:
         raise
 
 
-def begin(token: str, visit: Visit) -> None:
-    """Let this request's pages be those of `visit`: its language, its frame, its token."""
-    g.app_session, g.visit = token, visit
-    show_in_frame(visit.origin, visit.language)
+def begin(token: str, current: ActiveSession) -> None:
+    """Let this request's pages be those of `current`: its language, its frame, its token."""
+    g.app_session, g.visit = token, current
+    show_in_frame(current.origin, current.language)
 
 
 def show_in_frame(origin: str, language: str) -> None:
@@ -86,19 +86,19 @@ def _only(given: Iterable[str]) -> str:
     return tokens.pop() if tokens else ""
 
 
-def visit() -> Visit:
+def current_session() -> ActiveSession:
     """Who looks at this page; raises `SessionEnded` outside a session."""
     found = g.get("visit")
     if found is None:
         raise SessionEnded("no session")
-    return cast(Visit, found)
+    return cast(ActiveSession, found)
 
 
 def portal_client() -> PortalClient:
     """The portal's REST with the token of the user who opened this page."""
     if "portal_client" not in g:
-        who, house = visit(), services()
-        tokens = house.grants.tokens(who.portal_id, who.user_id)
+        who, house = current_session(), services()
+        tokens = house.tokens.tokens(who.portal_id, who.user_id)
         g.portal_client = PortalClient(house.transport, tokens)
     return cast(PortalClient, g.portal_client)
 
@@ -111,13 +111,13 @@ def hurry(end: float) -> None:
 def capabilities() -> Capabilities:
     """What this portal's generation knows; probed once per portal, then remembered."""
     if "capabilities" not in g:
-        g.capabilities = services().installations.capabilities(visit().portal_id, portal_client())
+        g.capabilities = services().installations.capabilities(current_session().portal_id, portal_client())
     return cast(Capabilities, g.capabilities)
 
 
 def probe_anew() -> None:
     """Let the next `capabilities` ask the portal again, which may have been updated while a page was open."""
-    services().installations.doubt(visit().portal_id)
+    services().installations.doubt(current_session().portal_id)
     g.pop("capabilities", None)
 
 
@@ -130,7 +130,7 @@ def learn_from(error: ApplicationError) -> None:
 @contextmanager
 def portals_language() -> Iterator[None]:
     """Sentences in the portal's language: for texts that stay there, whoever looks at this page."""
-    with force_locale(spoken(services().installations.language(visit().portal_id))):
+    with force_locale(spoken(services().installations.language(current_session().portal_id))):
         yield
 
 
@@ -144,7 +144,7 @@ def comes_back() -> bool:
     return AGAIN_FIELD in request.form
 
 
-class FormUse:
+class FormSubmission:
     """One use of a form: `outcome` is the path that its first use led to, or None if it shall act now."""
 
     def __init__(self, outcome: str | None) -> None:
@@ -157,7 +157,7 @@ class FormUse:
 
 
 @contextmanager
-def form_once(nonce: str = "") -> Iterator[FormUse]:
+def form_once(nonce: str = "") -> Iterator[FormSubmission]:
     """Let the form of this request's path act once; `nonce` defaults to its field `_n`, without one every use acts.
 
         with form_once() as use:
@@ -170,10 +170,10 @@ def form_once(nonce: str = "") -> Iterator[FormUse]:
     """
     nonce = nonce or request.form.get(NONCE_FIELD, "")
     if not nonce:
-        yield FormUse(None)
+        yield FormSubmission(None)
         return
-    who, submissions = visit(), services().submissions
-    use = FormUse(submissions.claim(who.session_id, request.path, nonce))
+    who, submissions = current_session(), services().form_nonces
+    use = FormSubmission(submissions.claim(who.session_id, request.path, nonce))
     try:
         yield use
     finally:

@@ -15,19 +15,19 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, kept
+from admin import blueprint, typed_secrets
 from admin.forms import SourceForm, names_of
 from admin.listing import created_since, listed, number_in, shown
 from admin.rendering import page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, saved
-from admin.session import capabilities, portal_client, services, submitted, visit
+from admin.session import capabilities, current_session, portal_client, services, submitted
+from admin.submission import NOTHING_WRONG, Failure, failure, saved
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
-from services import connectors
-from services import sources as service
-from services.connectors import Connector, Setting
-from services.hosted_rows import Held
-from services.hosting import OWN_SIGNS
-from services.sources import Source
+from services.bi import connectors
+from services.bi import sources as service
+from services.bi.connectors import Connector, Setting
+from services.bi.sources import Source
+from services.connections.portal_sync import OWN_SIGNS
+from services.connections.repository import Held
 
 SORTS = ("title", "dateCreate", "id")
 PREFIX = "settings-"
@@ -176,18 +176,18 @@ def _form_page(
 
 def _owners() -> Mapping[int, int]:
     """The application's connections by the numbers of their sources."""
-    return services().hosted.by_source(visit().portal_id)
+    return services().repository.by_source(current_session().portal_id)
 
 
 def _connection_of(source: Source) -> Held | None:
     """The application's connection that a source belongs to, or None."""
     number = _owners().get(source.id)
-    return None if number is None else services().hosted.get(visit().portal_id, number)
+    return None if number is None else services().repository.get(current_session().portal_id, number)
 
 
 def _takes_key(connector: Connector) -> bool:
     """Whether only connections of this application make sources of a connector, since nobody else knows a key."""
-    return services().hosting.ours([connector], visit().portal_id).get(connector.id, False)
+    return services().portal_sync.ours([connector], current_session().portal_id).get(connector.id, False)
 
 
 def _connector(connector_id: int) -> Connector | None:
@@ -218,11 +218,11 @@ def _inputs(settings: Iterable[Setting], known: dict[str, str]) -> list[SettingI
     inputs = []
     for setting in settings:
         stored = known.get(setting.code, "")
-        masked = kept.is_secret(setting.code, stored)
+        masked = typed_secrets.is_secret(setting.code, stored)
         typed = request.form.get(PREFIX + setting.code, "" if masked else stored)
         if masked:
-            typed = typed or kept.opened(setting.code, request.form)
-        sealed = kept.seal(setting.code, typed) if masked else ""
+            typed = typed or typed_secrets.opened(setting.code, request.form)
+        sealed = typed_secrets.seal(setting.code, typed) if masked else ""
         inputs.append(
             SettingInput(setting.code, setting.name or setting.code, setting.type, masked, typed, bool(stored), sealed)
         )
@@ -230,7 +230,7 @@ def _inputs(settings: Iterable[Setting], known: dict[str, str]) -> list[SettingI
 
 
 def _shown_setting(code: str, name: str, kind: str, value: str) -> SettingInput:
-    masked = kept.is_secret(code, value)
+    masked = typed_secrets.is_secret(code, value)
     return SettingInput(code, name or code, kind, masked, "" if masked else value, bool(value))
 
 

@@ -8,10 +8,10 @@ from flask import render_template
 from flask.typing import ResponseReturnValue
 
 from admin import blueprint, rights
-from admin.session import capabilities, portal_client, services, visit
+from admin.session import capabilities, current_session, portal_client, services
 from errors import AccessDenied
-from services import connectors, datasets, sources
-from services.listing import Listing, Page
+from services.bi import connectors, datasets, sources
+from services.bi.listing import Listing, Page
 
 NEWEST = Listing(order="id", direction="DESC")
 BI_BUILDER = "/bi/table/"
@@ -51,18 +51,18 @@ def start_page() -> ResponseReturnValue:
     try:
         client, caps = portal_client(), capabilities()
         found = sources.page(client, NEWEST)
-        owners = services().hosted.by_source(visit().portal_id)
+        owners = services().repository.by_source(current_session().portal_id)
         owner = next((owners[row.id] for row in found.items if row.id in owners), None)
         progress = Progress(
             connectors.page(client, NEWEST),
             found,
             datasets.page(client, caps, NEWEST),
-            len(services().hosted.titles(visit().portal_id)),
+            len(services().repository.titles(current_session().portal_id)),
             owner,
         )
     except AccessDenied as error:
         return render_template(
             "start.html", progress=None, causes=rights.causes(error), closed=0, bi_builder=BI_BUILDER
         ), 403
-    closed = services().hosted.closed(visit().portal_id)
+    closed = services().repository.closed(current_session().portal_id)
     return render_template("start.html", progress=progress, causes=(), closed=closed, bi_builder=BI_BUILDER)

@@ -10,21 +10,21 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from admin import blueprint
-from admin.analysts import analysts_only
+from admin.access import analysts_only
 from admin.connections import label
 from admin.diagnoses import diagnosis
+from admin.discovery import free_name
 from admin.listing import listed, shown
-from admin.offers import free_name
 from admin.rendering import acted, page_at, stays
-from admin.saving import NOTHING_WRONG, Failure, failure, told
-from admin.session import capabilities, form_once, portal_client, services, submitted, visit
-from drivers.errors import DriverError
+from admin.session import capabilities, current_session, form_once, portal_client, services, submitted
+from admin.submission import NOTHING_WRONG, Failure, failure, told
+from egress.errors import TargetError
 from errors import AskUser, TryLater
-from services import datasets
-from services.datasets import Dataset
-from services.hosted_rows import Held
-from services.names import NameRefused
-from services.publishing import Chosen, external_code
+from services.bi import datasets
+from services.bi.datasets import Dataset
+from services.connections.repository import Held
+from services.contract.names import NameRefused
+from services.publishing.tables import Chosen, external_code
 
 DATASET_NAME = "datasetName"
 FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
@@ -35,7 +35,7 @@ FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
 @analysts_only
 def connection_tables(connection_id: int) -> ResponseReturnValue:
     """Tables and views that can be published, those that are published marked."""
-    return tables_page(services().hosted.get(visit().portal_id, connection_id))
+    return tables_page(services().repository.get(current_session().portal_id, connection_id))
 
 
 def tables_page(
@@ -46,7 +46,7 @@ def tables_page(
     found, problem = None, None
     try:
         found = services().publishing.tables(held, part.search, part.page, fresh=bool(request.values.get("refresh")))
-    except DriverError as error:
+    except TargetError as error:
         problem = error
     html = render_template(
         "connections/tables.html",
@@ -70,7 +70,7 @@ def tables_page(
 @analysts_only
 def connection_table(connection_id: int) -> ResponseReturnValue:
     """One table: its columns as they would be published, and its first rows."""
-    held = services().hosted.get(visit().portal_id, connection_id)
+    held = services().repository.get(current_session().portal_id, connection_id)
     return _table_page(held, request.values.get("name", ""))
 
 
@@ -81,7 +81,7 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
 
     Of a table that is published already, its dataset is shown.
     """
-    held = services().hosted.get(visit().portal_id, connection_id)
+    held = services().repository.get(current_session().portal_id, connection_id)
     name = request.values.get("name", "")
     if not submitted():
         return _publish_page(held, name)
@@ -92,7 +92,7 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
                 made, is_new = _published(held, name)
                 notice = notice if is_new else _("The table was published before: this is its dataset.")
                 use.done(url_for("admin.dataset", dataset_id=made))
-    except (DriverError, NameRefused) as error:
+    except (TargetError, NameRefused) as error:
         return _table_page(held, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
         fields = ("name", "description", "fields")
@@ -102,10 +102,10 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
 
 def _published(held: Held, name: str) -> tuple[int, bool]:
     client, caps = portal_client(), capabilities()
-    inspection = services().hosting.inspect(client, caps, held)
+    inspection = services().portal_sync.inspect(client, caps, held)
     number = held.source_id
     if number is None or not inspection.in_step:
-        number = services().hosting.connect(client, caps, held, label())
+        number = services().portal_sync.connect(client, caps, held, label())
     return services().publishing.publish(client, caps, held, number, name, _chosen())
 
 
@@ -120,7 +120,7 @@ def _chosen() -> Chosen | None:
 def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     try:
         table, columns = services().publishing.described(held, name)
-    except (DriverError, NameRefused):
+    except (TargetError, NameRefused):
         return _table_page(held, name)
     if problem == NOTHING_WRONG and external_code(table) in below(held):
         return _table_page(held, name)
@@ -143,7 +143,7 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
     view, problem = None, None
     try:
         view = services().publishing.table(held, name)
-    except (DriverError, NameRefused) as error:
+    except (TargetError, NameRefused) as error:
         problem = error
     published = below(held)
     dataset = published.get(name)

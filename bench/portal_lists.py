@@ -24,7 +24,7 @@ from urllib.parse import parse_qs
 
 import requests
 
-from drivers.network import Policy
+from egress.policy import Policy
 from services.portal_api._transport import Transport
 from services.portal_api.client import PAGE_SIZE, PortalClient
 

@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 
 from drivers import catalogue
 from errors import InvalidInput
-from services.connections import Connections, Issued
+from services.connections.keys import Connections, Issued
 
 group = AppGroup("connections", help="Databases and files that portals read through the app.")
 

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 
 from errors import ApplicationError
 from models import Portal
-from services.languages import PORTAL_LANGUAGES
+from services.portals.languages import PORTAL_LANGUAGES
 
 group = AppGroup("portals", help="Portals that the app knows.")
 
@@ -52,9 +52,9 @@ def add_local(member_id: str, language: str | None) -> None:
 def tend() -> None:
     """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
     house = current_app.extensions["services"]
-    renewed, failed = house.grants.keep_alive()
-    dead, ended, deleted = house.grants.forget_dead(), house.visits.forget_ended(), house.departures.purge()
-    house.uploads.keep_only(house.hosted.portals())
+    renewed, failed = house.tokens.keep_alive()
+    dead, ended, deleted = house.tokens.forget_dead(), house.user_sessions.forget_ended(), house.uninstallations.purge()
+    house.uploads.keep_only(house.repository.portals())
     house.connections.purge()
     house.budgets.purge()
     click.echo(

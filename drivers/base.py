@@ -27,8 +27,8 @@ from typing import ClassVar, Literal
 from drivers.columns import Column
 from drivers.deadline import Deadline
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
-from drivers.network import Policy
 from drivers.query import TableName, TableQuery
+from egress.policy import Policy
 
 FieldKind = Literal["text", "secret", "number", "choice", "long"]
 TableKind = Literal["table", "view"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from drivers.base import Driver
-from drivers.clickhouse import ClickHouse
-from drivers.file import File
-from drivers.mssql import SQLServer
-from drivers.mysql import MySQL
-from drivers.postgresql import PostgreSQL
-from drivers.sqlite import SQLite
-from drivers.trino import Trino
+from drivers.clickhouse.driver import ClickHouse
+from drivers.files.driver import File
+from drivers.mssql.driver import SQLServer
+from drivers.mysql.driver import MySQL
+from drivers.postgresql.driver import PostgreSQL
+from drivers.sqlite.driver import SQLite
+from drivers.trino.driver import Trino
 
 DRIVERS: dict[str, Driver] = {
     driver.name: driver for driver in (PostgreSQL(), MySQL(), SQLite(), File(), ClickHouse(), SQLServer(), Trino())

@@ -1,6 +1,6 @@
 """The drivers' error tree, split by what the caller does next.
 
-    DriverError
+    TargetError (egress/errors.py)
     ├── SettingsWrong     ask the user to mend one field of the connection
     ├── TargetRefused     the operator's egress policy forbids the target: nothing was connected, no retry will help
     ├── Unreachable       nobody answers there: retry later, or check address and port
@@ -16,16 +16,10 @@ the connection's owner only, never for the portal and never for logs, hence abse
 
 from __future__ import annotations
 
-
-class DriverError(Exception):
-    """Everything that a driver raises on purpose."""
-
-    def __init__(self, code: str, detail: str = "") -> None:
-        super().__init__(code)
-        self.code, self.detail = code, detail
+from egress.errors import TargetError
 
 
-class SettingsWrong(DriverError):
+class SettingsWrong(TargetError):
     """A setting of the connection is missing or wrong; `field` names it as the driver declares it."""
 
     def __init__(self, field: str, code: str, detail: str = "") -> None:
@@ -36,29 +30,14 @@ class SettingsWrong(DriverError):
         return f"{self.field}: {self.code}"
 
 
-class TargetRefused(DriverError):
-    """The egress policy forbids this host, port or address (facts/security 5).
-
-    Codes: `host_grammar`, `port_grammar`, `local_name`, `port_closed`, `not_public`, `metadata`, `denied`,
-    `too_many_addresses`, `plain_http`.
-    """
-
-
-class Unreachable(DriverError):
-    """Nobody answers.
-
-    Codes: `name_not_found`, `name_timeout`, `connect_refused`, `connect_timeout`, `connect_failed`.
-    """
-
-
-class LoginFailed(DriverError):
+class LoginFailed(TargetError):
     """The server refuses this user, password or database.
 
     Codes: `password`, `refused`, `database`, `too_many_connections`, `unsafe_method`.
     """
 
 
-class QueryRefused(DriverError):
+class QueryRefused(TargetError):
     """The query cannot be answered as asked; `name` is the table or column at fault, or empty.
 
     Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `no_permission`.
@@ -69,7 +48,7 @@ class QueryRefused(DriverError):
         self.name = name
 
 
-class TooBig(DriverError):
+class TooBig(TargetError):
     """The answer is over a cap; `limit` is the cap in bytes or rows. Codes: `bytes`, `rows`, `row_bytes`, `columns`."""
 
     def __init__(self, code: str, limit: int) -> None:
@@ -77,11 +56,11 @@ class TooBig(DriverError):
         self.limit = limit
 
 
-class Timeout(DriverError):
+class Timeout(TargetError):
     """The deadline passed and the query was stopped. Codes: `deadline`, `cancelled`."""
 
 
-class Broken(DriverError):
+class Broken(TargetError):
     """The server or the connection failed half-way.
 
     Codes: `connection_lost`, `server_error`, `bad_answer`, `file_changed`.

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from flask import Flask, Response, redirect, request
 
 from emulator import controls, demo_endpoint, oauth
+from emulator.call_limits import RateLimiter
 from emulator.config import EmulatorConfig
 from emulator.context import EXTENSION, Emulator
 from emulator.deliveries import Deliveries
@@ -15,7 +16,6 @@ from emulator.endpoints import Endpoints
 from emulator.pages import blueprint as pages
 from emulator.portal import Portal
 from emulator.rest import dispatch
-from emulator.rest.limits import RateLimiter
 from emulator.statefile import StateFile
 
 NOT_THE_PORTAL = ("/oauth/", "/rest/app.info", "/_emulator/", "/_demo/", "/_static/", "/api/v1/")

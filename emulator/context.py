@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from emulator.call_limits import RateLimiter
 from emulator.config import EmulatorConfig
 from emulator.deliveries import Deliveries
 from emulator.endpoints import Endpoints
 from emulator.portal import Portal
-from emulator.rest.limits import RateLimiter
 
 EXTENSION = "emulator"
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import orjson
 
 from drivers.base import Session
-from gateway.incoming import CheckCall, DataCall, TableDescriptionCall, TableListCall
+from gateway.calls import CheckCall, DataCall, TableDescriptionCall, TableListCall
 from gateway.rows import write_rows
 from gateway.spool import Spool
-from gateway.tables import published, query_of
-from services.connections import Opened
-from services.names import PublishedTable
-from services.publishing import external_code, title_of
-from services.table_lists import TableLists
+from gateway.table_query import published, query_of
+from services.connections.keys import Opened
+from services.connections.table_lists import TableLists
+from services.contract.names import PublishedTable
+from services.publishing.tables import external_code, title_of
 
 
 def write_check(call: CheckCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:

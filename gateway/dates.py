@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from enum import Enum
 
-from gateway.refusal import CallRefused
+from gateway.errors import CallRefused
 
 
 class Order(Enum):

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from drivers.query import Condition, Group, Logic
+from gateway.calls import Tree
 from gateway.dates import DateReader
-from gateway.incoming import Tree
-from gateway.refusal import CallRefused
-from gateway.values import DATES, Kind, Values, condition
-from services.names import PublishedColumn
+from gateway.errors import CallRefused
+from gateway.filter_values import DATES, Kind, Values, condition
+from services.contract.names import PublishedColumn
 
 Resolve = Callable[[str], PublishedColumn]
 

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from drivers.errors import DriverError, QueryRefused, SettingsWrong, Timeout, TooBig
-from gateway.refusal import CallRefused
+from drivers.errors import QueryRefused, SettingsWrong, Timeout, TooBig
+from egress.errors import TargetError
+from gateway.errors import CallRefused
 from gateway.spool import SpoolFull
-from gateway.turns import Busy
-from services.access import BudgetSpent
-from services.names import NameRefused
+from services.contract.names import NameRefused
+from services.limits.budgets import BudgetSpent
+from services.limits.fair_queue import Busy
 
 NOT_FOUND = b'{"error":"not_found"}'
 
@@ -50,7 +51,7 @@ def problem_of(error: Exception) -> Problem:
         return Problem("request_refused", status, error.code, error.name)
     if isinstance(error, BudgetSpent):
         return Problem("busy", 429 if error.code == "requests" else 503, error.code)
-    if isinstance(error, DriverError):
+    if isinstance(error, TargetError):
         return _of_driver(error)
     if isinstance(error, SpoolFull):
         return Problem("too_large", 507, error.code, str(error))
@@ -61,7 +62,7 @@ def problem_of(error: Exception) -> Problem:
     return Problem("connection_failed", 500, "internal", type(error).__name__)
 
 
-def _of_driver(error: DriverError) -> Problem:
+def _of_driver(error: TargetError) -> Problem:
     if isinstance(error, QueryRefused):
         return Problem("request_refused", 400, error.code, f"{error.name} {error.detail}".strip())
     if isinstance(error, TooBig):

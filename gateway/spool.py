@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 from errors import ApplicationError
-from services.board import Board, Holding
+from services.limits.shared_memory import Places, SharedMemory
 
 MEMORY_BYTES = 8 * 1024 * 1024
 # What sixty seconds carry at some 50 Mbit/s.
@@ -42,7 +42,7 @@ class Room:
 
     def __init__(
         self,
-        board: Board,
+        board: SharedMemory,
         tenant: str,
         *,
         most_bytes: int = PORTAL_BYTES,
@@ -51,7 +51,7 @@ class Room:
     ) -> None:
         self._board, self._tenant = board, tenant
         self._most, self._share, self._piece = most_bytes // piece, share, piece
-        self._holding: Holding | None = None
+        self._holding: Places | None = None
         self._taken = 0
 
     def reach(self, size: int) -> None:

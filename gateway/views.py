@@ -1,4 +1,4 @@
-"""The four addresses of a hosted connector (facts/biconnector 5); `gateway.desk` says how a call is answered."""
+"""The four addresses of a hosted connector (facts/biconnector 5); `gateway.pipeline` says how a call is answered."""
 
 from __future__ import annotations
 
@@ -7,20 +7,13 @@ from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from gateway.answers import write_check, write_data, write_description, write_tables
-from gateway.desk import Arrived, Desk, Endpoint
-from gateway.hall import Hall
-from gateway.incoming import (
-    MOST_BYTES,
-    Call,
-    check_call,
-    data_call,
-    table_description_call,
-    table_list_call,
-)
-from gateway.pace import Pace
-from gateway.refusal import CallRefused
-from gateway.turns import Turns
+from gateway.calls import MOST_BYTES, Call, check_call, data_call, table_description_call, table_list_call
+from gateway.errors import CallRefused
+from gateway.pipeline import Endpoint, IncomingRequest, Pipeline
 from gateway.wire import WIRE
+from services.limits.concurrency import ConcurrencyLimit
+from services.limits.fair_queue import FairQueue
+from services.limits.rate_limit import RateLimit
 
 blueprint = Blueprint("gateway", __name__, url_prefix="/gateway/<uid>/<key>")
 
@@ -34,17 +27,17 @@ DATA = Endpoint("data", data_call, write_data)
 def open_desk(state: BlueprintSetupState) -> None:
     """Make the desk from the application's services."""
     house = state.app.extensions["services"]
-    state.app.extensions["desk"] = Desk(
+    state.app.extensions["desk"] = Pipeline(
         house.connections,
         house.access,
-        house.targets,
+        house.known_targets,
         house.budgets,
         house.guards,
         house.table_lists,
-        house.board,
-        Hall(house.settings.web_threads),
-        Pace(house.board, house.settings.requests_per_minute),
-        Turns(house.board),
+        house.shared_memory,
+        ConcurrencyLimit(house.settings.web_threads),
+        RateLimit(house.shared_memory, house.settings.requests_per_minute),
+        FairQueue(house.shared_memory),
     )
 
 
@@ -73,9 +66,9 @@ def data(uid: str, key: str) -> Response:
 
 
 def _answered(endpoint: Endpoint[Call], uid: str, key: str) -> Response:
-    desk: Desk = current_app.extensions["desk"]
+    desk: Pipeline = current_app.extensions["desk"]
     wire = request.environ[WIRE]
-    arrived = Arrived(uid, key, request.remote_addr or "", request.content_type or "", _body, wire)
+    arrived = IncomingRequest(uid, key, request.remote_addr or "", request.content_type or "", _body, wire)
     answer = desk.answer(endpoint, arrived)
     response = Response(answer.body, answer.status, mimetype="application/json")
     response.content_length = answer.length

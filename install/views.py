@@ -21,6 +21,7 @@ from flask import Blueprint, abort, current_app, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from config import origin_of
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -32,12 +33,12 @@ from errors import (
     Reopen,
     TryLater,
 )
-from services import postponed
-from services.languages import spoken
-from services.lifecycle import Event
-from services.openings import Opening
-from services.origins import is_framed, is_own_request, origin_of
-from services.visits import Visit
+from services.portals import postponed_launches
+from services.portals.languages import spoken
+from services.portals.launches import Launch
+from services.portals.lifecycle import Event
+from services.portals.origins import is_framed, is_own_request
+from services.sessions.user_sessions import ActiveSession
 from services.wiring import INSTALL_PATH, Services
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ def install() -> ResponseReturnValue:
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
     if not framed and not house.settings.allow_open_outside_frame:
         abort(403, "The installer opens in a frame of Bitrix24 only.")
-    opening: Opening | None = None
+    opening: Launch | None = None
     try:
         opening = _opening()
         g.language = spoken(opening.language)
@@ -91,16 +92,20 @@ def install() -> ResponseReturnValue:
         arrival = house.installations.install(proof, opening)
     except ApplicationError as problem:
         return _problem(problem, opening=opening)
-    token, visit = house.visits.open(
+    token, visit = house.user_sessions.open(
         arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
     )
     return _bind(token, visit)
 
 
-def _opening() -> Opening:
+def _opening() -> Launch:
     """What the portal's page posts, or our own page that offers another try."""
-    sealed = request.form.get(postponed.FIELD, "")
-    return _house().postponed.opened(sealed, blueprint.name) if sealed else Opening.parse(request.args, request.form)
+    sealed = request.form.get(postponed_launches.FIELD, "")
+    return (
+        _house().postponed_launches.opened(sealed, blueprint.name)
+        if sealed
+        else Launch.parse(request.args, request.form)
+    )
 
 
 def try_again() -> ResponseReturnValue:
@@ -111,7 +116,7 @@ def try_again() -> ResponseReturnValue:
         abort(403, "The request comes from another site.")
     token = request.form[TOKEN_FIELD]
     try:
-        visit = house.visits.find(token)
+        visit = house.user_sessions.find(token)
     except ApplicationError as problem:
         return _problem(problem)
     g.language, g.portal_origin = spoken(visit.language), visit.origin
@@ -120,7 +125,7 @@ def try_again() -> ResponseReturnValue:
     return _bind(token, visit)
 
 
-def _bind(token: str, visit: Visit) -> ResponseReturnValue:
+def _bind(token: str, visit: ActiveSession) -> ResponseReturnValue:
     g.portal_origin = visit.origin
     try:
         _house().installations.bind(visit.portal_id, visit.user_id)
@@ -129,9 +134,7 @@ def _bind(token: str, visit: Visit) -> ResponseReturnValue:
     return render_template("install/finish.html")
 
 
-def _problem(
-    problem: ApplicationError, *, retry_token: str = "", opening: Opening | None = None
-) -> ResponseReturnValue:
+def _problem(problem: ApplicationError, *, retry_token: str = "", opening: Launch | None = None) -> ResponseReturnValue:
     status, sentence = _explained(problem)
     log.warning("installing failed: %s", problem)
     fields: dict[str, str] = {}
@@ -139,7 +142,7 @@ def _problem(
         if retry_token:
             fields = {TOKEN_FIELD: retry_token}
         elif opening is not None:
-            fields = {postponed.FIELD: _house().postponed.sealed(opening, blueprint.name)}
+            fields = {postponed_launches.FIELD: _house().postponed_launches.sealed(opening, blueprint.name)}
     return render_template("install/problem.html", sentence=sentence, retry=fields), status
 
 

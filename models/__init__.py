@@ -2,15 +2,14 @@
 
 from models.base import Base, Sessions, connect, new_uid, now, sessions_for
 from models.connection import Connection, EndpointCall, HostedConnector, Keyed, KnownTarget, Strike
-from models.portal import FormUse, Grant, LifecycleEvent, Portal, UserSession
+from models.portal import FormNonce, LifecycleEvent, Portal, UserSession, UserToken
 from models.vault import Sealed, Vault, VaultBroken
 
 __all__ = [
     "Base",
     "Connection",
     "EndpointCall",
-    "FormUse",
-    "Grant",
+    "FormNonce",
     "HostedConnector",
     "Keyed",
     "KnownTarget",
@@ -20,6 +19,7 @@ __all__ = [
     "Sessions",
     "Strike",
     "UserSession",
+    "UserToken",
     "Vault",
     "VaultBroken",
     "connect",

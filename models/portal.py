@@ -37,7 +37,7 @@ class Portal(Base):
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     uninstalled_at: Mapped[datetime | None] = mapped_column(Moment, default=None)
 
-    grants: Mapped[list[Grant]] = relationship(
+    grants: Mapped[list[UserToken]] = relationship(
         back_populates="portal", cascade="all, delete-orphan", passive_deletes=True
     )
 
@@ -46,7 +46,7 @@ class Portal(Base):
         return self.member_id
 
 
-class Grant(Base):
+class UserToken(Base):
     """The tokens of one user of a portal.
 
     Refreshing works by lease and compare-and-swap on `version` (facts/security 3): no transaction is open during the
@@ -109,7 +109,7 @@ class UserSession(Base):
     portal: Mapped[Portal] = relationship()
 
 
-class FormUse(Base):
+class FormNonce(Base):
     """A form that was sent once; sending the same form again shows the first outcome instead of acting twice."""
 
     __tablename__ = "form_uses"

@@ -14,36 +14,35 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
-from config import Settings
+from config import DEFAULT_PORTS, Settings, origin_of
 from drivers.base import Guards
-from drivers.network import Policy
+from egress.policy import Policy
 from errors import ConfigurationError
 from models import Base, Sessions, Vault, connect, sessions_for
-from services.access import Access
-from services.activity import Activity
-from services.bindings import Bindings
-from services.board import Board
-from services.budgets import Budgets
-from services.connections import Connections
-from services.departures import Departures
-from services.grants import Grants
-from services.hosted_rows import HostedRows
-from services.hosting import Hosting
-from services.installations import Installations
-from services.lifecycle import Lifecycle
-from services.offers import Offers
-from services.openings import Verifier
-from services.origins import DEFAULT_PORTS, origin_of
+from services.bi.discovery import Discovery
+from services.connections.access import Access
+from services.connections.call_log import CallLog
+from services.connections.connection_test import ConnectionTester
+from services.connections.keys import Connections
+from services.connections.portal_sync import PortalSync
+from services.connections.repository import ConnectionRepository
+from services.connections.table_lists import TableLists
+from services.connections.typed_credentials import KnownTargets
+from services.connections.uploads import Uploads
+from services.limits.budgets import Budgets
+from services.limits.shared_memory import SharedMemory
 from services.portal_api import Transport
 from services.portal_api.oauth import AuthorizationServers
-from services.postponed import Postponed
-from services.publishing import Publishing
-from services.submissions import Submissions
-from services.table_lists import TableLists
-from services.trials import Trials
-from services.typed_settings import KnownTargets
-from services.uploads import Uploads
-from services.visits import Visits
+from services.portals.event_bindings import EventBindings
+from services.portals.installations import Installations
+from services.portals.launches import Verifier
+from services.portals.lifecycle import Lifecycle
+from services.portals.postponed_launches import PostponedLaunches
+from services.portals.tokens import Tokens
+from services.portals.uninstallations import Uninstallations
+from services.publishing.tables import Publishing
+from services.sessions.form_nonces import FormNonces
+from services.sessions.user_sessions import UserSessions
 
 log = logging.getLogger(__name__)
 
@@ -64,27 +63,27 @@ class Services:
     transport: Transport
     authorization_servers: AuthorizationServers
     verifier: Verifier
-    postponed: Postponed
-    grants: Grants
+    postponed_launches: PostponedLaunches
+    tokens: Tokens
     installations: Installations
-    departures: Departures
+    uninstallations: Uninstallations
     lifecycle: Lifecycle
-    visits: Visits
-    submissions: Submissions
+    user_sessions: UserSessions
+    form_nonces: FormNonces
     connections: Connections
-    hosted: HostedRows
-    hosting: Hosting
+    repository: ConnectionRepository
+    portal_sync: PortalSync
     budgets: Budgets
-    board: Board
+    shared_memory: SharedMemory
     table_lists: TableLists
     guards: Guards
     access: Access
-    trials: Trials
+    connection_tester: ConnectionTester
     publishing: Publishing
-    activity: Activity
+    call_log: CallLog
     uploads: Uploads
-    targets: KnownTargets
-    offers: Offers
+    known_targets: KnownTargets
+    discovery: Discovery
 
 
 def build(settings: Settings) -> Services:
@@ -94,7 +93,7 @@ def build(settings: Settings) -> Services:
     _check_policy(settings)
     engine = _engine(settings)
     sessions, vault = sessions_for(engine), Vault(settings.secret_keys)
-    hosted = HostedRows(sessions, vault)
+    repository = ConnectionRepository(sessions, vault)
     _check_keys(engine, sessions, vault)
     policy = _policy(settings)
     transport = Transport(policy)
@@ -104,14 +103,14 @@ def build(settings: Settings) -> Services:
     insecure_hosts = settings.bitrix24_insecure_hosts
     verifier = Verifier(servers, insecure_hosts=insecure_hosts)
     uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
-    departures = Departures(sessions, vault, verifier, uploads)
-    grants = Grants(sessions, vault, servers, departures, insecure_hosts=insecure_hosts)
-    bindings = Bindings(f"{settings.base_url}{INSTALL_PATH}")
-    installations = Installations(sessions, vault, transport, verifier, grants, bindings)
+    uninstallations = Uninstallations(sessions, vault, verifier, uploads)
+    tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)
+    bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
+    installations = Installations(sessions, vault, transport, verifier, tokens, bindings)
     connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
     guards = Guards(policy, _local_files(settings))
-    board = Board()
-    table_lists = TableLists(board)
+    shared_memory = SharedMemory()
+    table_lists = TableLists(shared_memory)
     access = Access(connections, budgets, uploads)
     return Services(
         settings=settings,
@@ -122,31 +121,31 @@ def build(settings: Settings) -> Services:
         transport=transport,
         authorization_servers=servers,
         verifier=verifier,
-        postponed=Postponed(vault),
-        grants=grants,
+        postponed_launches=PostponedLaunches(vault),
+        tokens=tokens,
         installations=installations,
-        departures=departures,
-        lifecycle=Lifecycle(sessions, installations, departures),
-        visits=Visits(
+        uninstallations=uninstallations,
+        lifecycle=Lifecycle(sessions, installations, uninstallations),
+        user_sessions=UserSessions(
             sessions,
             idle=timedelta(minutes=settings.session_idle_minutes),
             longest=timedelta(hours=settings.session_hours),
         ),
-        submissions=Submissions(sessions),
+        form_nonces=FormNonces(sessions),
         connections=connections,
-        hosted=hosted,
-        hosting=Hosting(hosted, settings.base_url),
+        repository=repository,
+        portal_sync=PortalSync(repository, settings.base_url),
         budgets=budgets,
-        board=board,
+        shared_memory=shared_memory,
         table_lists=table_lists,
         guards=guards,
         access=access,
-        trials=Trials(guards, access),
+        connection_tester=ConnectionTester(guards, access),
         publishing=Publishing(access, guards, table_lists),
-        activity=Activity(sessions),
+        call_log=CallLog(sessions),
         uploads=uploads,
-        targets=KnownTargets(sessions, budgets),
-        offers=Offers(policy, transport),
+        known_targets=KnownTargets(sessions, budgets),
+        discovery=Discovery(policy, transport),
     )
 
 

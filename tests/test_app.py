@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from app import create_app
-from drivers.errors import TargetRefused
+from egress.errors import TargetRefused
 from errors import ConfigurationError
 from models import Base
 from services import wiring

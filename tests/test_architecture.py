@@ -14,9 +14,10 @@ MAY_IMPORT = {
     "config": {"errors"},
     "errors": set(),
     "models": COMMON,
-    "drivers": COMMON,
-    "services": COMMON | {"models", "drivers"},
-    **{door: COMMON | {"models", "services", "drivers"} for door in DOORS - {"install"}},
+    "egress": COMMON,
+    "drivers": COMMON | {"egress"},
+    "services": COMMON | {"models", "drivers", "egress"},
+    **{door: COMMON | {"models", "services", "drivers", "egress"} for door in DOORS - {"install"}},
     # The portal introduces itself there; customers' databases are none of its business.
     "install": COMMON | {"models", "services"},
     "app": COMMON | DOORS | {"services", "models"},
@@ -25,7 +26,8 @@ MAY_IMPORT = {
 # Doors render pages with the session of `admin` or are commands; no other door may lean on another.
 FORBIDDEN_LIBRARIES = {
     "services": {"flask", "wtforms", "flask_babel"},
-    "drivers": {"flask", "wtforms", "flask_babel"},
+    "drivers": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
+    "egress": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
     "models": {"flask", "requests"},
     "install": {"requests", "sqlalchemy"},
     "admin": {"requests", "sqlalchemy"},
@@ -82,6 +84,36 @@ def test_a_private_module_is_imported_by_its_own_package_only() -> None:
     assert wrong == []
 
 
+def test_no_two_packages_import_each_other() -> None:
+    """Rooms are read from the outside in, and none is needed to understand one that it needs itself."""
+    arrows: dict[tuple[str, str], set[str]] = {}
+    for path in (path for package in OURS for path in modules_of(package)):
+        here = package_of(path)
+        for module in imported_modules(path):
+            if (there := package_of(module)) != here:
+                arrows.setdefault((here, there), set()).add(str(path.relative_to(ROOT)))
+    both = {pair: (paths, arrows[pair[::-1]]) for pair, paths in arrows.items() if pair[::-1] in arrows}
+    assert both == {}
+
+
+def package_of(path: Path) -> str:
+    """The package of a module; what lies directly in one of the top level's packages stands for itself."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:2] if len(parts) > 2 or parts[-1] == "__init__" else parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path) -> set[Path]:
+    """The files of this project that a module imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
+                place = ROOT / name.replace(".", "/")
+                if place.with_suffix(".py").exists():
+                    found.add(place.with_suffix(".py"))
+    return found
+
+
 def test_every_top_level_module_has_its_place_in_the_table() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {path.stem for path in ROOT.glob("*.py")}
     assert packages - {"tests", "bench", "gunicorn.conf"} == OURS
@@ -95,4 +127,4 @@ def test_the_environment_is_read_in_the_settings_only() -> None:
         if "os.environ" in path.read_text() or "os.getenv" in path.read_text()
     }
     # The demo passes its environment on to two programs; the PostgreSQL driver keeps libpq from reading `PG*`.
-    assert readers == {"cli/demo.py", "drivers/postgresql.py"}
+    assert readers == {"cli/demo.py", "drivers/postgresql/driver.py"}

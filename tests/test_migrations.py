@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app import create_app
 from cli.database import ROOT, bring_up_to_date, migrations
 from errors import ConfigurationError
-from models import Base, FormUse, Grant, Portal, UserSession, Vault, connect
+from models import Base, FormNonce, Portal, UserSession, UserToken, Vault, connect
 from services import wiring
 from tests.doors import key, settings_for
 from tests.waiting import HANG
@@ -138,7 +138,7 @@ def test_dropping_a_column_of_sessions_keeps_them_and_the_forms_that_acted(any_d
         command.upgrade(config, "head")
     with Session(engine) as session:
         assert session.query(UserSession).one().user_id == 7
-        assert session.query(FormUse).one().nonce_hash == "y"
+        assert session.query(FormNonce).one().nonce_hash == "y"
     engine.dispose()
 
 
@@ -148,7 +148,7 @@ def test_what_was_paused_says_why_and_is_tried_again(any_database: str) -> None:
 
     def states() -> list[tuple[str, str, bool]]:
         with Session(engine) as session:
-            rows = session.execute(select(Portal, Grant).join(Grant).order_by(Portal.member_id)).all()
+            rows = session.execute(select(Portal, UserToken).join(UserToken).order_by(Portal.member_id)).all()
             return [(portal.state, grant.state, grant.retry_after is not None) for portal, grant in rows]
 
     with engine.begin() as connection:
@@ -157,7 +157,7 @@ def test_what_was_paused_says_why_and_is_tried_again(any_database: str) -> None:
         with Session(connection) as session:
             for name, state in (("closed", "paused"), ("unpaid", "active")):
                 portal = Portal(member_id=name, state=state)
-                portal.grants.append(Grant(portal_id=0, user_id=1, state="paused"))
+                portal.grants.append(UserToken(portal_id=0, user_id=1, state="paused"))
                 session.add(portal)
             session.flush()
         command.upgrade(config, "head")

@@ -24,7 +24,7 @@ LONGEST_OPERATING_WAIT = 5.0
 
 
 class TokenSource(Protocol):
-    """Whose token the calls carry, and where they go; `services.grants` implements it."""
+    """Whose token the calls carry, and where they go; `services.portals.tokens` implements it."""
 
     def token(self) -> str:
         """The access token to use now. Raises `Reopen`, `GiveUp` or `TryLater` if there is none."""

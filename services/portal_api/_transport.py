@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 import requests
 import urllib3.exceptions
 
-from drivers.errors import TargetRefused
-from drivers.network import Policy, guarded_session
+from egress.deadline import Deadline
+from egress.errors import TargetRefused
+from egress.http import guarded_session
+from egress.policy import Policy
 from errors import ApplicationError, PortalUnreachable
-from services.deadlines import Deadline
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

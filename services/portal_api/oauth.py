@@ -21,11 +21,11 @@ from errors import (
     ApplicationError,
     ConfigurationError,
     Forged,
-    GrantDead,
     PaymentRequired,
     PortalBusy,
     PortalGone,
     PortalUnreachable,
+    TokenDead,
     TryLater,
 )
 from services.portal_api import replies
@@ -123,7 +123,7 @@ class AuthorizationServers:
     def refresh(self, server_url: str, refresh_token: str) -> TokenPair:
         """A new pair for `refresh_token`, from the server that issued it.
 
-        Raises `GrantDead`, `PortalGone`, `PaymentRequired`, `AccessDenied` (scope), `TryLater` when the server is in
+        Raises `TokenDead`, `PortalGone`, `PaymentRequired`, `AccessDenied` (scope), `TryLater` when the server is in
         trouble and the old pair must be kept, `ConfigurationError` when the app's own settings are wrong
         (facts/platform 3.4).
         """
@@ -231,13 +231,13 @@ def _judge_pair(reply: Reply) -> Mapping[str, Any]:
 def _refuse(code: str, status: int) -> NoReturn:
     """Raise what an error of the token address means (facts/platform 3.4); the status is not reliable, the code is."""
     known: Mapping[str, Callable[[], ApplicationError]] = {
-        "invalid_grant": lambda: GrantDead(code),
-        "invalid_client": lambda: GrantDead(code),
-        "invalid_request": lambda: GrantDead(code),
-        "no_auth_found": lambda: GrantDead(code),
-        "expired_token": lambda: GrantDead(code),
-        "invalid_token": lambda: GrantDead(code),
-        "authorization_error": lambda: GrantDead(code),
+        "invalid_grant": lambda: TokenDead(code),
+        "invalid_client": lambda: TokenDead(code),
+        "invalid_request": lambda: TokenDead(code),
+        "no_auth_found": lambda: TokenDead(code),
+        "expired_token": lambda: TokenDead(code),
+        "invalid_token": lambda: TokenDead(code),
+        "authorization_error": lambda: TokenDead(code),
         "wrong_client": lambda: ConfigurationError(
             "BITRIX24_CLIENT_ID is unknown to the authorization server; compare it with the vendor's console."
         ),

@@ -17,7 +17,6 @@ from typing import Any
 from errors import (
     AccessDenied,
     ApplicationError,
-    GrantDead,
     InUse,
     NotFound,
     PaymentRequired,
@@ -25,6 +24,7 @@ from errors import (
     PortalGone,
     PortalRefused,
     PortalUnreachable,
+    TokenDead,
 )
 from services.portal_api._transport import Reply
 
@@ -34,7 +34,7 @@ UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 UNREADABLE_CODE = "UNREADABLE_CODE"
 
 
-class TokenExpired(GrantDead):
+class TokenExpired(TokenDead):
     """The access token's hour is over: the second ring renews it and repeats the call (facts/platform 5.3)."""
 
 
@@ -54,7 +54,7 @@ def _expired(_method: str, code: str, _description: str) -> ApplicationError:
 
 
 def _dead(_method: str, code: str, _description: str) -> ApplicationError:
-    return GrantDead(code)
+    return TokenDead(code)
 
 
 def _busy(_method: str, code: str, _description: str) -> ApplicationError:
@@ -106,7 +106,7 @@ SERVER_TROUBLE = frozenset({"internal_server_error", "error_unexpected_answer"})
 def judge(method: str, reply: Reply, *, now: Callable[[], float] = time.time) -> Any:
     """The `result` of an answer, whatever it is: object, list, `True` or None.
 
-    Raises `PortalRefused` and its kin, `PortalBusy`, `GrantDead` (`TokenExpired` when renewing helps), `PortalGone`,
+    Raises `PortalRefused` and its kin, `PortalBusy`, `TokenDead` (`TokenExpired` when renewing helps), `PortalGone`,
     `PaymentRequired`, and `PortalUnreachable` for answers that are no answers of Bitrix24 (facts/biconnector 1.3, 1.4;
     facts/platform 5.2, 5.3).
     """

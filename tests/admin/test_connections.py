@@ -48,7 +48,7 @@ def test_a_failed_test_stands_beside_the_field_that_caused_it_and_nothing_is_sav
     }
     assert page.all(".ticks li")[0].text.startswith("File can be read")
     assert page.value("title") == "Shop"
-    assert hosted.house.hosted.page(hosted.portal_id).items == ()
+    assert hosted.house.repository.page(hosted.portal_id).items == ()
 
 
 def test_a_test_saves_nothing_and_shows_a_time_for_every_step(hosted: HostedStage, client: PageClient) -> None:
@@ -57,7 +57,7 @@ def test_a_test_saves_nothing_and_shows_a_time_for_every_step(hosted: HostedStag
     ticks = [item.text for item in page.all(".ticks li.good")]
     assert [" ".join(tick.split()[:2]) for tick in ticks] == ["File can", "List of", "One row"]
     assert all(tick.endswith(" ms") for tick in ticks)
-    assert hosted.house.hosted.page(hosted.portal_id).items == ()
+    assert hosted.house.repository.page(hosted.portal_id).items == ()
 
 
 def test_a_title_is_needed_to_save(client: PageClient) -> None:
@@ -94,7 +94,7 @@ def test_sending_the_form_twice_makes_one_connection(hosted: HostedStage, client
     once = shop(_n="one-and-the-same")
     assert client.post("/connections/new", once).place == "/connections/1"
     assert client.post("/connections/new", once).place == "/connections/1"
-    assert len(hosted.house.hosted.page(hosted.portal_id).items) == 1
+    assert len(hosted.house.repository.page(hosted.portal_id).items) == 1
 
 
 def test_a_portal_that_refuses_leaves_the_connection_and_says_why(hosted: HostedStage, client: PageClient) -> None:
@@ -224,7 +224,7 @@ def test_drift_is_told_and_mended(
     assert told in page.alerts[0]
     page = client.submit(page, button)
     assert len(page.alerts) == (1 if mended else 2)
-    assert hosted.house.hosting.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step is mended
+    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step is mended
 
 
 def test_a_deleted_source_is_told_in_the_list(hosted: HostedStage, client: PageClient) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psycopg
 import pytest
 
-from services.budgets import FAILED_LOGINS
+from services.limits.budgets import FAILED_LOGINS
 from tests.admin.shops import PASSWORD, watched
 from tests.databases import POSTGRESQL, postgresql_database
 from tests.pages import PageClient
@@ -136,7 +136,7 @@ def test_enter_in_the_connection_string_fills_the_fields_and_saves_nothing(
     )
     assert (page.status, page.sentences()) == (200, {})
     assert [page.value(f"settings-{code}") for code in ("host", "port")] == ["db.example.com", "6432"]
-    assert hosted.house.hosted.page(hosted.portal_id).items == ()
+    assert hosted.house.repository.page(hosted.portal_id).items == ()
 
 
 def test_a_pasted_string_is_kept_sealed_until_it_has_filled_the_fields(client: PageClient) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from models import now
-from services.board import Board
-from services.table_lists import PAGE_SECONDS, TableLists
+from services.connections.table_lists import PAGE_SECONDS, TableLists
+from services.limits.shared_memory import SharedMemory
 from tests.admin.shops import made, shop, watched
 from tests.pages import PageClient
 from tests.services.hosted import HostedStage
@@ -87,7 +87,7 @@ def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: Pa
     made(client)
     hosted.stage.portal.emulator.portal.state.sources.clear()
     assert client.post("/connections/1/publish", {"name": "orders"}).place == "/datasets/1"
-    assert hosted.house.hosting.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
+    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
 
 
 def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
@@ -121,7 +121,7 @@ def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
 
 
 def test_a_list_of_tables_that_somebody_outdates_is_outdated_in_all_processes(hosted: HostedStage) -> None:
-    board, held = Board(), hosted.connection()
+    board, held = SharedMemory(), hosted.connection()
     ours, theirs = TableLists(board), TableLists(board)
     with hosted.house.access.session(held, hosted.house.guards) as session:
         theirs.read(held, session)

@@ -14,10 +14,10 @@ import pytest
 from werkzeug.test import TestResponse
 
 from admin import session as admin_session
-from models import Grant, Portal, UserSession
-from services.bindings import EVENTS
-from services.openings import Opening, Verifier
+from models import Portal, UserSession, UserToken
 from services.portal_api._transport import Transport
+from services.portals.event_bindings import EVENTS
+from services.portals.launches import Launch, Verifier
 from tests.doors import CLIENT_ID, OWN, Stage, staged
 from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
@@ -100,7 +100,7 @@ def test_every_user_of_the_portal_gets_a_grant_of_his_own(installed: Stage, logi
     assert installed.enter(login).status_code in (200, 403)
     user = installed.portal.emulator.portal.user(login)
     with installed.services.sessions() as session:
-        grant = session.query(Grant).filter_by(user_id=user.id).one()
+        grant = session.query(UserToken).filter_by(user_id=user.id).one()
         assert grant.refresh_token is None
         assert grant.candidate_token is not None
         assert session.query(UserSession).filter_by(user_id=user.id).count() >= 1
@@ -127,7 +127,7 @@ def test_the_user_is_verified_once_a_minute_and_looked_at_in_one_round_trip(inst
 def test_a_proof_is_remembered_for_60_seconds_and_dropped_when_a_portal_leaves(installed: Stage, watch: Watch) -> None:
     clock, house = Clock(), installed.services
     verifier = Verifier(house.authorization_servers, insecure_hosts=house.settings.bitrix24_insecure_hosts, clock=clock)
-    posted = Opening.parse({}, installed.opening("analyst").fields)
+    posted = Launch.parse({}, installed.opening("analyst").fields)
     for seconds, asked in ((0, 1), (59, 0), (2, 1)):
         clock.move(seconds=seconds)
         verifier.prove(posted)
@@ -292,7 +292,7 @@ def test_renewal_gives_the_grant_the_fresh_token(installed: Stage) -> None:
     fresh = installed.opening("analyst").fields["AUTH_ID"]
     assert renew(installed, token, fields={"AUTH_ID": fresh}).status_code == 200
     user = installed.portal.emulator.portal.user("analyst")
-    assert installed.services.grants.access_token(installed.record().id, user.id) == fresh
+    assert installed.services.tokens.access_token(installed.record().id, user.id) == fresh
 
 
 @pytest.mark.parametrize("login", ["admin", "viewer"])

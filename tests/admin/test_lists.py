@@ -79,7 +79,7 @@ def test_connectors_are_filtered_by_their_day_and_by_who_answers_for_them(many: 
     state = installed.portal.emulator.portal.state
     for number, day in enumerate(("2025-02-28 23:59:59", "2025-03-01 00:00:00", "2025-03-02 12:00:00"), start=1):
         state.connectors[number].date_create = day
-    rows = installed.services.hosted
+    rows = installed.services.repository
     rows.set_registered(rows.connector(1).id, 2)
     page = many.get("/connectors/")
     assert titles(many.submit(page, "Apply", {"dateCreate": "2025-03-01"})) == ["alpha 100%", "Gamma", "Альфа"]

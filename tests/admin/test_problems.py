@@ -13,7 +13,7 @@ import pytest
 
 from admin import problems
 from errors import Forged, PortalBusy, PortalUnreachable
-from models import Grant, VaultBroken, now
+from models import UserToken, VaultBroken, now
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
@@ -99,7 +99,7 @@ def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing
         assert (page.status, page.path, page.value("title")) == (200, path, "As typed")
         assert page.sentences() == {name: "The file could not be kept. Choose it again."}
     assert installed.portal.emulator.portal.state.connectors[1].title == "Online shop"
-    assert installed.services.hosted.titles(1) == {}
+    assert installed.services.repository.titles(1) == {}
 
 
 def test_an_outage_changes_nothing(
@@ -172,7 +172,7 @@ def test_while_the_authorization_server_is_down_forms_and_pages_say_so_and_the_p
     assert f"{resting} Try again in a minute." in page.alerts[0]
     assert page.value("title") == "Online shop"
     with installed.services.sessions.begin() as session:
-        session.query(Grant).update({"retry_after": now() + timedelta(seconds=90)})
+        session.query(UserToken).update({"retry_after": now() + timedelta(seconds=90)})
     page = client.post("/connectors/new", connector)
     assert page.status == 503
     assert f"{resting} Try again in 2 minutes." in page.alerts[0]
@@ -321,7 +321,7 @@ def test_a_fault_of_our_own_is_noted_under_the_reference_that_its_page_shows(
     def fail(*_: object) -> None:
         raise broken
 
-    monkeypatch.setattr("services.connectors.read_page", fail)
+    monkeypatch.setattr("services.bi.connectors.read_page", fail)
     installed.app.testing = False
     page = client.get("/connectors/")
     assert (page.status, page.heading) == (500, "Something broke")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models import Portal, now
-from services.departures import KEPT_AFTER_UNINSTALL
+from services.portals.uninstallations import KEPT_AFTER_UNINSTALL
 from tests.admin.shops import PASSWORD
 from tests.admin.test_connections_servers import database, server
 from tests.doors import Stage

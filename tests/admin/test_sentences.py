@@ -12,9 +12,9 @@ import pytest
 from flask import Flask
 
 from admin import sentences
-from admin.saving import failure
+from admin.submission import failure
 from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalBusy, PortalRefused
-from services import refusals, rules
+from services.bi import refusals, rules
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
 from tests.services.seed_errors import ROWS

@@ -12,7 +12,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from admin import kept, problems
+from admin import problems, typed_secrets
 from errors import PortalUnreachable
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
@@ -215,7 +215,7 @@ def test_stored_secrets_are_never_shown_and_a_blank_one_is_kept(with_connector: 
     ],
 )
 def test_a_setting_is_a_secret_unless_its_code_is_known_to_be_harmless(code: str, value: str, secret: bool) -> None:
-    assert kept.is_secret(code, value) is secret
+    assert typed_secrets.is_secret(code, value) is secret
 
 
 def test_wrong_input_is_told_beside_its_field(with_connector: PageClient) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cli import demo
-from drivers.network import Policy
+from egress.policy import Policy
 from tests.doors import Stage
 
 

@@ -12,14 +12,15 @@ import pytest
 
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.clickhouse import quote
-from drivers.clickhouse_types import clickhouse_row, fraction_digits, is_nullable, plain
-from drivers.clickhouse_wire import Bound, placed
+from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_nullable, plain
+from drivers.clickhouse.driver import quote
+from drivers.clickhouse.protocol import Bound, placed
 from drivers.columns import Column, Form
-from drivers.errors import Broken, DriverError, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
-from drivers.network import Policy
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
 from drivers.query import Comparison, Like, OneOf, TableName, TableQuery
 from drivers.sql import MARK, Sql
+from egress.errors import TargetError
+from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer, chunked
 from tests.waiting import HANG, after, eventually
 
@@ -128,7 +129,7 @@ def test_an_answer_with_a_length_is_believed_only_in_whole(clickhouse: Start) ->
 )
 @pytest.mark.parametrize("way", ["status", "header of a 200", "after rows with status 200", "instead of rows"])
 def test_an_error_is_told_by_its_code_wherever_it_stands(
-    clickhouse: Start, code: int, kind: type[DriverError], word: str, way: str
+    clickhouse: Start, code: int, kind: type[TargetError], word: str, way: str
 ) -> None:
     text = f"Code: {code}. DB::Exception: Memory limit\nexceeded: [1]. (WORD) (version 26.9.2.1)\n".encode()
     bodies = {

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from drivers.clickhouse_types import CLICKHOUSE
+from drivers.clickhouse.column_types import CLICKHOUSE
 from drivers.errors import QueryRefused
 from drivers.query import Comparison, IsNull, OneOf, TableQuery, Value
 from tests.suite.clickhouse_engine import ClickHouseDatabase

@@ -14,8 +14,9 @@ import pytest
 
 from drivers.base import Guards, Limits
 from drivers.catalogue import DRIVERS
-from drivers.errors import Broken, DriverError, LoginFailed, SettingsWrong, TargetRefused, TooBig, Unreachable
-from drivers.network import Policy
+from drivers.errors import Broken, LoginFailed, SettingsWrong, TooBig
+from egress.errors import TargetError, TargetRefused, Unreachable
+from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, Script, answer, listener
 from tests.drivers.servers import Canary, certificates
 from tests.ports import kept_port
@@ -44,7 +45,7 @@ def played() -> Iterator[Start]:
         server.close()
 
 
-def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) -> DriverError:
+def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) -> TargetError:
     # Trino's driver gives no password to an open line, so there is none to give away there.
     password = SECRET if driver == "clickhouse" or more.get("tls", "disable") != "disable" else ""
     given = {
@@ -57,7 +58,7 @@ def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) ->
         **more,
     }
     guards = Guards(Policy(allow=[f"127.0.0.1:{port}"]), limits=limits)
-    with pytest.raises(DriverError) as problem, DRIVERS[driver].open(given, guards) as session:
+    with pytest.raises(TargetError) as problem, DRIVERS[driver].open(given, guards) as session:
         session.check()
     assert SECRET not in str(problem.value) + problem.value.detail
     return problem.value

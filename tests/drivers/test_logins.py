@@ -21,9 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from drivers.base import Description, Guards, Limits
 from drivers.catalogue import DRIVERS
 from drivers.columns import Column, Form
-from drivers.errors import Broken, DriverError, LoginFailed, SettingsWrong, TargetRefused, TooBig, Unreachable
-from drivers.network import Policy
+from drivers.errors import Broken, LoginFailed, SettingsWrong, TooBig
 from drivers.query import TableName, TableQuery
+from egress.errors import TargetError, TargetRefused, Unreachable
+from egress.policy import Policy
 from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.drivers.servers import certificates
 from tests.ports import kept_port
@@ -51,9 +52,9 @@ def settings(driver: str, port: int, **more: str) -> dict[str, str]:
     }
 
 
-def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) -> DriverError:
+def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) -> TargetError:
     guards = Guards(Policy(allow=[f"127.0.0.1:{port}"]), limits=limits)
-    with pytest.raises(DriverError) as problem, DRIVERS[driver].open(settings(driver, port, **more), guards) as session:
+    with pytest.raises(TargetError) as problem, DRIVERS[driver].open(settings(driver, port, **more), guards) as session:
         session.check()
     assert PASSWORD not in str(problem.value) + problem.value.detail
     return problem.value
@@ -399,7 +400,7 @@ def test_a_mysql_server_that_sends_without_end_costs_little_memory_and_time(rogu
     guards = Guards(Policy(allow=[f"127.0.0.1:{server.port}"]), limits=limits)
     started = time.monotonic()
     with (
-        pytest.raises((TooBig, Broken, DriverError)),
+        pytest.raises((TooBig, Broken, TargetError)),
         DRIVERS["mysql"].open(settings("mysql", server.port), guards) as session,
     ):
         for _ in session.rows(TableQuery(TableName("a", "t"), ("c",)), DESCRIBED):
@@ -419,7 +420,7 @@ WELCOME = spoken(b"R", struct.pack(">I", 0)) + b"".join(
     for name, value in ((b"server_version", b"15.0"), (b"client_encoding", b"UTF8"))
 )
 READY = spoken(b"K", struct.pack(">II", 1, 2)) + spoken(b"Z", b"I")
-#: The answer to `drivers.postgresql._SETTINGS`: what a session asks for before anything else.
+#: The answer to `drivers.postgresql.driver.driver._SETTINGS`: what a session asks for before anything else.
 COLUMN = b"c\0" + struct.pack(">IhIhih", 0, 0, 25, -1, -1, 0)
 SHAPED = spoken(b"1", b"") + spoken(b"2", b"") + spoken(b"T", struct.pack(">h", 12) + COLUMN * 12)
 CELLS = [b"on", b"UTC", b"1", b"ISO", b"iso", b"1", b"on", b"10s", b"150000", b"f", b"2000", b"f"]

@@ -20,20 +20,11 @@ import pytest
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Column, Form
-from drivers.errors import (
-    Broken,
-    DriverError,
-    LoginFailed,
-    QueryRefused,
-    SettingsWrong,
-    TargetRefused,
-    Timeout,
-    TooBig,
-    Unreachable,
-)
-from drivers.mssql import MSSQL
-from drivers.network import Policy
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.mssql.driver import MSSQL
 from drivers.query import Comparison, Condition, Contains, Like, OneOf, TableName, TableQuery, Value
+from egress.errors import TargetError, TargetRefused, Unreachable
+from egress.policy import Policy
 from tests.drivers.http_server import listener
 from tests.drivers.servers import Canary, certificates
 from tests.drivers.tds_server import NOT_SUPPORTED, OFF, ON, REQUIRED, SqlServer, done, error, routed, rows, text
@@ -112,8 +103,8 @@ def login(port: int, limits: Limits | None = None, **more: str) -> Session:
     return DRIVERS["mssql"].open(settings, Guards(policy, limits=limits or PATIENT))
 
 
-def failure(port: int, limits: Limits = PATIENT, /, **more: str) -> DriverError:
-    with pytest.raises(DriverError) as problem, login(port, limits, **more) as session:
+def failure(port: int, limits: Limits = PATIENT, /, **more: str) -> TargetError:
+    with pytest.raises(TargetError) as problem, login(port, limits, **more) as session:
         session.check()
     assert SECRET not in str(problem.value) + problem.value.detail
     return problem.value
@@ -240,7 +231,7 @@ def test_a_server_that_sends_us_elsewhere_is_followed_by_the_guard_only(server: 
         (99999, LoginFailed, "refused"),
     ],
 )
-def test_a_failed_login_says_what_is_wrong(server: Start, number: int, kind: type[DriverError], word: str) -> None:
+def test_a_failed_login_says_what_is_wrong(server: Start, number: int, kind: type[TargetError], word: str) -> None:
     problem = failure(server(login=error(number) + done(2)).port)
     assert isinstance(problem, kind)
     assert problem.code == word
@@ -259,7 +250,7 @@ def test_a_failed_login_says_what_is_wrong(server: Start, number: int, kind: typ
 )
 @pytest.mark.parametrize("after_rows", [False, True])
 def test_an_error_is_told_by_its_number_also_after_rows(
-    server: Start, number: int, kind: type[DriverError], word: str, after_rows: bool
+    server: Start, number: int, kind: type[TargetError], word: str, after_rows: bool
 ) -> None:
     begin = rows(KINDS, VALUES) if after_rows else b""
     with login(server(begin + error(number) + done(2)).port) as session, pytest.raises(kind) as problem:

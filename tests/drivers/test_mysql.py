@@ -11,9 +11,9 @@ import pytest
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
-from drivers.mysql_wire import cells, only_cell
-from drivers.network import Policy
+from drivers.mysql.protocol import cells, only_cell
 from drivers.query import Between, Comparison, Contains, IsNull, OneOf, TableQuery
+from egress.policy import Policy
 from tests.drivers.tls_proxies import tls_proxy
 from tests.suite.databases import MariaDBDatabase, read
 

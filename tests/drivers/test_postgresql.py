@@ -1,4 +1,4 @@
-"""PostgreSQL's rows in blocks: what stands between rows, around them and inside them (`drivers/postgresql_copy.py`)."""
+"""PostgreSQL's rows in blocks: what stands between rows, around them and inside them (`drivers/postgresql/copy.py`)."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ import pytest
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import Broken, TooBig
-from drivers.network import Policy
-from drivers.postgresql_copy import _direct, _rows
+from drivers.postgresql.copy import _direct, _rows
 from drivers.query import Contains, TableName, TableQuery
+from egress.policy import Policy
 from tests.databases import POSTGRESQL, postgresql_database
 from tests.drivers.tls_proxies import tls_proxy
 from tests.suite.databases import PostgreSQLDatabase, read

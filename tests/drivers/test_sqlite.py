@@ -10,8 +10,8 @@ import pytest
 
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
-from drivers.network import Policy
 from drivers.query import Between, Comparison, Condition, Contains, OneOf, TableName
+from egress.policy import Policy
 from tests.suite.databases import read
 
 TEXTS = ["", "A", "a", "ab", "z", "\u00e9", "\u044f", "\u0100", "\uffff", "\U0001f600"]

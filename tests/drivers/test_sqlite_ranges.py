@@ -15,12 +15,13 @@ from typing import Any
 import apsw
 import pytest
 
-from drivers import sqlite, sqlite_ranges
 from drivers.base import Chunk, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import DriverError, Timeout, TooBig
-from drivers.network import Policy
+from drivers.errors import Timeout, TooBig
 from drivers.query import Comparison, TableName, TableQuery
+from drivers.sqlite import driver, ranges
+from egress.errors import TargetError
+from egress.policy import Policy
 from tests.waiting import HANG
 
 NAMES = ("n", "t")
@@ -32,17 +33,17 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ranged(monkeypatch: pytest.MonkeyPatch) -> list[sqlite_ranges.Table]:
+def ranged(monkeypatch: pytest.MonkeyPatch) -> list[ranges.Table]:
     """Tables that were read in ranges; ten rows are many already."""
-    seen: list[sqlite_ranges.Table] = []
-    whole = sqlite_ranges.joined_rows
+    seen: list[ranges.Table] = []
+    whole = ranges.joined_rows
 
-    def noted(opened: Any, table: sqlite_ranges.Table) -> Iterator[Chunk]:
+    def noted(opened: Any, table: ranges.Table) -> Iterator[Chunk]:
         seen.append(table)
         return whole(opened, table)
 
-    monkeypatch.setattr(sqlite, "joined_rows", noted)
-    monkeypatch.setattr(sqlite_ranges, "LARGE_ROWS", 10)
+    monkeypatch.setattr(driver, "joined_rows", noted)
+    monkeypatch.setattr(ranges, "LARGE_ROWS", 10)
     return seen
 
 
@@ -76,7 +77,7 @@ def whole(table: str = "t", columns: tuple[str, ...] = NAMES) -> TableQuery:
     return TableQuery(TableName("", table), columns)
 
 
-def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, f"текст {n}\n") for n in range(50_000)))
     with opened(path) as session:
         assert read(session, whole()) == [[n, f"текст {n}\n"] for n in range(50_000)]
@@ -87,7 +88,7 @@ def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[sqlite_r
     assert len(ranged) == 2
 
 
-def test_row_numbers_may_be_anywhere(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_row_numbers_may_be_anywhere(path: Path, ranged: list[ranges.Table]) -> None:
     numbers = [-(2**63), -(2**63) + 1, -5, -1, 0, 7, *range(10**9, 10**9 + 5000), 2**62, 2**63 - 2, 2**63 - 1]
     make(path, ((n, "x") for n in numbers))
     with opened(path) as session:
@@ -95,9 +96,7 @@ def test_row_numbers_may_be_anywhere(path: Path, ranged: list[sqlite_ranges.Tabl
     assert len(ranged) == 1
 
 
-def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(
-    path: Path, ranged: list[sqlite_ranges.Table]
-) -> None:
+def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(path: Path, ranged: list[ranges.Table]) -> None:
     lengths = [10] * 3000 + [90_000, 95_000] * 40 + [10] * 3000 + [50_000] * 30
     make(path, ((n, "я" * (length // 2)) for n, length in enumerate(lengths)))
     with opened(path, Limits(row_bytes=100_000)) as session:
@@ -105,7 +104,7 @@ def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(
     assert len(ranged) == 1
 
 
-def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, "x" * (200_000 if n == 4_000 else 10)) for n in range(5_000)))
     with opened(path, Limits(row_bytes=100_000)) as session, pytest.raises(TooBig) as refused:
         read(session, whole())
@@ -123,7 +122,7 @@ def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[sqlite_ranges.Ta
     ],
 )
 def test_the_row_number_goes_by_a_name_that_no_column_has(
-    path: Path, ranged: list[sqlite_ranges.Table], table: str, key: str
+    path: Path, ranged: list[ranges.Table], table: str, key: str
 ) -> None:
     make(path, ((n, str(-n)) for n in range(100)), table)
     with opened(path) as session:
@@ -132,7 +131,7 @@ def test_the_row_number_goes_by_a_name_that_no_column_has(
     assert [one.key for one in ranged] == [key]
 
 
-def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, "x") for n in range(100)), "t(n INTEGER PRIMARY KEY, t TEXT) WITHOUT ROWID")
     make(path, ((n, "x") for n in range(100)), "shadowed(oid INTEGER, rowid TEXT, _rowid_ DEFAULT 1)")
     with contextlib.closing(written(path)) as database:
@@ -143,7 +142,7 @@ def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ran
     assert ranged == []
 
 
-def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, "x") for n in range(100)))
     with opened(path) as session:
         assert read(session, TableQuery(TableName("", "t"), NAMES, None, 2)) == [[0, "x"], [1, "x"]]
@@ -153,7 +152,7 @@ def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[sqli
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_all_ranges_show_the_same_state_while_others_write(
-    path: Path, ranged: list[sqlite_ranges.Table], journal: str
+    path: Path, ranged: list[ranges.Table], journal: str
 ) -> None:
     make(path, ((n, "0") for n in range(20_000)))
     with contextlib.closing(written(path)) as database:
@@ -189,7 +188,7 @@ def test_all_ranges_show_the_same_state_while_others_write(
 def test_readers_that_see_different_states_are_not_used(path: Path) -> None:
     make(path, ((n, "0") for n in range(100)))
     with contextlib.closing(written(path)) as writer, opened(path) as session:
-        assert isinstance(session, sqlite.SQLiteSession)
+        assert isinstance(session, driver.SQLiteSession)
         writer.execute("PRAGMA journal_mode = wal")
         number = iter(range(100))
 
@@ -197,15 +196,15 @@ def test_readers_that_see_different_states_are_not_used(path: Path) -> None:
             writer.execute("UPDATE t SET t = ?", (str(next(number)),))
             return session._connect()
 
-        with sqlite_ranges.readers(session._connection, connect) as found:
+        with ranges.readers(session._connection, connect) as found:
             assert found == []
-        with sqlite_ranges.readers(session._connection, session._connect) as found:
-            assert len(found) == 1 + sqlite_ranges.READERS
+        with ranges.readers(session._connection, session._connect) as found:
+            assert len(found) == 1 + ranges.READERS
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_an_answer_that_nobody_wants_any_more_leaves_nothing_running(
-    path: Path, ranged: list[sqlite_ranges.Table], taken: int
+    path: Path, ranged: list[ranges.Table], taken: int
 ) -> None:
     make(path, ((n, "x" * 100) for n in range(20_000)))
     before = threading.active_count()
@@ -218,7 +217,7 @@ def test_an_answer_that_nobody_wants_any_more_leaves_nothing_running(
         assert len(read(session, whole())) == 20_000
 
 
-def test_cancelling_stops_the_readers(path: Path, ranged: list[sqlite_ranges.Table]) -> None:
+def test_cancelling_stops_the_readers(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, "x" * 100) for n in range(20_000)))
     with opened(path) as session:
         chunks = session.rows(whole())
@@ -237,6 +236,6 @@ def test_a_file_whose_writer_died_half_way_is_refused(path: Path) -> None:
         left = path.with_name("left.db")
         for end in ("", "-journal"):
             shutil.copy(f"{path}{end}", f"{left}{end}")
-    with pytest.raises(DriverError) as refused, opened(left) as session:
+    with pytest.raises(TargetError) as refused, opened(left) as session:
         read(session, whole())
     assert "readonly" in (refused.value.detail or str(refused.value.__cause__))

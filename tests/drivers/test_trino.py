@@ -17,10 +17,11 @@ import pytest
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Column, Form
-from drivers.errors import Broken, DriverError, LoginFailed, QueryRefused, Timeout, TooBig
-from drivers.network import Policy
+from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout, TooBig
 from drivers.query import Between, Comparison, Condition, Contains, Like, OneOf, TableName, TableQuery, Value
-from drivers.trino_wire import trino_row
+from drivers.trino.protocol import trino_row
+from egress.errors import TargetError
+from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer
 from tests.drivers.servers import Canary
 from tests.waiting import HANG, after, eventually
@@ -227,7 +228,7 @@ def test_a_page_that_ends_anywhere_before_its_end_is_broken(coordinator: Start) 
     ],
 )
 def test_an_error_after_rows_is_told_by_its_name(
-    coordinator: Start, name: str, kind: type[DriverError], word: str
+    coordinator: Start, name: str, kind: type[TargetError], word: str
 ) -> None:
     error = {"errorName": name, "message": "because", "errorCode": 1}
     trino = coordinator([{"data": ROWS}, {"error": error, "last": True}])

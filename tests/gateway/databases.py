@@ -13,7 +13,7 @@ import duckdb
 import psycopg
 
 from drivers.base import Guards
-from drivers.network import Policy
+from egress.policy import Policy
 from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.gateway.generated import REAL_NAMES, Row
 

@@ -20,8 +20,8 @@ import pymysql
 import pytest
 
 from drivers.base import Guards
-from gateway import desk
-from gateway.desk import Desk
+from gateway import pipeline
+from gateway.pipeline import Pipeline
 from gateway.spool import Spool
 from tests.databases import POSTGRESQL
 from tests.gateway.cutting import Cut, cutting
@@ -142,7 +142,7 @@ def test_a_killed_query_is_no_answer(slow: tuple[Server, Host, Connected]) -> No
 def test_a_query_over_the_deadline_is_stopped_and_no_answer(slow: tuple[Server, Host, Connected]) -> None:
     # facts/security 1 row 15
     server, host, orders = slow
-    own: Desk = host.app.extensions["desk"]
+    own: Pipeline = host.app.extensions["desk"]
     guards: Guards = own._guards
     own._guards = replace(guards, limits=replace(guards.limits, seconds=1.5))
     started = time.monotonic()
@@ -159,7 +159,7 @@ def test_a_query_over_the_deadline_is_stopped_and_no_answer(slow: tuple[Server, 
 def test_an_answer_over_the_cap_is_refused_and_not_cut(behind_proxy: tuple[Connected, Cut]) -> None:
     orders, cut = behind_proxy
     cut.after = None
-    own: Desk = orders.app.extensions["desk"]
+    own: Pipeline = orders.app.extensions["desk"]
     guards: Guards = own._guards
     own._guards = replace(guards, limits=replace(guards.limits, bytes=50_000))
     try:
@@ -176,7 +176,7 @@ def test_a_full_disk_is_no_answer(
     orders, cut = behind_proxy
     cut.after = None
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    monkeypatch.setattr(desk, "Spool", partial(Spool, memory_bytes=1024))
+    monkeypatch.setattr(pipeline, "Spool", partial(Spool, memory_bytes=1024))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     # The app's own database is larger than this already, so its record is lost; the answer must still be a failure.
     resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))

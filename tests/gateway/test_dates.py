@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dates import ORDERS, DateReader, Order
-from gateway.refusal import CallRefused
+from gateway.errors import CallRefused
 
 END_OF_YEAR = datetime.fromisoformat("2025-12-31 23:59:59")
 YEARS = (datetime.fromisoformat("1000-01-01"), datetime.fromisoformat("9999-12-31 23:59:59"))

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from models import Portal
-from tests.drivers.workbooks import workbook
+from tests.drivers.files.workbooks import workbook
 from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
 
 

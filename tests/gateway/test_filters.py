@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from drivers.query import Between, Comparison, Condition, Contains, Group, IsNull, Like, OneOf
+from gateway.calls import data_call
+from gateway.errors import CallRefused
 from gateway.filters import OPERATORS, read_filter
-from gateway.incoming import data_call
-from gateway.refusal import CallRefused
-from services.names import Columns, NameRefused
+from services.contract.names import NameRefused, PublishedColumns
 from tests.gateway.bodies import FORM, JSON, form_body
 
-COLUMNS = Columns(
+COLUMNS = PublishedColumns(
     [
         ("id", "int"),
         ("price", "double"),

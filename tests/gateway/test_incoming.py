@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.incoming import (
+from gateway.calls import (
     MOST_BYTES,
     CheckCall,
     DataCall,
@@ -24,7 +24,7 @@ from gateway.incoming import (
     table_description_call,
     table_list_call,
 )
-from gateway.refusal import CallRefused
+from gateway.errors import CallRefused
 from tests.gateway.bodies import FORM, JSON, form_body
 
 

@@ -19,15 +19,14 @@ from urllib.parse import urlsplit
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from gateway.desk import BAD_KEY_DELAY
-from gateway.pace import Pace
+from gateway.pipeline import BAD_KEY_DELAY
 from models import Connection, EndpointCall, now
-from services.access import BudgetSpent
-from services.board import Board
-from services.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets
-from services.connections import OLD_KEY_OPENS, Connections, Issued
-from services.hosted_rows import addresses
-from services.typed_settings import KnownTargets
+from services.connections.keys import OLD_KEY_OPENS, Connections, Issued
+from services.connections.repository import addresses
+from services.connections.typed_credentials import KnownTargets
+from services.limits.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
+from services.limits.rate_limit import RateLimit
+from services.limits.shared_memory import SharedMemory
 from tests.gateway.bodies import FORM, form_body
 from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
 from tests.waiting import HANG, eventually
@@ -148,7 +147,7 @@ def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
 
 def test_a_key_that_the_portal_may_have_got_is_the_one_that_the_command_hands_out(host: Host, deals: Connected) -> None:
     # facts/security 4, rotation: no end state in which the registered key is invalid
-    pending = host.services.hosted.mint(Connection, deals.issued.id)
+    pending = host.services.repository.mint(Connection, deals.issued.id)
     assert host.services.connections.mint(deals.issued.id).key == pending
     host.services.connections.confirm(deals.issued.id)
     assert deals.call("urlCheck", key=pending).status_code == 200
@@ -156,7 +155,7 @@ def test_a_key_that_the_portal_may_have_got_is_the_one_that_the_command_hands_ou
 
 def test_a_key_that_opens_nothing_any_more_is_never_handed_out_again(host: Host, deals: Connected) -> None:
     # facts/security 4: the app once registered a dead key again and again after `flask connections rotate`
-    hosted, connections = host.services.hosted, host.services.connections
+    hosted, connections = host.services.repository, host.services.connections
     handed_out = [hosted.mint(Connection, deals.issued.id)]
     for _ in range(3):
         handed_out.append(connections.mint(deals.issued.id).key)
@@ -168,10 +167,10 @@ def test_a_key_that_opens_nothing_any_more_is_never_handed_out_again(host: Host,
 
 def test_a_next_key_without_its_hash_is_replaced(host: Host, deals: Connected) -> None:
     # as an earlier version of the command left rows behind
-    dead = host.services.hosted.mint(Connection, deals.issued.id)
+    dead = host.services.repository.mint(Connection, deals.issued.id)
     with host.services.sessions.begin() as session:
         session.get_one(Connection, deals.issued.id).next_hash = None
-    fresh = host.services.hosted.mint(Connection, deals.issued.id)
+    fresh = host.services.repository.mint(Connection, deals.issued.id)
     assert fresh != dead
     assert deals.call("urlCheck", key=fresh).status_code == 200
 
@@ -181,7 +180,7 @@ def test_twelve_at_once_make_one_connector(tmp_path: Path) -> None:
     with hosting(tmp_path) as host, ThreadPoolExecutor(12) as pool:
         portal = host.services.installations.find(MEMBER_ID)
         assert portal is not None
-        made = list(pool.map(lambda _: host.services.hosted.connector(portal.id, "mysql"), range(12)))
+        made = list(pool.map(lambda _: host.services.repository.connector(portal.id, "mysql"), range(12)))
     assert len({(each.id, each.key) for each in made}) == 1
 
 
@@ -194,10 +193,10 @@ def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Hos
     connected = unreachable(host)
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
-    assert host.services.departures.told(portal, clean=False)
+    assert host.services.uninstallations.told(portal, clean=False)
     assert connected.call("urlCheck").status_code == 404
     # facts/security 1 row 21: what logs in is deleted at once, other settings are kept for 30 days.
-    kept = host.services.hosted.get(portal.id, connected.issued.id)
+    kept = host.services.repository.get(portal.id, connected.issued.id)
     assert (kept.closed, kept.settings["host"], kept.settings["password"]) == (True, "127.0.0.1", "")
 
 
@@ -224,7 +223,7 @@ def test_a_list_of_tables_is_remembered_for_a_minute_unless_a_search_or_a_person
     make("latest")
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
-    held = host.services.hosted.get(portal.id, deals.issued.id)
+    held = host.services.repository.get(portal.id, deals.issued.id)
     host.services.publishing.tables(held, fresh=True)
     assert titles() == ["deals", "later", "latest"]
 
@@ -310,7 +309,7 @@ def test_typed_credentials_go_on_for_a_minute_while_our_own_database_is_away(
     # facts/security 7: own database down, direct mode; and no password is guessed meanwhile
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
-    hosted = host.services.hosted.connector(portal.id, "postgresql")
+    hosted = host.services.repository.connector(portal.id, "postgresql")
     path = urlsplit(addresses("http://app.test", hosted.uid, hosted.key)["urlCheck"]).path
     typed = {
         "host": "127.0.0.1",
@@ -341,8 +340,8 @@ def test_charts_go_on_for_a_minute_while_our_own_database_is_away(
 
     for name in ("enter", "open", "record", "prove"):
         monkeypatch.setattr(Connections, name, away)
-    monkeypatch.setattr("services.budgets.Budgets.is_spent", away)
-    monkeypatch.setattr("services.budgets.Budgets.strike", away)
+    monkeypatch.setattr("services.limits.budgets.Budgets.is_spent", away)
+    monkeypatch.setattr("services.limits.budgets.Budgets.strike", away)
     answer = deals.call("urlData", DATA, key="bxs1_never-seen")
     assert (answer.status_code, answer.get_json()["error"]) == (503, "busy")
     assert len(deals.data(**DATA)) == 3
@@ -427,7 +426,7 @@ def test_sources_that_try_many_keys_wait_and_others_do_not(
 ) -> None:
     naps: list[float] = []
     standing_still(host, monkeypatch)
-    monkeypatch.setattr("gateway.desk.time", SimpleNamespace(monotonic=time.monotonic, sleep=naps.append))
+    monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=naps.append))
     for _ in range(BAD_KEYS.most):
         assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
     assert naps == []
@@ -463,7 +462,7 @@ def test_every_guess_of_a_source_that_tried_many_keys_waits(
         return deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code
 
     monkeypatch.setattr(Connections, "open", counted)
-    monkeypatch.setattr("gateway.desk.time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
+    monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
     with ThreadPoolExecutor(8) as first, ThreadPoolExecutor(20) as more:
         waiting = first.map(guess, range(8))
         try:
@@ -498,7 +497,7 @@ class Standing:
 def standing(monkeypatch: pytest.MonkeyPatch) -> Standing:
     """The moment at which all calls come, by the clock of the pace."""
     clock = Standing()
-    monkeypatch.setattr("gateway.pace.time", clock)
+    monkeypatch.setattr("services.limits.rate_limit.time", clock)
     return clock
 
 
@@ -507,7 +506,7 @@ def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(
 ) -> None:
     # facts/security 4 layer 4: requests per key
     desk = host.app.extensions["desk"]
-    desk._pace = Pace(host.services.board, 60, burst=5, longest_wait=5.0)
+    desk._pace = RateLimit(host.services.shared_memory, 60, burst=5, longest_wait=5.0)
     assert [deals.call("urlCheck").status_code for _ in range(5)] == [200] * 5
     assert standing.naps == [0.0] * 5
     assert [deals.call("urlCheck").status_code for _ in range(4)] == [200] * 4
@@ -525,8 +524,8 @@ def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(
 
 
 def test_the_pace_is_that_of_all_processes_together(standing: Standing) -> None:
-    board = Board()
-    first, second = (Pace(board, 60, burst=4, longest_wait=0.0) for _ in range(2))
+    board = SharedMemory()
+    first, second = (RateLimit(board, 60, burst=4, longest_wait=0.0) for _ in range(2))
     for pace in (first, second, first, second):
         pace.wait("key")
     for pace in (first, second):
@@ -554,6 +553,6 @@ def test_a_record_belongs_to_its_portal_and_goes_with_it(host: Host, deals: Conn
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
     assert [call.portal_id for call in host.calls()] == [portal.id]
-    host.services.departures.told(portal, clean=True)
+    host.services.uninstallations.told(portal, clean=True)
     with host.services.sessions() as session:
         assert session.query(EndpointCall).count() == 0

@@ -11,9 +11,9 @@ import pytest
 from drivers import catalogue
 from drivers.base import Description, Session
 from drivers.query import TableQuery
+from gateway.calls import data_call
 from gateway.filters import read_filter
-from gateway.incoming import data_call
-from services.names import Columns, Tables
+from services.contract.names import PublishedColumns, PublishedTables
 from tests.gateway.databases import DATABASES, Source
 from tests.gateway.generated import TYPES, Asked, expected, filters, rows
 
@@ -31,13 +31,13 @@ def source(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 @contextlib.contextmanager
 def opened(source: Source) -> Iterator[tuple[Session, Description]]:
     with catalogue.DRIVERS[source.driver].open(source.settings, source.guards) as session:
-        table = Tables(session.tables()).resolve("orders__quoted")
+        table = PublishedTables(session.tables()).resolve("orders__quoted")
         yield session, session.describe(table.table)
 
 
 def selected(session: Session, description: Description, asked: Asked) -> list[int]:
     call = data_call(asked.body, asked.content_type)
-    columns = Columns([(column.name, column.type) for column in description.columns], call.map_fields)
+    columns = PublishedColumns([(column.name, column.type) for column in description.columns], call.map_fields)
     where = read_filter(call.filter, columns.resolve, asked.language)
     query = TableQuery(description.table, (columns.resolve("ID").name,), where)
     found: list[list[int]] = []
@@ -48,7 +48,7 @@ def selected(session: Session, description: Description, asked: Asked) -> list[i
 
 def test_the_table_is_published_as_the_oracle_expects(source: Source) -> None:
     with opened(source) as (_, description):
-        columns = Columns([(column.name, column.type) for column in description.columns])
+        columns = PublishedColumns([(column.name, column.type) for column in description.columns])
         assert {column.code: column.type for column in columns.all} == TYPES
 
 

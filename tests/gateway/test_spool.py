@@ -15,7 +15,7 @@ from drivers.base import Chunk
 from drivers.errors import Broken
 from gateway.rows import write_rows
 from gateway.spool import Room, Spool, SpoolFull
-from services.board import Board
+from services.limits.shared_memory import SharedMemory
 
 
 def body_of(header: list[str], chunks: list[Chunk]) -> bytes:
@@ -65,7 +65,7 @@ def test_more_than_the_cap_is_refused_and_nothing_cut() -> None:
 
 def test_a_portal_has_so_much_room_in_all_processes_and_others_have_theirs() -> None:
     # facts/security 4 layer 4: spool bytes per tenant
-    board, block = Board(), bytes(1000)
+    board, block = SharedMemory(), bytes(1000)
 
     def spool(tenant: str) -> Spool:
         return Spool(Room(board, tenant, most_bytes=10_000, piece=1000), memory_bytes=100)
@@ -91,7 +91,7 @@ def test_all_answers_together_leave_room_on_the_volume() -> None:
     # facts/security 4 layer 4: spool bytes in total
     volume = os.statvfs(tempfile.gettempdir())
     share = 5_500 / (volume.f_blocks * volume.f_frsize)
-    board = Board()
+    board = SharedMemory()
     spools = [Spool(Room(board, str(number), share=share, piece=1000), memory_bytes=100) for number in range(6)]
     for spool in spools[:5]:
         spool.write(bytes(1000))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models import Grant, HostedConnector, LifecycleEvent, Portal, UserSession
-from services.departures import Departures
+from models import HostedConnector, LifecycleEvent, Portal, UserSession, UserToken
+from services.portals.uninstallations import Uninstallations
 from tests.doors import Stage, database, staged
 from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
@@ -115,15 +115,15 @@ def test_an_application_token_that_was_never_learned_is_no_empty_password(instal
 def counted(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Stage, list[bool]]]:
-    """A stage on each database, and what every call of `Departures.told` answered."""
+    """A stage on each database, and what every call of `Uninstallations.told` answered."""
     answers: list[bool] = []
-    told = Departures.told
+    told = Uninstallations.told
 
-    def counting(self: Departures, portal: Portal, *, clean: bool) -> bool:
+    def counting(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
         answers.append(told(self, portal, clean=clean))
         return answers[-1]
 
-    monkeypatch.setattr(Departures, "told", counting)
+    monkeypatch.setattr(Uninstallations, "told", counting)
     with database(request.param, tmp_path) as url, staged(url) as stage:
         stage.register()
         stage.install()
@@ -329,22 +329,22 @@ def test_the_answer_to_an_event_tells_nothing(installed: Stage) -> None:
 def test_settings_of_an_uninstalled_portal_are_purged_after_30_days(installed: Stage) -> None:
     installed.control("uninstall", clean=False)
     clock = Clock()
-    installed.services.departures._clock = clock
+    installed.services.uninstallations._clock = clock
     clock.move(days=29)
-    assert installed.services.departures.purge() == 0
+    assert installed.services.uninstallations.purge() == 0
     clock.move(days=2)
-    assert installed.services.departures.purge() == 1
+    assert installed.services.uninstallations.purge() == 1
     assert installed.rows()["portals"] == installed.rows()["lifecycle_events"] == []
 
 
 def test_a_portal_without_sign_of_life_for_180_days_is_purged_and_one_by_hand_is_kept(installed: Stage) -> None:
     installed.services.installations.add_local("by-hand")
     clock = Clock()
-    installed.services.departures._clock = clock
+    installed.services.uninstallations._clock = clock
     clock.move(days=179)
-    assert installed.services.departures.purge() == 0
+    assert installed.services.uninstallations.purge() == 0
     clock.move(days=2)
-    assert installed.services.departures.purge() == 1
+    assert installed.services.uninstallations.purge() == 1
     assert [row["member_id"] for row in installed.rows()["portals"]] == ["by-hand"]
 
 
@@ -365,7 +365,7 @@ def used(installed: Stage) -> Stage:
 def closed(stage: Stage) -> bool:
     """Whether all connections are closed, and nothing is kept that logs in; fails if only some are."""
     numbers = [row["id"] for row in stage.rows()["connections"]]
-    held = [stage.services.hosted.get(stage.record().id, number) for number in numbers]
+    held = [stage.services.repository.get(stage.record().id, number) for number in numbers]
     states = {one.closed and one.settings.get("password", "") == "" for one in held}
     assert len(states) == 1
     assert {one.title for one in held} == {"Deals", "Shop"}
@@ -403,23 +403,23 @@ def test_an_answer_that_the_app_is_not_installed_ends_what_the_lost_event_would_
 def test_a_doubtful_sign_ends_sessions_tokens_and_keys_and_leaves_connections_for_three_days(used: Stage) -> None:
     """decision 8: ERROR_OAUTH may pass, and credentials that were deleted have to be typed again."""
     clock = Clock()
-    used.services.departures._clock = clock
-    used.services.grants.gone(used.record().id, "ERROR_OAUTH")
+    used.services.uninstallations._clock = clock
+    used.services.tokens.gone(used.record().id, "ERROR_OAUTH")
     rows = used.rows()
     assert rows["grants"] == rows["user_sessions"] == []
     assert not doorway(used)
     used.enter("analyst")
     assert doorway(used)
     assert len(files(used)) == 1
-    used.services.grants.gone(used.record().id, "error_oauth")
+    used.services.tokens.gone(used.record().id, "error_oauth")
     clock.move(days=2)
-    used.services.departures.purge()
+    used.services.uninstallations.purge()
     assert not closed(used)
     clock.move(days=2)
-    used.services.departures.purge()
+    used.services.uninstallations.purge()
     assert closed(used)
     clock.move(days=30)
-    used.services.departures.purge()
+    used.services.uninstallations.purge()
     assert used.rows()["portals"] == used.rows()["connections"] == used.rows()["hosted_connectors"] == []
     assert not files(used)
 
@@ -427,7 +427,7 @@ def test_a_doubtful_sign_ends_sessions_tokens_and_keys_and_leaves_connections_fo
 @pytest.mark.parametrize("code", SIGNS)
 def test_the_event_that_comes_after_the_sign_still_proves_itself(used: Stage, code: str) -> None:
     """facts/platform 4: events travel through a queue and are late."""
-    used.services.grants.gone(used.record().id, code)
+    used.services.tokens.gone(used.record().id, code)
     assert used.tell(uninstalling(used, clean=1)).status_code == 200
     assert used.rows()["portals"] == used.rows()["connections"] == []
     assert not files(used)
@@ -435,14 +435,14 @@ def test_the_event_that_comes_after_the_sign_still_proves_itself(used: Stage, co
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Let something happen once between reading a portal and ending it."""
-    told, once = Departures.told, iter([act])
+    told, once = Uninstallations.told, iter([act])
 
-    def late(self: Departures, portal: Portal, *, clean: bool) -> bool:
+    def late(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
         for happens in once:
             happens()
         return told(self, portal, clean=clean)
 
-    monkeypatch.setattr(Departures, "told", late)
+    monkeypatch.setattr(Uninstallations, "told", late)
 
 
 def test_an_uninstall_event_is_not_lost_when_the_token_is_sealed_anew_meanwhile(
@@ -476,9 +476,9 @@ def test_an_uninstall_event_of_an_installation_that_was_replaced_meanwhile_ends_
 
 def test_a_removed_portal_that_opens_again_is_taken_in_again(installed: Stage) -> None:
     """The events of removal and reinstallation may both be late or lost."""
-    installed.services.grants.gone(installed.record().id, "NOT_INSTALLED")
+    installed.services.tokens.gone(installed.record().id, "NOT_INSTALLED")
     with installed.services.sessions() as session:
-        assert session.query(Grant).count() == 0
+        assert session.query(UserToken).count() == 0
     assert installed.enter("analyst").status_code == 200
     assert installed.record().state == "active"
     with installed.services.sessions() as session:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from models import Grant
-from services.bindings import EVENTS
+from models import UserToken
+from services.portals.event_bindings import EVENTS
 from tests.doors import OWN, Stage, staged
 
 FINISHES = "data-install-finish"
@@ -48,7 +48,7 @@ def test_the_portals_system_user_serves_the_background_once_it_is_ready(installe
     """facts/platform 3.3: prefer the system user's tokens, which survive the installer's dismissal."""
     assert installed.record().background_user_id == 512
     with installed.services.sessions() as session:
-        assert {grant.user_id for grant in session.query(Grant)} == {1, 512}
+        assert {grant.user_id for grant in session.query(UserToken)} == {1, 512}
 
 
 def test_installing_twice_changes_nothing(installed: Stage) -> None:
@@ -114,7 +114,7 @@ def test_a_portal_without_the_module_is_told_to_update_and_is_not_finished(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """facts/platform 9 T12: boxes may be older than the BI connectors."""
-    monkeypatch.setattr("services.installations.NEEDED_METHOD", "biconnector.unheard.of")
+    monkeypatch.setattr("services.portals.installations.NEEDED_METHOD", "biconnector.unheard.of")
     stage.register()
     answer = stage.install()
     assert answer.status_code == 409
@@ -124,7 +124,7 @@ def test_a_portal_without_the_module_is_told_to_update_and_is_not_finished(
 
 
 def test_trying_again_is_our_own_pages_right_only(installed: Stage) -> None:
-    token, _ = installed.services.visits.open(installed.record().id, 1, is_admin=True, language="en")
+    token, _ = installed.services.user_sessions.open(installed.record().id, 1, is_admin=True, language="en")
     post = installed.app.test_client().post
     for site in ("cross-site", "same-site", "none"):
         assert post("/install/", data={"_s": token}, headers={"Sec-Fetch-Site": site}).status_code == 403
@@ -133,7 +133,7 @@ def test_trying_again_is_our_own_pages_right_only(installed: Stage) -> None:
 
 
 def test_trying_again_needs_an_administrators_session(installed: Stage) -> None:
-    token, _ = installed.services.visits.open(installed.record().id, 2, is_admin=False, language="en")
+    token, _ = installed.services.user_sessions.open(installed.record().id, 2, is_admin=False, language="en")
     answer = installed.app.test_client().post("/install/", data={"_s": token}, headers=OWN)
     assert answer.status_code == 403
 

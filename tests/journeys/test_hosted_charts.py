@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
-from tests.drivers.workbooks import workbook
+from tests.drivers.files.workbooks import workbook
 from tests.journeys.conftest import Browser, Desk, Road, sit_down
 
 pytestmark = pytest.mark.browser

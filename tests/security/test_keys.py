@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app import create_app
 from errors import ConfigurationError
-from models import Base, Grant, Portal, Vault, VaultBroken, connect, new_uid, now, sessions_for
+from models import Base, Portal, UserToken, Vault, VaultBroken, connect, new_uid, now, sessions_for
 from services import wiring
 from tests.doors import key, settings_for
 
@@ -31,7 +31,7 @@ def fill(url: str, count: int) -> None:
         session.add(portal)
         session.flush()
         for number in range(count):
-            grant = Grant(portal_id=portal.id, user_id=number, expires_at=now())
+            grant = UserToken(portal_id=portal.id, user_id=number, expires_at=now())
             old.put(grant, "access_token", f"access-{number}")
             session.add(grant)
     engine.dispose()
@@ -52,7 +52,7 @@ def test_rotation_under_load_fails_no_reader_loses_no_writer_and_leaves_no_old_k
             for number in range(first, 1000, 97):
                 try:
                     with sessions.begin() as session:
-                        grant = session.scalars(select(Grant).where(Grant.user_id == number)).one()
+                        grant = session.scalars(select(UserToken).where(UserToken.user_id == number)).one()
                         found = both.get(grant, "access_token")
                         assert found == written.get(number, f"access-{number}")
                         if number % 2:
@@ -75,7 +75,7 @@ def test_rotation_under_load_fails_no_reader_loses_no_writer_and_leaves_no_old_k
         # Rows that a reader wrote during the rotation carry the new key already.
         assert both.rotate(session) == 0
         only_new = vault(NEW)
-        for grant in session.scalars(select(Grant)):
+        for grant in session.scalars(select(UserToken)):
             assert only_new.get(grant, "access_token") == written.get(grant.user_id, f"access-{grant.user_id}")
         assert only_new.get(session.scalars(select(Portal)).one(), "application_token") == "application-secret"
     engine.dispose()
@@ -97,7 +97,7 @@ def test_a_key_under_a_known_id_with_other_bytes_fails_loudly(tmp_path: Path) ->
     fill(url, 1)
     engine = connect(url)
     with sessions_for(engine)() as session, pytest.raises(VaultBroken):
-        vault(key("old")).get(session.scalars(select(Grant)).one(), "access_token")
+        vault(key("old")).get(session.scalars(select(UserToken)).one(), "access_token")
     engine.dispose()
 
 
@@ -117,7 +117,7 @@ def test_a_sealed_text_names_its_key_and_never_repeats(tmp_path: Path) -> None:
     old = vault(OLD)
     texts = set()
     for _ in range(50):
-        grant = Grant(portal_id=1, user_id=1, uid=new_uid(), expires_at=now() + timedelta(hours=1))
+        grant = UserToken(portal_id=1, user_id=1, uid=new_uid(), expires_at=now() + timedelta(hours=1))
         old.put(grant, "access_token", "the same secret")
         assert str(grant.access_token).startswith("v1.old.")
         texts.add(grant.access_token)

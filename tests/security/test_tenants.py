@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from emulator.server import RunningServer
-from models import Grant, Portal, VaultBroken
+from models import Portal, UserToken, VaultBroken
 from tests.doors import OWN, Stage, staged
 from tests.security.test_routes import token_of
 
@@ -99,7 +99,7 @@ def test_a_ciphertext_moved_to_another_portals_row_does_not_open(
     house = first.services
     with house.sessions() as session:
         mine, theirs = (
-            session.query(Grant).join(Portal).filter(Portal.member_id == stage.member_id).first()
+            session.query(UserToken).join(Portal).filter(Portal.member_id == stage.member_id).first()
             for stage in (first, second)
         )
         assert mine is not None
@@ -114,7 +114,7 @@ def test_a_ciphertext_moved_to_another_column_of_its_row_does_not_open(two: tupl
     first, *_ = two
     house = first.services
     with house.sessions() as session:
-        grant = session.query(Grant).first()
+        grant = session.query(UserToken).first()
         assert grant is not None
         grant.refresh_token = grant.access_token
         with pytest.raises(VaultBroken):

@@ -13,7 +13,7 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
-from drivers.network import Policy
+from egress.policy import Policy
 from emulator.server import RunningServer
 from errors import Forged
 from services.portal_api._authorized import Patience

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import PortalUnreachable
-from services.hosted_rows import Held
-from services.hosting import Label
+from services.connections.portal_sync import Label
+from services.connections.repository import Held
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Reply, Transport
 from services.portal_api.capabilities import Capabilities, probe
@@ -71,11 +71,11 @@ class HostedStage:
 
     def held(self, connection_id: int) -> Held:
         """A connection as it is now."""
-        return self.house.hosted.get(self.portal_id, connection_id)
+        return self.house.repository.get(self.portal_id, connection_id)
 
     def connect(self, held: Held) -> int:
         """Register and make the source."""
-        return self.house.hosting.connect(self.client, self.caps, held, LABEL)
+        return self.house.portal_sync.connect(self.client, self.caps, held, LABEL)
 
     def registered_key(self, source_id: int) -> str:
         """The key that the portal really has."""
@@ -119,7 +119,7 @@ def hosted_stage(folder: Path, **given: Any) -> Iterator[HostedStage]:
         house, record = stage.services, stage.record()
         analyst = stage.portal.emulator.portal.user("analyst")
         wire = Wire(house.transport)
-        tokens = house.grants.tokens(record.id, analyst.id)
+        tokens = house.tokens.tokens(record.id, analyst.id)
         client = PortalClient(wire, tokens, patience=IMPATIENT)  # type: ignore[arg-type]  # a transport at the edge
         yield HostedStage(stage, client, wire, probe(client), record.id, folder)
 

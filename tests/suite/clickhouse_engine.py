@@ -17,8 +17,8 @@ from typing import Any
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Form
-from drivers.network import Policy
 from drivers.query import TableName
+from egress.policy import Policy
 from tests.suite.databases import Database
 from tests.waiting import HANG
 

@@ -21,8 +21,8 @@ import psycopg
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Form
-from drivers.network import Policy
 from drivers.query import Condition, TableName, TableQuery
+from egress.policy import Policy
 from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
 from tests.waiting import eventually
 

@@ -8,8 +8,9 @@ import pytest
 
 from drivers.base import Chunk, Limits
 from drivers.columns import Form
-from drivers.errors import DriverError, TooBig
+from drivers.errors import TooBig
 from drivers.query import TableName, TableQuery
+from egress.errors import TargetError
 from tests.suite.databases import Database, read
 
 CONTROLS = "".join(chr(code) for code in range(1, 33)) + "\x7f\x80\u2028\u2029"
@@ -121,5 +122,5 @@ def test_a_session_left_in_the_middle_closes_at_once(database: Database, nasty: 
     with database.open() as session:
         first = next(iter(session.rows(TableQuery(nasty, ("id", "a")))))
     assert first.rows
-    with pytest.raises(DriverError):
+    with pytest.raises(TargetError):
         session.check()

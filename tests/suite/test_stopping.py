@@ -9,8 +9,9 @@ import pytest
 
 from drivers.base import Description, Limits, Session
 from drivers.columns import Form
-from drivers.errors import DriverError, SettingsWrong, Timeout
+from drivers.errors import SettingsWrong, Timeout
 from drivers.query import TableName, TableQuery
+from egress.errors import TargetError
 from tests.suite.databases import Database, read
 from tests.waiting import HANG, eventually
 
@@ -67,7 +68,7 @@ def test_a_session_cannot_write(database: Database) -> None:
     table = database.create("kept", {"n": database.types[Form.INTEGER]}, [[1]])
     with database.open() as session:
         for statement in database.writing(table):
-            with pytest.raises(DriverError):
+            with pytest.raises(TargetError):
                 session._fetched(statement)  # type: ignore[attr-defined]
         assert read(session, table, ["n"]) == [[1]]
 
@@ -96,5 +97,5 @@ def test_a_query_is_refused_once_the_session_is_closed(database: Database) -> No
     table = database.create("closed", {"n": database.types[Form.INTEGER]}, [[1]])
     with database.open() as session:
         chunks = session.rows(TableQuery(table, ("n",)))
-    with pytest.raises(DriverError):
+    with pytest.raises(TargetError):
         next(chunks)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from services import connectors, datasets, sources
+from services.bi import connectors, datasets, sources
 from services.portal_api.capabilities import NEWER, OLDER, Capabilities
 from services.portal_api.client import PortalClient
 from tests.services.emulated import EmulatedPortal

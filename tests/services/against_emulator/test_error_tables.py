@@ -11,9 +11,9 @@ import pytest
 from errors import (
     PortalRefused,
 )
+from services.bi.refusals import problem_for
 from services.portal_api.capabilities import OLDER
 from services.portal_api.client import PortalClient
-from services.refusals import problem_for
 from tests.services.against_emulator.objects import COLUMNS, DATASET, SHAPES, SOURCE, connector_fields, fill
 from tests.services.emulated import EmulatedPortal
 from tests.services.seed_errors import ROWS, Row, field_of

@@ -10,8 +10,8 @@ from errors import (
     AccessDenied,
     NotFound,
 )
-from services import connectors
-from services.listing import Listing
+from services.bi import connectors
+from services.bi.listing import Listing
 from services.portal_api.capabilities import NEWER
 from services.portal_api.client import PortalClient
 from tests.services.against_emulator.objects import SHAPES, connector_fields

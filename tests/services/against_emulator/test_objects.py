@@ -13,10 +13,10 @@ from errors import (
     OutcomeUnknown,
     PortalRefused,
 )
-from services import connectors, datasets, sources
+from services.bi import connectors, datasets, sources
+from services.bi.refusals import problem_for
 from services.portal_api.capabilities import NEWER, OLDER, probe
 from services.portal_api.client import PortalClient
-from services.refusals import problem_for
 from tests.services.against_emulator.objects import COLUMNS, DATASET, SOURCE, Either, connector_fields, fill
 from tests.services.emulated import EmulatedPortal
 

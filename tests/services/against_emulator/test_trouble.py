@@ -7,22 +7,22 @@ from typing import Any
 
 import pytest
 
-from drivers.network import Policy
+from egress.policy import Policy
 from emulator.config import EmulatorConfig
 from emulator.server import start
 from errors import (
     AccessDenied,
     ApplicationError,
     Forged,
-    GrantDead,
     OutcomeUnknown,
     PaymentRequired,
     PortalBusy,
     PortalGone,
     PortalRefused,
     PortalUnreachable,
+    TokenDead,
 )
-from services import connectors, datasets, sources
+from services.bi import connectors, datasets, sources
 from services.portal_api._transport import Transport
 from services.portal_api.capabilities import NEWER
 from services.portal_api.client import PortalClient
@@ -47,7 +47,7 @@ def test_expired_tokens_are_renewed_once_alone_and_in_batches(portal: EmulatedPo
 def test_a_dead_refresh_token_ends_the_grant(portal: EmulatedPortal) -> None:
     tokens = portal.tokens()
     portal.control("expire-tokens", refresh=True)
-    with pytest.raises(GrantDead):
+    with pytest.raises(TokenDead):
         connectors.everything(portal.client(tokens=tokens))
 
 
@@ -56,7 +56,7 @@ def test_a_refresh_token_works_once(portal: EmulatedPortal) -> None:
     tokens = portal.tokens()
     used = tokens.refresh
     tokens.renew(tokens.access)
-    with pytest.raises(GrantDead):
+    with pytest.raises(TokenDead):
         portal.servers.refresh(portal.server.url, used)
 
 
@@ -197,9 +197,9 @@ def test_an_uninstalled_application_is_told_so(portal: EmulatedPortal) -> None:
     """facts/platform 8"""
     tokens = portal.tokens()
     portal.control("uninstall")
-    with pytest.raises((PortalGone, GrantDead)):
+    with pytest.raises((PortalGone, TokenDead)):
         connectors.everything(portal.client(tokens=tokens))
-    with pytest.raises((PortalGone, GrantDead)):
+    with pytest.raises((PortalGone, TokenDead)):
         portal.servers.refresh(portal.server.url, tokens.refresh)
 
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 
 import responses
 
-from drivers.network import Policy
+from egress.policy import Policy
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Reply, Transport
 from services.portal_api.client import PortalClient

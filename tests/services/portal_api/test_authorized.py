@@ -13,12 +13,12 @@ import responses
 from errors import (
     ApplicationError,
     Forged,
-    GrantDead,
     PaymentRequired,
     PortalBusy,
     PortalGone,
     PortalRefused,
     PortalUnreachable,
+    TokenDead,
 )
 from services.portal_api.client import PortalClient
 from tests.services.portal_api.portal import (
@@ -65,7 +65,7 @@ def test_an_expired_token_is_renewed_once_and_the_call_repeated(method: str) -> 
 @responses.activate
 def test_a_fresh_token_that_is_refused_as_well_ends_the_matter() -> None:
     portal = Portal(EXPIRED).listen(responses.mock)
-    with pytest.raises(GrantDead):
+    with pytest.raises(TokenDead):
         portal.client().call(READ)
     assert len(portal.calls) == 2
 
@@ -75,7 +75,7 @@ def test_a_fresh_token_that_is_refused_as_well_ends_the_matter() -> None:
 def test_a_bad_token_is_not_renewed(code: str) -> None:
     """facts/platform 5.3: final for this token"""
     portal = Portal(root_error(code, "", 401)).listen(responses.mock)
-    with pytest.raises(GrantDead):
+    with pytest.raises(TokenDead):
         portal.client().call(READ)
     assert portal.tokens.rejected == []
 
@@ -84,10 +84,10 @@ def test_a_bad_token_is_not_renewed(code: str) -> None:
 def test_a_renewal_that_fails_is_told_as_it_is() -> None:
     class Dead(FakeTokens):
         def renew(self, rejected: str) -> str:
-            raise GrantDead("invalid_grant")
+            raise TokenDead("invalid_grant")
 
     portal = Portal(EXPIRED, tokens=Dead()).listen(responses.mock)
-    with pytest.raises(GrantDead, match="invalid_grant"):
+    with pytest.raises(TokenDead, match="invalid_grant"):
         portal.client().call(READ)
 
 

@@ -14,16 +14,16 @@ import requests
 import responses
 from pydantic import SecretStr
 
-from drivers.network import Policy
+from egress.policy import Policy
 from errors import (
     AccessDenied,
     ApplicationError,
     ConfigurationError,
     Forged,
-    GrantDead,
     PaymentRequired,
     PortalGone,
     PortalUnreachable,
+    TokenDead,
     TryLater,
 )
 from services.portal_api._transport import Transport
@@ -349,12 +349,12 @@ def test_the_client_secret_goes_to_listed_servers_only(server: str) -> None:
 
 
 ERRORS: list[tuple[str, int, type[ApplicationError]]] = [
-    ("invalid_request", 400, GrantDead),
-    ("invalid_client", 400, GrantDead),
-    ("invalid_client", 401, GrantDead),
+    ("invalid_request", 400, TokenDead),
+    ("invalid_client", 400, TokenDead),
+    ("invalid_client", 401, TokenDead),
     ("wrong_client", 200, ConfigurationError),
-    ("invalid_grant", 400, GrantDead),
-    ("NO_AUTH_FOUND", 401, GrantDead),
+    ("invalid_grant", 400, TokenDead),
+    ("NO_AUTH_FOUND", 401, TokenDead),
     ("NOT_INSTALLED", 401, PortalGone),
     ("insufficient_scope", 401, AccessDenied),
     ("invalid_scope", 403, AccessDenied),

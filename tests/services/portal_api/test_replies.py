@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from errors import (
     AccessDenied,
     ApplicationError,
-    GrantDead,
     InUse,
     NotFound,
     PaymentRequired,
@@ -20,6 +19,7 @@ from errors import (
     PortalGone,
     PortalRefused,
     PortalUnreachable,
+    TokenDead,
 )
 from services.portal_api._transport import Reply
 from services.portal_api.replies import TokenExpired, judge, outcomes
@@ -34,7 +34,7 @@ SYSTEM_ERRORS: list[tuple[int, str, type[ApplicationError]]] = [
     (405, "ERROR_BATCH_METHOD_NOT_ALLOWED", PortalRefused),
     (400, "ERROR_BATCH_LENGTH_EXCEEDED", PortalRefused),
     (400, "INVALID_REQUEST", PortalRefused),
-    (401, "NO_AUTH_FOUND", GrantDead),
+    (401, "NO_AUTH_FOUND", TokenDead),
     (401, "expired_token", TokenExpired),
     (403, "ACCESS_DENIED", AccessDenied),
     (403, "INVALID_CREDENTIALS", AccessDenied),
@@ -44,8 +44,8 @@ SYSTEM_ERRORS: list[tuple[int, str, type[ApplicationError]]] = [
     (404, "ERROR_MANIFEST_IS_NOT_AVAILABLE", PortalRefused),
     (500, "PORTAL_DELETED", PortalGone),
     (410, "PORTAL_DELETED", PortalGone),
-    (401, "invalid_token", GrantDead),
-    (401, "authorization_error", GrantDead),
+    (401, "invalid_token", TokenDead),
+    (401, "authorization_error", TokenDead),
     (401, "APPLICATION_NOT_FOUND", PortalGone),
     (401, "ERROR_OAUTH", PortalGone),
     (401, "PAYMENT_REQUIRED", PaymentRequired),

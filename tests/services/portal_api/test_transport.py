@@ -18,7 +18,7 @@ import requests
 import responses
 import urllib3
 
-from drivers.network import Policy
+from egress.policy import Policy
 from errors import PortalUnreachable
 from services.portal_api import _transport
 from services.portal_api._transport import Reply, Timeout, Transport, exchange

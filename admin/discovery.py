@@ -1,0 +1,180 @@
+"""The panel "Tables of the source" on the form of a dataset: asked for by a button, fills the form by another.
+
+Every button submits the whole form, so what was typed stays, with and without script.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from admin.diagnoses import diagnosis
+from admin.forms import MOST_ROWS, DatasetForm
+from admin.listing import number_in
+from admin.sentences import sentence
+from admin.session import capabilities, current_session, portal_client, services
+from admin.submission import problems_of
+from egress.errors import TargetError
+from errors import AccessDenied, AskUser, NotFound, TryLater
+from services.bi import connectors, datasets, sources
+from services.bi.connectors import Connector
+from services.bi.discovery import DiscoveredColumn, DiscoveredTable, NotDiscovered
+from services.bi.listing import Listing
+from services.bi.sources import Source
+from services.connections.repository import Held
+from services.contract.names import NameRefused, PublishedTable, dataset_code
+from services.publishing.tables import external_code, title_of
+
+MOST_SHOWN = 50
+ASK, USE, SEARCH, SEARCHED = "_ask", "_use", "_search", "_searched"
+SENTENCES = {
+    "no_source": _l("Choose the source first, then ask it."),
+    "foreign": _l("The application did not make the connector of this source, so it cannot ask it."),
+    "refused": _l("The application may not call the address that the connector names."),
+    "unreachable": _l("The connector's address does not answer."),
+    "tls": _l("The certificate of the connector's address is not valid."),
+    "timeout": _l("The connector's address does not answer in time."),
+    "status": _l("The connector's address refuses, or answers with nothing."),
+    "too_big": _l("The answer of the connector's address is larger than 2 MB. Search for a part of the name."),
+    "bad_answer": _l("The connector's address answers with something that is no list of tables or columns."),
+    "gone": _l("The source does not offer this table any more. Ask it again."),
+    "too_many_columns": _l("The table has more columns than this form can hold."),
+}
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What the panel shows: `tables` is None if the source was not asked, `hidden` counts those that are left out;
+    `problem` and `done` are sentences.
+    """
+
+    search: str = ""
+    tables: Sequence[DiscoveredTable] | None = None
+    hidden: int = 0
+    problem: str = ""
+    done: str = ""
+    connection: Held | None = None
+    """The connection whose source the form names, if it is one of this application's."""
+    more: bool = False
+    """Whether a connection has further tables, which nobody counted."""
+
+
+def searched() -> str:
+    """What was typed into the panel's search."""
+    return request.form.get(SEARCH, "").strip()
+
+
+def is_asked() -> bool:
+    """Whether the source shall be asked; Enter in the search presses no button of ours, so another word says so too."""
+    return ASK in request.form or USE in request.form or searched() != request.form.get(SEARCHED, "").strip()
+
+
+def asked(form: DatasetForm) -> Panel:
+    """Ask the source that the form names; where a table was chosen, fill the form from it."""
+    wanted = request.form.get(USE)
+    # A table was chosen from the list that the page shows, whatever has been typed into the search since.
+    search = searched() if wanted is None else request.form.get(SEARCHED, "").strip()
+    try:
+        source = _source(form)
+        held = connection_of(form)
+        if wanted is None:
+            return _listed(source, held, search)
+        table, columns = _described(source, held, search, wanted)
+        if len(columns) > MOST_ROWS:
+            raise NotDiscovered("too_many_columns")
+        _fill(form, table, columns)
+    except NotDiscovered as problem:
+        return Panel(search, problem=_by_hand(str(SENTENCES[problem.code])))
+    except NameRefused:
+        return Panel(search, problem=_by_hand(str(SENTENCES["gone"])))
+    except TargetError as problem:
+        return Panel(search, problem=_by_hand(str(diagnosis(problem.code))))
+    except AccessDenied:
+        raise
+    except (AskUser, TryLater) as error:
+        told = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
+        return Panel(search, problem=_by_hand(told))
+    count = len(columns)
+    done = ngettext(
+        "“%(title)s” was filled in with %(num)s column. Check the names: they stay for good.",
+        "“%(title)s” was filled in with %(num)s columns. Check the names, and remove columns that nobody needs.",
+        count,
+        title=table.title,
+    )
+    return Panel(search, done=done)
+
+
+def connection_of(form: DatasetForm) -> Held | None:
+    """The connection whose source the form names, or None for a source of somebody else's endpoints."""
+    hosted, portal_id = services().repository, current_session().portal_id
+    number = hosted.by_source(portal_id).get(number_in(form.sourceId.data or "") or 0)
+    return None if number is None else hosted.get(portal_id, number)
+
+
+def _listed(source: Source, held: Held | None, search: str) -> Panel:
+    if held is not None:
+        # Our own endpoints are read directly: egress rightly keeps the application from calling itself.
+        page = services().publishing.tables(held, search).page
+        tables = [_offered(row.table) for row in page.items]
+        return Panel(search, tables[:MOST_SHOWN], more=page.has_next)
+    found = services().discovery.tables(source, _connector(source), search)
+    return Panel(search, found[:MOST_SHOWN], len(found[MOST_SHOWN:]))
+
+
+def _described(
+    source: Source, held: Held | None, search: str, wanted: str
+) -> tuple[DiscoveredTable, Sequence[DiscoveredColumn]]:
+    if held is not None:
+        known, listed = services().publishing.described(held, wanted)
+        columns = [row.column for row in listed]
+        return _offered(known), [DiscoveredColumn(column.code, column.code, column.type) for column in columns]
+    connector = _connector(source)
+    table = next((r for r in services().discovery.tables(source, connector, search) if r.external_code == wanted), None)
+    if table is None:
+        raise NotDiscovered("gone")
+    return table, services().discovery.columns(source, connector, wanted, capabilities().column_types)
+
+
+def _offered(table: PublishedTable) -> DiscoveredTable:
+    return DiscoveredTable(table.code, title_of(table), external_code(table))
+
+
+def _source(form: DatasetForm) -> Source:
+    source_id = number_in(form.sourceId.data or "")
+    if not source_id:
+        raise NotDiscovered("no_source")
+    return sources.get(portal_client(), source_id)
+
+
+def _connector(source: Source) -> Connector:
+    if not source.connector_id:
+        raise NotDiscovered("foreign")
+    try:
+        return connectors.get(portal_client(), source.connector_id)
+    except NotFound:
+        raise NotDiscovered("foreign") from None
+
+
+def _fill(form: DatasetForm, table: DiscoveredTable, columns: Sequence[DiscoveredColumn]) -> None:
+    form.externalCode.data, form.externalName.data = table.external_code, table.title
+    form.name.data = free_name(table.code)
+    form.fields.entries, form.fields.last_index = [], -1
+    for column in columns:
+        form.fields.append_entry({"name": column.name, "externalCode": column.code, "type": column.type})
+
+
+def free_name(code: str) -> str:
+    """A name for the dataset that none of those which the portal tells about has."""
+    name = dataset_code(code)
+    alike = datasets.page(portal_client(), capabilities(), Listing(search=name))
+    return dataset_code(code, [row.name for row in alike.items])
+
+
+def _by_hand(told: str) -> str:
+    by_hand = _("You can type the table and its columns by hand.")
+    return f"{told} {by_hand}"

@@ -1,0 +1,162 @@
+"""How ClickHouse is spoken to over HTTP: settings, parameters, error codes, and the formats of its answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout, TooBig
+from drivers.rows import lower_escapes, valid_utf8
+from drivers.sql import LIKE_ESCAPE, MARK, Sql
+from egress.errors import TargetError
+
+_LONGEST_MESSAGE = 4096
+_ERROR = re.compile(rb"Code: (\d+)[.,] ?(?:e\.displayText\(\) = )?(DB::[A-Za-z]*Exception: .*)", re.DOTALL)
+_TOO_MANY_ROWS = 396
+_LINE_SEPARATORS = re.compile(rb"(?<!\\)((?:\\\\)*)\\u202([89])")
+_SEPARATOR = {b"8": "\u2028".encode(), b"9": "\u2029".encode()}
+
+#: What every request asks of the server, so that no profile cuts an answer or writes it in another way.
+SETTINGS: Mapping[str, str] = {
+    "readonly": "2",
+    "default_format": "CustomSeparated",
+    "timeout_overflow_mode": "throw",
+    "result_overflow_mode": "throw",
+    "read_overflow_mode": "throw",
+    "sort_overflow_mode": "throw",
+    "limit": "0",
+    "offset": "0",
+    "extremes": "0",
+    "cancel_http_readonly_queries_on_client_close": "1",
+    "max_query_size": str(4 * 1024 * 1024),
+    "transform_null_in": "0",
+    "prefer_column_name_to_alias": "1",
+    "date_time_output_format": "simple",
+    "format_custom_escaping_rule": "JSON",
+    "format_custom_field_delimiter": ",",
+    "format_custom_row_before_delimiter": "[",
+    "format_custom_row_after_delimiter": "]",
+    "format_custom_row_between_delimiter": "\n",
+    "format_custom_result_before_delimiter": "",
+    "output_format_decimal_trailing_zeros": "0",
+    "output_format_json_quote_64bit_integers": "0",
+    "output_format_json_quote_64bit_floats": "0",
+    "output_format_json_quote_decimals": "0",
+    "output_format_json_quote_denormals": "0",
+    "output_format_json_escape_forward_slashes": "0",
+    "output_format_json_named_tuples_as_objects": "1",
+}
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value, and the type that ClickHouse is to read it as."""
+
+    type: str
+    text: str
+
+
+class ReadOnlyProfile(Broken):
+    """The user's profile allows no settings at all (`readonly = 1`)."""
+
+
+class Busy(Broken):
+    """The server runs as many queries as it may."""
+
+
+_CODES: Mapping[int, tuple[type[TargetError], str]] = {
+    **dict.fromkeys((60, 81), (QueryRefused, "unknown_table")),
+    **dict.fromkeys((10, 16, 47), (QueryRefused, "unknown_column")),
+    **dict.fromkeys((6, 26, 27, 36, 38, 41, 53, 69, 70, 72, 407, 457), (QueryRefused, "value_type")),
+    497: (QueryRefused, "no_permission"),
+    **dict.fromkeys((192, 193, 194, 516), (LoginFailed, "password")),
+    **dict.fromkeys((159, 160, 394), (Timeout, "deadline")),
+    164: (ReadOnlyProfile, "server_error"),
+    202: (Busy, "server_error"),
+}
+
+
+def failure(said: bytes, otherwise: str, header: str = "") -> TargetError:
+    """What ClickHouse's error text, or the code in its header, means to the caller.
+
+    Words of anything that is no ClickHouse are nobody's business: for them the error says `otherwise`.
+    """
+    found = _ERROR.search(said)
+    if found is None and not (header.isascii() and header.isdigit() and len(header) < 6):
+        return Broken("bad_answer", otherwise)
+    code = int(found[1][:6]) if found else int(header)
+    if code == _TOO_MANY_ROWS:
+        return TooBig("rows", 0)
+    kind, word = _CODES.get(code, (Broken, "server_error"))
+    error = kind(word)
+    text = found[2][:_LONGEST_MESSAGE].decode("utf-8", "replace") if found else otherwise
+    error.detail = f"Code {code}: {text}"
+    return error
+
+
+def placed(statement: Sql) -> tuple[str, dict[str, str]]:
+    """The statement with `{p0:Type}` for each value, and the parameters of the request that hold them."""
+    pieces = statement.text.split(MARK)
+    text, parameters = pieces[0], {}
+    for number, (value, piece) in enumerate(zip(statement.values, pieces[1:], strict=True)):
+        # All values went through `bound` but for the patterns of LIKE (`drivers/sql.py`).
+        bound = value if isinstance(value, Bound) else text_value(_pattern(value))
+        parameters[f"param_p{number}"] = _escaped(bound.text)
+        text += f"{{p{number}:{bound.type}}}{piece}"
+    return text, parameters
+
+
+def text_value(text: str) -> Bound:
+    """A text as a value."""
+    return Bound("String", text)
+
+
+def _pattern(pattern: str) -> str:
+    """A pattern of ours with the backslash as its escape character, the only one that ClickHouse has."""
+    result, characters = "", iter(pattern)
+    for character in characters:
+        if character == LIKE_ESCAPE:
+            character = next(characters)
+            result += "\\" + character if character in "%_" else character
+        else:
+            result += "\\\\" if character == "\\" else character
+    return result
+
+
+def _escaped(text: str) -> str:
+    """A parameter's text as ClickHouse unescapes it again (TSV)."""
+    for raw, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.replace(raw, escape)
+    return text
+
+
+def tidy(rows: bytes) -> bytes:
+    """Rows as every driver writes them."""
+    if b"\\u20" in rows:
+        rows = _LINE_SEPARATORS.sub(lambda found: found[1] + _SEPARATOR[found[2]], rows)
+    return lower_escapes(valid_utf8(rows))
+
+
+def binary_rows(data: bytes, width: int) -> Iterator[tuple[bytes | None, ...]]:
+    """Cells of `Nullable(String)` in RowBinary: a byte that is 1 for NULL, a length in LEB128, the text."""
+    position = 0
+
+    def cell() -> bytes | None:
+        nonlocal position
+        position += 1
+        if data[position - 1]:
+            return None
+        length = shift = 0
+        while True:
+            byte = data[position]
+            position += 1
+            length |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        position += length
+        return data[position - length : position]
+
+    while position < len(data):
+        yield tuple(cell() for _ in range(width))

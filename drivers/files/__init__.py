@@ -1,0 +1,1 @@
+"""Files as tables, read by DuckDB."""

@@ -1,0 +1,121 @@
+"""Workbooks and JSON as CSV texts, made by a process of their own, so that one way of finding types serves all of them.
+
+What such a file does to its reader cannot be bounded inside a thread: sizes that a file of two kilobytes makes up, a
+minute of the processor. `converter.py` runs apart, with a limit of memory and time and nothing of ours in its
+environment, and is stopped with the session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from drivers.deadline import Deadline
+from drivers.errors import Broken, SettingsWrong
+from drivers.files.prepared import Temporary
+
+MOST_UNPACKED_BYTES = 400 * 1024 * 1024
+MOST_WRITTEN_BYTES = 2 * 1024 * 1024 * 1024
+#: Some ten million cells of a workbook.
+MOST_MEMORY = 768 * 1024 * 1024
+MOST_SECONDS = 120.0
+#: So many at a time, in one process of the app.
+MOST_AT_ONCE = 2
+
+_LOOK_SECONDS = 0.05
+_PROGRAM = Path(__file__).with_name("converter.py")
+_PLACES = threading.Semaphore(MOST_AT_ONCE)
+
+Kinds = frozenset[str]
+
+
+@dataclass(frozen=True)
+class Converted:
+    """One table as CSV. JSON's has no header: `columns` says names and the kinds of values (`converter.py`)."""
+
+    name: str
+    path: Path
+    columns: tuple[tuple[str, Kinds], ...] | None
+
+
+def converted(
+    path: Path, kind: Literal["xlsx", "jsonl"], deadline: Deadline, sheet: str = ""
+) -> tuple[Temporary, list[Converted]]:
+    """The tables of a workbook (of `sheet` only, where that is given) or of JSON, and the folder that they lie in.
+
+    Raises `SettingsWrong` when the file is no such file or needs too much, `Timeout`, `Broken`.
+    """
+    folder = Temporary.folder()
+    with _place(deadline):
+        task = {
+            "kind": kind,
+            "path": str(path),
+            "folder": str(folder.path),
+            "sheet": sheet,
+            "unpacked": MOST_UNPACKED_BYTES,
+            "bytes": MOST_WRITTEN_BYTES,
+            "memory": MOST_MEMORY,
+            "seconds": math.ceil(MOST_SECONDS),
+        }
+        answer = _answer(task, deadline)
+    if "refused" in answer:
+        raise SettingsWrong(*answer["refused"])
+    return folder, [
+        Converted(
+            made["name"],
+            folder.path / made["file"],
+            tuple((name, frozenset(kinds)) for name, kinds in made["columns"]) if "columns" in made else None,
+        )
+        for made in answer["made"]
+    ]
+
+
+@contextlib.contextmanager
+def _place(deadline: Deadline) -> Iterator[None]:
+    while not _PLACES.acquire(timeout=min(deadline.left, _LOOK_SECONDS)):
+        deadline.check()
+    try:
+        yield
+    finally:
+        _PLACES.release()
+
+
+def _answer(task: dict[str, Any], deadline: Deadline) -> dict[str, Any]:
+    """What the program says to a task."""
+    program = subprocess.Popen(  # noqa: S603 - our own program, and nothing of the task stands in the command
+        [sys.executable, "-I", "-X", "utf8", str(_PROGRAM)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={},
+    )
+    with program:
+        try:
+            said = _said(program, json.dumps(task).encode(), deadline)
+        except BaseException:
+            program.kill()
+            raise
+    if program.returncode == 0:
+        return dict(json.loads(said))
+    if program.returncode > 0:
+        raise Broken("server_error", f"the converter ended with {program.returncode}")
+    # The system stopped it: at its limit of the processor's time, or of memory.
+    raise SettingsWrong("path", "too_big")
+
+
+def _said(program: subprocess.Popen[bytes], task: bytes, deadline: Deadline) -> bytes:
+    given: bytes | None = task
+    while True:
+        try:
+            return program.communicate(given, timeout=min(deadline.left, _LOOK_SECONDS))[0]
+        except subprocess.TimeoutExpired:
+            given = None
+            deadline.check()

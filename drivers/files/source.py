@@ -1,0 +1,316 @@
+"""Where a file's bytes come from and what they are: a local path or an https address, its kind, its encoding."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+
+import charset_normalizer
+
+from drivers.deadline import Deadline
+from drivers.errors import Broken, SettingsWrong, TooBig
+from drivers.files.prepared import KEPT, Temporary
+from drivers.http_client import WIRE_ERRORS, Answer, Place, Wire, basic, broken, tls_context
+from egress.errors import TargetRefused, Unreachable
+from egress.policy import Policy
+from egress.sockets import CONNECT_SECONDS
+
+FileKind = Literal["csv", "xlsx", "parquet", "jsonl"]
+
+MOST_BYTES = 1024 * 1024 * 1024
+FRESH_SECONDS = 300.0
+READ_SECONDS = 30.0
+MOST_REDIRECTS = 5
+BLOCK = 1024 * 1024
+
+_UNQUOTED = "/%:@!$&'()*+,;=~"
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+_SUFFIXES: dict[str, FileKind] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".tab": "csv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+_MARKS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_GUESSED = ["cp1251", "cp1252", "cp1250", "koi8_r", "shift_jis", "gb18030"]
+
+_GZIP = b"\x1f\x8b"
+#: How files begin that nobody means as a table; they would be read as CSV with one odd column.
+_OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "PDF"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS or DOC"),
+    (_GZIP, "gzip"),
+    (b"BZh91AY", "bzip2"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "7z"),
+    (b"Rar!\x1a\x07", "RAR"),
+    (b"SQLite format 3\0", "SQLite"),
+    (b"ARROW1\0", "Arrow"),
+    (b"Obj\x01", "Avro"),
+    (b"\x89PNG", "PNG"),
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"GIF89a", "GIF"),
+    (b"{\\rtf", "RTF"),
+)
+_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+_MEDIA = ("image/", "audio/", "video/", "application/pdf")
+
+
+def state_of(path: Path) -> tuple[int, ...]:
+    """What changes whenever somebody writes or replaces a file. Raises `SettingsWrong` where it is gone."""
+    try:
+        found = path.stat()
+    except OSError:
+        raise SettingsWrong("path", "not_found") from None
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
+
+
+def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Temporary:
+    """The content of an https address, at most five minutes old.
+
+    Redirects are followed to https addresses that the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
+    `Unreachable`, `TooBig`, `Timeout`, `Broken`.
+    """
+    if not url.lower().startswith("https://"):
+        raise SettingsWrong("url", "https_only")
+
+    def fetch() -> Temporary:
+        file = Temporary.file(Path(url.split("?")[0].split("#")[0]).suffix[:16])
+        _fetch(url, ca, policy, deadline, file.path)
+        return file
+
+    return KEPT.once(("url", url, ca), Temporary, fetch, deadline, FRESH_SECONDS)
+
+
+def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) -> None:
+    tls = tls_context({"tls": "verify-full", "ca": ca})
+    for _ in range(MOST_REDIRECTS + 1):
+        parts, port = _address(url)
+        wire = Wire(Place(policy.resolve(parts.hostname or "", port, "web"), tls, min(deadline.left, CONNECT_SECONDS)))
+        # Time limits of sockets begin anew with every byte: this one cuts the connection.
+        hang_up = Deadline(deadline.left, wire.cut)
+        try:
+            answer = wire.ask("GET", _asked(parts), _headers(parts), seconds=min(deadline.left, READ_SECONDS))
+            if answer.status not in _REDIRECTS:
+                _write(answer, path, deadline)
+                return
+            url = urljoin(url, answer.header("Location"))
+        except SettingsWrong as problem:
+            deadline.check()
+            raise SettingsWrong("url", problem.code, problem.detail) from problem
+        except Unreachable:
+            deadline.check()
+            raise
+        except (*WIRE_ERRORS, zlib.error) as problem:
+            deadline.check()
+            raise broken(problem) from problem
+        finally:
+            hang_up.close()
+            wire.close()
+    raise SettingsWrong("url", "no_file_there", "redirected without end")
+
+
+def _address(url: str) -> tuple[SplitResult, int]:
+    """An https address in its parts, and its port. Raises `SettingsWrong("url")`, `TargetRefused("plain_http")`."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or 443
+    except ValueError:
+        raise SettingsWrong("url", "not_readable") from None
+    if parts.scheme != "https":
+        raise TargetRefused("plain_http")
+    return parts, port
+
+
+def _asked(parts: SplitResult) -> str:
+    path = quote(parts.path or "/", safe=_UNQUOTED)
+    return path + "?" + quote(parts.query, safe=_UNQUOTED + "?") if parts.query else path
+
+
+def _headers(parts: SplitResult) -> dict[str, str]:
+    login = {"Authorization": basic(unquote(parts.username), unquote(parts.password or ""))} if parts.username else {}
+    return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **login}
+
+
+def _write(answer: Answer, path: Path, deadline: Deadline) -> None:
+    if answer.status != 200:
+        raise SettingsWrong("url", "no_file_there", f"HTTP status {answer.status}")
+    media = answer.header("Content-Type").lower()
+    if media.startswith(_MEDIA):
+        raise SettingsWrong("url", "other_kind", media[:100])
+    blocks = answer.blocks(BLOCK)
+    written = 0
+    with path.open("wb") as file:
+        for block in _unpacked(blocks) if answer.header("Content-Encoding").lower() == "gzip" else blocks:
+            deadline.check()
+            if not written and "html" in media and block.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+                raise SettingsWrong("url", "no_file_there", "a page in HTML")
+            written += len(block)
+            if written > MOST_BYTES:
+                raise TooBig("bytes", MOST_BYTES)
+            file.write(block)
+
+
+def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    unpacking = zlib.decompressobj(wbits=31)
+    for block in blocks:
+        while block:
+            yield unpacking.decompress(block, BLOCK)
+            block = unpacking.unconsumed_tail
+    yield unpacking.flush()
+    if not unpacking.eof:
+        raise Broken("connection_lost", "the packed content has no end")
+
+
+def is_known(path: Path) -> bool:
+    """Whether a file of a folder is a table, by its suffix."""
+    inner = _unpacked_name(path)
+    return inner.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
+
+
+def title_of(path: Path) -> str:
+    """What the table of a file is called: its name without the suffix, and without that of its packing."""
+    return _unpacked_name(path).stem
+
+
+def _unpacked_name(path: Path) -> Path:
+    return path.with_suffix("") if path.suffix.lower() == ".gz" else path
+
+
+def unpacked(path: Path, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...]]:
+    """The file itself, or what a gzip file holds in a copy, which is to be held.
+
+    Raises `SettingsWrong("path")`: `too_big` where more than `MOST_BYTES` come out of it, `packed_broken` where it
+    does not end as it should.
+    """
+    with path.open("rb") as file:
+        if file.read(len(_GZIP)) != _GZIP:
+            return path, ()
+    copy = Temporary.file(_unpacked_name(path).suffix[:16])
+    written = 0
+    try:
+        with gzip.open(path) as packed, copy.path.open("wb") as target:
+            while block := packed.read(BLOCK):
+                deadline.check()
+                written += target.write(block)
+                if written > MOST_BYTES:
+                    raise SettingsWrong("path", "too_big", f"unpacked over {MOST_BYTES // 1024 // 1024} MiB")
+    except (EOFError, gzip.BadGzipFile, zlib.error) as problem:
+        raise SettingsWrong("path", "packed_broken", str(problem)) from problem
+    return copy.path, (copy,)
+
+
+def without_wildcards(path: Path) -> tuple[Path, tuple[Temporary, ...]]:
+    """The path, or a link to it (to be held) where DuckDB would read its name as a pattern for other files."""
+    if not set(str(path)) & set("*?[{"):
+        return path, ()
+    folder = Temporary.folder()
+    link = folder.path / ("file" + re.sub(r"[^.\w]", "", path.suffix))
+    link.symlink_to(path)
+    return link, (folder,)
+
+
+def kind_of_file(path: Path, asked: str) -> FileKind:
+    """What the file is: as asked for, by its first bytes, or by its suffix.
+
+    Raises `SettingsWrong("path", "other_kind")` for what begins like no table.
+    """
+    with path.open("rb") as file:
+        start = file.read(1024)
+    begin = start.removeprefix(codecs.BOM_UTF8).lstrip()
+    if start[257:262] == b"ustar":
+        raise SettingsWrong("path", "other_kind", "tar")
+    for magic, name in _OTHER_KINDS:
+        if start.startswith(magic):
+            raise SettingsWrong("path", "other_kind", name)
+    if begin.lower().startswith(_PAGES):
+        raise SettingsWrong("path", "other_kind", "HTML or XML")
+    kind = _kind(path, asked, begin)
+    if kind == "parquet" and not start.startswith(b"PAR1"):
+        raise SettingsWrong("path", "other_kind", "no Parquet")
+    return kind
+
+
+def _kind(path: Path, asked: str, begin: bytes) -> FileKind:
+    if asked == "tsv":
+        return "csv"
+    if asked in ("csv", "xlsx", "parquet", "jsonl"):
+        return asked  # type: ignore[return-value]  # the four words of `FileKind`
+    if begin.startswith(b"PAR1"):
+        return "parquet"
+    if begin.startswith(b"PK\x03\x04"):
+        return "xlsx"
+    return _SUFFIXES.get(path.suffix.lower()) or ("jsonl" if begin.startswith(b"{") else "csv")
+
+
+def as_utf8(path: Path, asked: str, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...]]:
+    """The file itself if it is UTF-8, else a recoded copy, which is to be held.
+
+    Without an encoding asked for: the byte order mark, then UTF-8, then a guess by the letters. Raises
+    `SettingsWrong("encoding")` where the bytes do not fit, with the place.
+    """
+    with path.open("rb") as file:
+        if not file.read(BLOCK).strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
+            raise SettingsWrong("path", "empty_file")
+    encoding = asked.strip() or _encoding(path, deadline)
+    try:
+        # Some codecs turn bytes into bytes: Python knows them under the same roof.
+        "".encode(encoding)
+        if codecs.lookup(encoding).name == "utf-8":
+            return path, ()
+    except (LookupError, UnicodeError):
+        raise SettingsWrong("encoding", "no_such_encoding") from None
+    copy = Temporary.file(".csv")
+    try:
+        with (
+            path.open(encoding=encoding, newline="") as source,
+            copy.path.open("w", encoding="utf-8", newline="") as target,
+        ):
+            while text := source.read(BLOCK):
+                deadline.check()
+                target.write(text)
+    except UnicodeError as problem:
+        raise SettingsWrong("encoding", "does_not_fit", str(problem)[:300]) from problem
+    return copy.path, (copy,)
+
+
+def _encoding(path: Path, deadline: Deadline) -> str:
+    with path.open("rb") as file:
+        start = file.read(BLOCK)
+        for mark, encoding in _MARKS:
+            if start.startswith(mark):
+                return encoding
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        try:
+            block = start
+            while block:
+                deadline.check()
+                decoder.decode(block)
+                block = file.read(BLOCK)
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            if b"\0" in start:
+                raise SettingsWrong("path", "other_kind", "no text") from None
+            guess = charset_normalizer.from_bytes(start[:65536], cp_isolation=_GUESSED).best()
+            return guess.encoding if guess else "cp1252"
+    return "utf-8"

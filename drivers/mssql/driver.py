@@ -1,0 +1,330 @@
+"""Microsoft SQL Server 2016 and later, and Azure SQL, through python-tds.
+
+SQL Server knows no read-only session: the user has to be one that may only read. What a statement of ours would write
+is lost all the same, since no transaction is ever committed. Texts come as bytes of UTF-16, so that a broken one spoils
+no other, and rows are put together here. `_` in a pattern stands for one UTF-16 unit, half of what lies beyond U+FFFF.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import functools
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from drivers.base import (
+    CA,
+    DATABASE,
+    HOST,
+    PASSWORD,
+    TIMEZONE,
+    TLS,
+    USERNAME,
+    Chunk,
+    Description,
+    Driver,
+    Field,
+    Guards,
+    Limits,
+    Server,
+    Session,
+    SettingValues,
+    Table,
+    port_field,
+)
+from drivers.columns import Column, Form, TypeRow
+from drivers.conditions import floating, is_odd, leaves, refuse_float_texts
+from drivers.errors import QueryRefused, TooBig
+from drivers.mssql.protocol import WIRE_ERRORS, Wire, connected, translated
+from drivers.query import Contains, Like, TableName, TableQuery, Value
+from drivers.rows import json_rows
+from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql
+from egress.errors import TargetError
+
+MSSQL: Mapping[str, TypeRow] = {
+    "bit": (Form.BOOLEAN, "CAST({c} AS int)"),
+    **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), (Form.INTEGER, "{c}")),
+    **dict.fromkeys(("decimal", "numeric"), (Form.EXACT, "{c}")),
+    **dict.fromkeys(("money", "smallmoney"), (Form.EXACT, "CAST({c} AS decimal(19,4))")),
+    **dict.fromkeys(("real", "float"), (Form.FLOAT, "CAST({c} AS float)")),
+    **dict.fromkeys(("varchar", "nvarchar", "sysname"), (Form.TEXT, "{c}")),
+    **dict.fromkeys(("char", "nchar"), (Form.TEXT, "RTRIM({c})")),
+    **dict.fromkeys(("text", "ntext"), (Form.TEXT, "CAST({c} AS nvarchar(max))")),
+    **dict.fromkeys(
+        ("binary", "varbinary", "image", "timestamp"),
+        (Form.BINARY, "LOWER(CONVERT(varchar(max), CAST({c} AS varbinary(max)), 2))"),
+    ),
+    "date": (Form.DATE, "{c}"),
+    **dict.fromkeys(("datetime", "smalldatetime", "datetime2"), (Form.DATETIME, "{c}")),
+    "datetimeoffset": (Form.INSTANT, "CAST(SWITCHOFFSET({c}, '+00:00') AS datetime2(7))"),
+    "uniqueidentifier": (Form.RENDERED, "LOWER(CAST({c} AS nvarchar(36)))"),
+    "hierarchyid": (Form.RENDERED, "{c}.ToString()"),
+    **dict.fromkeys(("geometry", "geography"), (Form.RENDERED, "{c}.STAsText()")),
+}
+OTHERS: TypeRow = (Form.RENDERED, "CAST({c} AS nvarchar(max))")
+
+_MOST_VALUES = 2000
+_MOST_DIGITS = 38
+_CATALOGUE_BYTES = 64 * 1024 * 1024
+_ROW_ROOM = 1024 * 1024
+_EXACT = "COLLATE Latin1_General_100_BIN2"
+
+_TABLES = """
+SELECT s.name, o.name, o.type, CASE WHEN s.name = SCHEMA_NAME() THEN 1 ELSE 0 END
+FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
+WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0
+  AND HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'SELECT') = 1
+"""
+_COLUMNS = f"""
+SELECT c.name, CASE WHEN t.is_assembly_type = 1 THEN t.name ELSE COALESCE(TYPE_NAME(c.system_type_id), t.name) END,
+  t.name, CAST(c.is_nullable AS int), CAST(c.precision AS int), CAST(c.scale AS int)
+FROM sys.columns c JOIN sys.objects o ON o.object_id = c.object_id JOIN sys.schemas s ON s.schema_id = o.schema_id
+  JOIN sys.types t ON t.user_type_id = c.user_type_id
+WHERE s.name {_EXACT} = \0 AND o.name {_EXACT} = \0 AND o.type IN ('U', 'V') ORDER BY c.column_id
+"""  # noqa: S608 - a collation
+_VERSION = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A value as python-tds takes it, which sends it apart from the statement and with its type."""
+
+    value: int | float | Decimal | str
+
+
+def quote(name: str) -> str:
+    """A name in brackets."""
+    if "\0" in name:
+        raise QueryRefused("unknown_column", name)
+    return "[" + name.replace("]", "]]") + "]"
+
+
+def _number(value: int | Decimal, column: Column) -> Bound:
+    if column.form is Form.FLOAT:
+        return Bound(floating(value, column))
+    number = Decimal(value)
+    _, digits, exponent = number.as_tuple()
+    scale = max(0, -int(exponent))
+    if max(len(digits), len(digits) + int(exponent), scale) > _MOST_DIGITS:
+        raise QueryRefused("value_type", column.name)
+    whole = int(number)
+    return Bound(whole if whole == number and -(2**63) <= whole < 2**63 else number)
+
+
+class SqlServerDialect(Dialect):
+    """T-SQL, whose limit stands at the beginning of a statement."""
+
+    def tail(self, select: Sql, query: TableQuery, description: Description) -> Sql:
+        """`select` completed with table, condition and limit."""
+        if query.limit is None:
+            return super().tail(select, query, description)
+        first = Sql(f"SELECT TOP ({int(query.limit)})" + select.text.removeprefix("SELECT"), select.values)
+        return super().tail(first, TableQuery(query.table, query.columns, query.where), description)
+
+
+def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
+    """SQL Server's SQL for a connection's zone; it knows zones by other names, so that instants are in UTC there."""
+
+    def bound(value: Value, column: Column) -> Bound:
+        match value:
+            case dt.datetime():
+                return Bound(_moment(value, column))
+            case dt.date():
+                return Bound(value.isoformat())
+            case str():
+                return Bound(value)
+        return _number(value, column)
+
+    def _moment(value: dt.datetime, column: Column) -> str:
+        if column.form is Form.INSTANT:
+            if is_odd(value, zone):
+                raise QueryRefused("value_type", column.name)
+            with contextlib.suppress(OverflowError):
+                value -= value.replace(tzinfo=zone).utcoffset() or dt.timedelta()
+        # The library knows microseconds, the server one digit more.
+        return value.isoformat(" ") + ("9" if value.microsecond == 999_999 else "")
+
+    def seconds(form: Form) -> Shape:
+        first = _moment(dt.datetime(1900, 1, 1, 0, 0, 0, 999_999), Column("", form, ""))  # noqa: DTZ001 - local
+        return Shape(
+            "CONVERT(nvarchar(19), {x}, 120)",
+            f"{{x}} > CAST('{first}' AS datetime2(7))",
+            value="CAST({v} AS datetime2(7))",
+        )
+
+    exact = Shape(operand=f"({{x}} {_EXACT} + NCHAR(1))", value="({v} + NCHAR(1))", narrow="{x}")
+    shapes = {form: Shape() for form in Form}
+    shapes |= dict.fromkeys((Form.TEXT, Form.RENDERED, Form.BINARY), exact)
+    shapes |= {Form.DATE: Shape("CONVERT(nvarchar(10), {x}, 23)", value="CAST({v} AS date)")}
+    shapes |= {form: seconds(form) for form in (Form.DATETIME, Form.INSTANT)}
+    return SqlServerDialect(
+        quote, shapes, "CAST({x} AS nvarchar(max))", f"LOWER({{x}} {_EXACT})", "{x} LIKE {v} ESCAPE '|'", bound
+    )
+
+
+class SQLServer(Driver):
+    """Microsoft SQL Server and Azure SQL."""
+
+    name: ClassVar[str] = "mssql"
+    label: ClassVar[str] = "Microsoft SQL Server"
+    fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(1433), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
+    proven: ClassVar[bool] = False
+
+    def open(self, values: SettingValues, guards: Guards) -> Session:
+        """A session that is logged in (see `Driver.open`)."""
+        settings = self.settings(values)
+        wire = connected(settings, guards.policy, guards.limits.connect_seconds)
+        session = SQLServerSession(wire, zoneinfo.ZoneInfo(settings["timezone"]), guards.limits)
+        try:
+            session.prepare()
+        except BaseException:
+            session.__exit__(None, None, None)
+            raise
+        return session
+
+
+class SQLServerSession(Session):
+    """A session whose transaction is never committed."""
+
+    def __init__(self, wire: Wire, zone: zoneinfo.ZoneInfo, limits: Limits) -> None:
+        self._wire, self._zone = wire, zone
+        self._dialect = dialect(zone)
+        super().__init__(limits)
+
+    def prepare(self) -> None:
+        """Begin what is never committed, and wait for no lock longer than ten seconds."""
+        with self._errors():
+            self._asked("SET IMPLICIT_TRANSACTIONS ON; SET LOCK_TIMEOUT 10000; SET TEXTSIZE 2147483647", ())
+
+    def check(self) -> Server:
+        """SQL Server and its version."""
+        return Server("Microsoft SQL Server", str(self._fetched(_VERSION)[0][0]), self._wire.encrypted)
+
+    def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        self._check_texts(query, description)
+        columns = [description.column(name) for name in query.columns]
+        statement = self._dialect.select(
+            query, description, "CAST(CAST({x} AS nvarchar(max)) AS varbinary(max))", number="{x}"
+        )
+        with self._errors():
+            yield from json_rows(self._cells(statement, columns), columns)
+
+    def _check_texts(self, query: TableQuery, description: Description) -> None:
+        """Raise `QueryRefused` for a search in texts that only this side writes."""
+        refuse_float_texts(query.where, description)
+        for leaf in leaves(query.where):
+            shifted = description.column(leaf.column).form is Form.INSTANT and self._zone.key != "UTC"
+            if shifted and isinstance(leaf, Contains | Like):
+                raise QueryRefused("value_type", leaf.column)
+
+    def _cells(self, statement: Sql, columns: Sequence[Column]) -> Iterator[list[bytes | None]]:
+        readers = [self._reader(column) for column in columns]
+        cap = self.limits.row_bytes
+        for row in self._rows(statement):
+            cells = [None if cell is None else read(cell) for read, cell in zip(readers, row, strict=True)]
+            if sum(len(cell) for cell in cells if cell) > cap:
+                raise TooBig("row_bytes", cap)
+            yield cells
+
+    def _reader(self, column: Column) -> Callable[[Any], bytes | None]:
+        """What makes a cell's text."""
+        if column.form is Form.EXACT:
+            digits = column.native.rpartition(",")[2].removesuffix(")")
+            return functools.partial(_decimal, digits=int(digits) if digits.isdigit() else 0)
+        if column.is_number:
+            return _number_text
+        if column.form is Form.INSTANT and self._zone.key != "UTC":
+            return self._local
+        return _text
+
+    def _local(self, cell: bytes) -> bytes | None:
+        try:
+            instant = dt.datetime.fromisoformat(_text(cell).decode()).replace(tzinfo=dt.UTC)
+            return instant.astimezone(self._zone).strftime("%Y-%m-%d %H:%M:%S").encode()
+        except OverflowError:
+            return None
+
+    def _rows(self, statement: Sql) -> Iterator[Sequence[Any]]:
+        """The rows of a statement, one by one; the line takes no row beyond the cap."""
+        values = tuple(value.value if isinstance(value, Bound) else _pattern(value) for value in statement.values)
+        if len(values) > _MOST_VALUES:
+            raise QueryRefused("filter_too_long")
+        cursor = self._asked(statement.placed("%s") if values else statement.text, values)
+        # UTF-16 takes at most twice the bytes of UTF-8.
+        room = 2 * self.limits.row_bytes + _ROW_ROOM
+        self._wire.line.allowance = room
+        while (row := cursor.fetchone()) is not None:
+            self._wire.line.allowance = room
+            self.deadline.check()
+            yield row
+
+    def _asked(self, statement: str, values: tuple[Any, ...]) -> Any:
+        self._wire.line.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
+        self._wire.line.settimeout(self.deadline.left + 5)
+        cursor = self._wire.connection.cursor()
+        cursor.execute(statement, values or None)
+        return cursor
+
+    def _tables(self) -> list[Table]:
+        return [
+            Table(TableName(schema, name), "view" if kind.strip() == "V" else "table", bool(plain))
+            for schema, name, kind, plain in self._fetched(_TABLES)
+        ]
+
+    def _describe(self, table: TableName) -> list[Column]:
+        columns = []
+        statement = Sql(_COLUMNS, (Bound(table.schema), Bound(table.name)))
+        for name, base, native, nullable, precision, scale in self._fetched(statement):
+            form, expression = MSSQL.get(base, OTHERS)
+            if form is Form.EXACT:
+                native = f"{native}({precision},{scale})"
+            columns.append(Column(name, form, native, bool(nullable), expression=expression))
+        return columns
+
+    def _fetched(self, statement: Sql | str) -> list[Sequence[Any]]:
+        with self._errors():
+            return list(self._rows(Sql(statement) if isinstance(statement, str) else statement))
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Database errors become ours; a statement that we stopped ourselves is a `Timeout`."""
+        self.deadline.check()
+        try:
+            yield
+        except WIRE_ERRORS as problem:
+            self.deadline.check()
+            raise translated(problem) from problem
+        except TargetError as problem:
+            self.deadline.check()
+            if isinstance(problem, TooBig):
+                problem.limit = problem.limit or self.limits.row_bytes
+            raise
+
+    def _interrupt(self) -> None:
+        # The server ends what a caller asked who has gone.
+        self._wire.cut()
+
+    def _close(self) -> None:
+        self._wire.close()
+
+
+def _decimal(cell: Decimal, digits: int) -> bytes:
+    """All digits that the column declares: python-tds drops zeros at the end, the server's own text has them."""
+    return f"{cell:.{digits}f}".encode()
+
+
+def _number_text(cell: float) -> bytes:
+    return repr(cell).encode()
+
+
+def _text(cell: bytes) -> bytes:
+    return cell.decode("utf-16-le", "replace").encode()
+
+
+def _pattern(pattern: str) -> str:
+    """A pattern of ours as SQL Server reads it, where a bracket begins a set of characters."""
+    return pattern.replace("[", LIKE_ESCAPE + "[")

@@ -1,0 +1,272 @@
+"""The way to a MySQL or MariaDB server: login that gives no password away, rows in blocks, what its errors mean.
+
+Built on PyMySQL's connection, whose socket is the guard's (`egress/policy.py`).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pymysql
+from pymysql.connections import MySQLResult
+from pymysql.constants import COMMAND
+
+from drivers.deadline import Deadline
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.rows import CHUNK_BYTES
+from egress.errors import TargetError, Unreachable
+from egress.policy import Target
+from egress.sockets import open_socket
+
+#: What PyMySQL raises, also for answers that are no MySQL at all.
+WIRE_ERRORS = (
+    *(pymysql.Error, OSError, ValueError, LookupError, AssertionError, TypeError, AttributeError, RuntimeError),
+    struct.error,
+)
+_READ_BYTES = 256 * 1024
+_LONGEST_PACKET = 0xFFFFFF
+_MOST_ANSWER_BYTES = 64 * 1024 * 1024
+
+
+class ClearPasswordRefused:
+    """Stands in for the plugins that would send the password in clear over an open line (facts/security 1 row 11)."""
+
+    def __init__(self, connection: object) -> None:
+        pass
+
+    def authenticate(self, packet: object) -> NoReturn:
+        """Refuse."""
+        raise LoginFailed("unsafe_method")
+
+
+if TYPE_CHECKING:
+    _Connection = pymysql.connections.Connection[Any]
+else:
+    _Connection = pymysql.connections.Connection
+
+
+class Wire(_Connection):
+    """A connection that takes only so much from a server before rows begin, and reads rows in blocks."""
+
+    _allowance = _MOST_ANSWER_BYTES
+
+    def _read_bytes(self, num_bytes: int) -> bytes:
+        self._allowance -= num_bytes
+        if self._allowance < 0:
+            raise Broken("bad_answer")
+        return super()._read_bytes(num_bytes)  # type: ignore[misc, no-any-return]  # absent from the stubs
+
+    def _execute_command(self, command: int, sql: str | bytes) -> None:
+        self._allowance = _MOST_ANSWER_BYTES
+        super()._execute_command(command, sql)  # type: ignore[misc]  # absent from the stubs
+
+    def row_blocks(self, statement: bytes, cap: int) -> Iterator[list[bytes]]:
+        """Blocks of row packets of a statement, unbuffered. Raises `TooBig` for a row over `cap` bytes."""
+        wire: Any = self
+        self._execute_command(COMMAND.COM_QUERY, statement)
+        header: Any = MySQLResult(self)
+        header.init_unbuffered_query()
+        header.unbuffered_active = False
+        buffer, size = b"", 0
+        block: list[bytes] = []
+        while True:
+            received = wire._rfile.read1(_READ_BYTES)
+            if not received:
+                raise pymysql.OperationalError(2013, "Lost connection to MySQL server during query")
+            buffer += received
+            position, end = 0, len(buffer) - 4
+            while position <= end:
+                length = int.from_bytes(buffer[position : position + 3], "little")
+                start = position + 4
+                if length > cap or length == _LONGEST_PACKET:
+                    raise TooBig("row_bytes", min(cap, _LONGEST_PACKET - 1))
+                if start + length > len(buffer):
+                    break
+                position = start + length
+                kind = buffer[start]
+                if kind == 0xFE and length < 9:
+                    if block:
+                        yield block
+                    return
+                if kind == 0xFF:
+                    pymysql.err.raise_mysql_exception(buffer[start:position])
+                block.append(buffer[start:position])
+            size += position
+            buffer = buffer[position:]
+            if size >= CHUNK_BYTES and block:
+                yield block
+                block, size = [], 0
+
+
+def _length(packet: bytes, position: int) -> tuple[int, int]:
+    """Length of the cell at `position` and where its bytes start; -1 for NULL."""
+    first = packet[position]
+    if first < 0xFB:
+        return first, position + 1
+    if first == 0xFB:
+        return -1, position + 1
+    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first]
+    start = position + 1 + size
+    return int.from_bytes(packet[position + 1 : start], "little"), start
+
+
+def cells(packet: bytes) -> list[bytes | None]:
+    """The cells of a row packet."""
+    found: list[bytes | None] = []
+    position = 0
+    while position < len(packet):
+        length, start = _length(packet, position)
+        found.append(None if length < 0 else packet[start : start + length])
+        position = start + max(length, 0)
+    return found
+
+
+def only_cell(packet: bytes, cap: int) -> bytes:
+    """The row that the server put together; it gives NULL for a text longer than its `max_allowed_packet`."""
+    first = packet[0]
+    if first < 0xFB:
+        return packet[1:]
+    if first == 0xFC:
+        return packet[3:]
+    if first == 0xFD:
+        return packet[4:]
+    if first == 0xFB:
+        raise TooBig("row_bytes", cap)
+    return packet[9:]
+
+
+def connected(settings: dict[str, str], target: Target, seconds: float) -> Wire:
+    """A connection to a checked address that is logged in.
+
+    Raises `SettingsWrong`, `Unreachable`, `LoginFailed`, `Broken`.
+    """
+    options: dict[str, Any] = {}
+    if settings["tls"] == "disable":
+        refused = dict.fromkeys((b"mysql_clear_password", b"dialog"), ClearPasswordRefused)
+        # A key that is none keeps PyMySQL from asking the server for one and enciphering the password with it.
+        options = {"ssl_disabled": True, "auth_plugin_map": refused, "server_public_key": b"refused"}
+    else:
+        options = {"ssl": _tls(settings)}
+    wire = Wire(
+        host=target.host,
+        port=target.port,
+        user=settings["username"],
+        password=settings["password"],
+        database=settings["database"],
+        charset="utf8mb4",
+        conv={**{kind: encode for kind, encode in pymysql.converters.conversions.items() if isinstance(kind, type)}},
+        read_timeout=seconds,
+        write_timeout=seconds,
+        local_infile=False,
+        autocommit=True,
+        defer_connect=True,
+        program_name="bi-connectors",
+        **options,
+    )
+    connection = open_socket(target, seconds)
+    hang_up = Deadline(seconds, lambda: connection.shutdown(socket.SHUT_RDWR))
+    try:
+        wire.connect(connection)
+    except WIRE_ERRORS as problem:
+        connection.close()
+        raise _connecting(problem, hang_up) from problem
+    except BaseException:
+        connection.close()
+        raise
+    finally:
+        hang_up.close()
+    return wire
+
+
+def _tls(settings: dict[str, str]) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cadata=settings["ca"].strip() or None)
+    except (ssl.SSLError, ValueError):
+        raise SettingsWrong("ca", "not_readable") from None
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.check_hostname = settings["tls"] == "verify-full"
+    context.verify_mode = ssl.CERT_REQUIRED if settings["tls"].startswith("verify") else ssl.CERT_NONE
+    return context
+
+
+_LOGIN_CODES: dict[int, tuple[type[TargetError], tuple[str, ...]]] = {
+    1045: (LoginFailed, ("password",)),
+    1698: (LoginFailed, ("password",)),
+    1044: (LoginFailed, ("database",)),
+    1049: (LoginFailed, ("database",)),
+    1040: (LoginFailed, ("too_many_connections",)),
+    1203: (LoginFailed, ("too_many_connections",)),
+    1226: (LoginFailed, ("too_many_connections",)),
+    3159: (SettingsWrong, ("tls", "required_by_server")),
+    2026: (SettingsWrong, ("tls", "not_offered")),
+    1129: (LoginFailed, ("refused",)),
+    1130: (LoginFailed, ("refused",)),
+}
+_QUERY_CODES = {
+    1146: "unknown_table",
+    1109: "unknown_table",
+    1051: "unknown_table",
+    1054: "unknown_column",
+    1142: "no_permission",
+    1143: "no_permission",
+    1298: "value_type",
+}
+_STOPPED_CODES = frozenset({1317, 1969, 3024, 1053})
+# What the sum in `drivers.columns.MYSQL_TOO_LONG` raises, in the server's spelling.
+_OUT_OF_RANGE, _TOO_LONG = 1690, "18446744073709551615 + "
+_LOST_CODES = frozenset({2006, 2013, 2055, 1927})
+
+
+def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
+    """What a failed handshake or login means."""
+    cause: object = getattr(problem, "original_exception", problem)
+    code = problem.args[0] if isinstance(problem, pymysql.Error) and problem.args else None
+    error: TargetError
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        error = SettingsWrong("tls", "certificate_refused")
+    elif isinstance(cause, ssl.SSLError):
+        error = SettingsWrong("tls", "not_offered")
+    elif code in _LOGIN_CODES:
+        kind, arguments = _LOGIN_CODES[code]
+        error = kind(*arguments)
+    elif _is_over(hang_up) or isinstance(cause, TimeoutError):
+        error = Unreachable("connect_timeout")
+    elif isinstance(problem, ValueError):
+        error = LoginFailed("unsafe_method")
+    elif isinstance(problem, pymysql.Error) and code in _LOST_CODES:
+        error = Unreachable("connect_failed")
+    elif isinstance(problem, pymysql.Error) and isinstance(code, int) and 1000 <= code < 2000:
+        error = LoginFailed("refused")
+    else:
+        error = Broken("bad_answer")
+    error.detail = str(problem)
+    return error
+
+
+def _is_over(deadline: Deadline) -> bool:
+    try:
+        deadline.check()
+    except Timeout:
+        return True
+    return False
+
+
+def translated(problem: Exception, cap: int) -> TargetError:
+    """What a failed statement means to the caller, whose rows have `cap` bytes at most."""
+    detail = str(problem)
+    if not isinstance(problem, pymysql.Error | OSError):
+        return Broken("bad_answer", detail)
+    code = problem.args[0] if isinstance(problem, pymysql.Error) and problem.args else 2013
+    if code in _QUERY_CODES:
+        return QueryRefused(_QUERY_CODES[code], detail=detail)
+    if code in _STOPPED_CODES:
+        return Timeout("deadline", detail)
+    if code == _OUT_OF_RANGE and _TOO_LONG in detail:
+        return TooBig("row_bytes", cap)
+    if code in _LOST_CODES or isinstance(problem, OSError):
+        return Broken("connection_lost", detail)
+    return Broken("server_error", detail)

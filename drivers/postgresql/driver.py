@@ -1,0 +1,397 @@
+"""PostgreSQL, and servers that speak its protocol, through psycopg and libpq.
+
+Rows come by `COPY ... (FORMAT csv)` in a dress that is JSON already (facts/performance 2): backslash as escape
+character, `null` for NULL, texts and times always quoted. What remains is to escape control characters, where a block
+holds any, and to put brackets between rows. `general_rows` reads the same cells one by one and says the same, byte for
+byte.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import socket
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import certifi
+import psycopg
+from psycopg import pq
+from psycopg.adapt import Buffer, Loader
+
+from drivers.base import (
+    CA,
+    DATABASE,
+    HOST,
+    PASSWORD,
+    TIMEZONE,
+    TLS,
+    USERNAME,
+    Chunk,
+    Description,
+    Driver,
+    Field,
+    Guards,
+    Limits,
+    Server,
+    Session,
+    SettingValues,
+    Table,
+    port_field,
+)
+from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout
+from drivers.postgresql.copy import Connection, copied
+from drivers.postgresql.meter import MeteredConnection
+from drivers.query import TableName, TableQuery, Value
+from drivers.rows import CHUNK_ROWS, escape_controls, json_rows, valid_utf8
+from drivers.sql import Dialect, Shape, Sql
+from egress.errors import TargetError, Unreachable
+from egress.policy import Target
+
+_PLAIN_BYTES = bytes(range(32, 256))
+_NUMBER_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
+
+_TEXT = Shape(operand='{x} COLLATE "C"', narrow="{x}")
+_SECONDS = Shape(
+    shown="date_trunc('second', {x})", present="({x} > '1900-01-01 00:00:00.999999' AND {x} < '10000-01-01')"
+)
+SHAPES = {
+    Form.BOOLEAN: Shape(),
+    Form.INTEGER: Shape(),
+    Form.EXACT: Shape(present="{x} NOT IN ('NaN', 'Infinity', '-Infinity')"),
+    Form.FLOAT: Shape(present="{x} NOT IN ('NaN', 'Infinity', '-Infinity')"),
+    Form.TEXT: _TEXT,
+    Form.RENDERED: replace(_TEXT, narrow=""),
+    Form.BINARY: replace(_TEXT, narrow=""),
+    Form.DATE: Shape(present="{x} BETWEEN '0001-01-01' AND '9999-12-31'"),
+    Form.DATETIME: _SECONDS,
+    Form.INSTANT: _SECONDS,
+}
+#: Before version 14 `numeric` knew no infinities, and does not know the word.
+OLD_EXACT = Shape(present="{x} <> 'NaN'")
+
+_TABLES = """
+SELECT n.nspname, c.relname, c.relkind, pg_table_is_visible(c.oid), coalesce(obj_description(c.oid, 'pg_class'), '')
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+  AND n.nspname NOT LIKE 'pg\\_temp\\_%%' AND has_schema_privilege(n.oid, 'USAGE')
+  AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
+"""
+
+_COLUMNS = """
+WITH RECURSIVE wanted AS (
+  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+), base AS (
+  SELECT a.attnum, a.atttypid AS type FROM pg_attribute a JOIN wanted ON a.attrelid = wanted.oid
+  UNION
+  SELECT base.attnum, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
+)
+SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typcategory, a.attnotnull,
+       coalesce(col_description(a.attrelid, a.attnum), '')
+FROM pg_attribute a JOIN wanted ON a.attrelid = wanted.oid
+  JOIN base ON base.attnum = a.attnum JOIN pg_type t ON t.oid = base.type AND t.typtype <> 'd'
+WHERE a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
+ORDER BY a.attnum
+"""
+
+_SETTINGS = """
+SELECT set_config('default_transaction_read_only', 'on', false), set_config('TimeZone', %(timezone)s, false),
+  set_config('statement_timeout', %(milliseconds)s, false), set_config('DateStyle', 'ISO, YMD', false),
+  set_config('IntervalStyle', 'iso_8601', false), set_config('extra_float_digits', '1', false),
+  set_config('standard_conforming_strings', 'on', false), set_config('lock_timeout', '10s', false),
+  current_setting('server_version_num')::int,
+  (SELECT datctype IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database())
+    AND EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') AND current_setting('server_encoding') = 'UTF8',
+  (SELECT set_config(name, '2000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'),
+  current_setting('server_encoding') = 'SQL_ASCII'
+"""
+
+
+def quote(name: str) -> str:
+    """A name in double quotes."""
+    if "\0" in name:
+        raise QueryRefused("unknown_column", name)
+    return '"' + name.replace('"', '""') + '"'
+
+
+def bound(value: Value, column: Column) -> Any:
+    """A value as psycopg takes it; doubles are compared with doubles."""
+    return float(value) if column.form is Form.FLOAT and not isinstance(value, str) else value  # type: ignore[arg-type]
+
+
+def dialect(version: int, blind_to_case: bool) -> Dialect:
+    """PostgreSQL's SQL; `blind_to_case` where the database itself knows upper and lower case of ASCII letters only."""
+    shapes = SHAPES if version >= 140000 else {**SHAPES, Form.EXACT: OLD_EXACT}
+    folded = 'lower({x} COLLATE "und-x-icu")' if blind_to_case else "lower({x})"
+    return Dialect(quote, shapes, "({x})::text", folded, '{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'', bound)
+
+
+class PostgreSQL(Driver):
+    """PostgreSQL 12 and later."""
+
+    name: ClassVar[str] = "postgresql"
+    label: ClassVar[str] = "PostgreSQL"
+    fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(5432), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
+    proven: ClassVar[bool] = True
+
+    def open(self, values: SettingValues, guards: Guards) -> Session:
+        """A session that is logged in (see `Driver.open`)."""
+        settings = self.settings(values)
+        target = guards.policy.resolve(settings["host"], settings["port"])
+        connection = _connected(settings, target, guards.limits)
+        session = PostgreSQLSession(connection, guards.limits)
+        try:
+            session.prepare(settings["timezone"])
+        except BaseException:
+            session.__exit__(None, None, None)
+            raise
+        return session
+
+
+class _Bytes(Loader):
+    """Texts as the server sent them."""
+
+    def load(self, data: Buffer) -> bytes:
+        return bytes(data)
+
+
+class PostgreSQLSession(Session):
+    """A read-only session whose times are in the connection's zone."""
+
+    def __init__(self, connection: Connection, limits: Limits) -> None:
+        self._connection = connection
+        self._wire = socket.socket(fileno=os.dup(connection.fileno()))
+        self._wire.settimeout(limits.seconds)
+        self._ended = threading.Event()
+        super().__init__(limits)
+        self._dialect = dialect(140000, False)
+        self._any_bytes = True
+
+    def prepare(self, timezone: str) -> None:
+        """Make the session read-only, limited and in its zone. Raises `SettingsWrong("timezone")`."""
+        limits = {"timezone": timezone, "milliseconds": str(max(int(self.deadline.left * 1000), 1))}
+        try:
+            row = self._fetched(_SETTINGS, limits)[0]
+        except QueryRefused as problem:
+            raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
+        self._dialect = dialect(int(row[8]), bool(row[9]))
+        # Texts in any other encoding are checked by the server, when it stores them and when it sends them.
+        self._any_bytes = bool(row[11])
+
+    def check(self) -> Server:
+        """PostgreSQL and its version."""
+        product, _, rest = str(self._fetched("SELECT version()")[0][0]).partition(" ")
+        return Server(product, rest.split(" ")[0], self._connection.pgconn.ssl_in_use)
+
+    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        """What `rows` gives, read through a server-side cursor and put together cell by cell."""
+        columns = [description.column(name) for name in query.columns]
+        cell = "convert_to(({x})::text, 'SQL_ASCII')" if self._any_bytes else "({x})::text"
+        statement = self._dialect.select(query, description, cell)
+        with self._errors(), self._connection.transaction(), self._connection.cursor("rows") as cursor:
+            cursor.adapters.register_loader("text", _Bytes)
+            cursor.itersize = CHUNK_ROWS
+            cursor.execute(statement.placed("%s").encode(), statement.values)
+            yield from json_rows(cursor, columns)
+
+    def _tables(self) -> list[Table]:
+        return [
+            Table(TableName(schema, name), "view" if kind in "vm" else "table", plain, comment)
+            for schema, name, kind, plain, comment in self._fetched(_TABLES, {})
+        ]
+
+    def _describe(self, table: TableName) -> list[Column]:
+        columns = []
+        for name, native, base, category, required, comment in self._fetched(_COLUMNS, (table.schema, table.name)):
+            form, expression = POSTGRESQL["array"] if category == "A" else POSTGRESQL.get(base, POSTGRESQL_OTHERS)
+            columns.append(Column(name, form, native, not required, comment, expression))
+        return columns
+
+    def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        columns = [description.column(name) for name in query.columns]
+        items = (f"{self._copied_shape(column)} AS {quote(f'c{number}')}" for number, column in enumerate(columns))
+        select = self._dialect.tail(Sql(f"SELECT {', '.join(items)}"), query, description)
+        statement = _copy(select, columns, "SQL_ASCII" if self._any_bytes else "UTF8")
+        words = any(column.form in (Form.EXACT, Form.FLOAT) for column in columns)
+        with self._errors():
+            text = psycopg.ClientCursor(self._connection).mogrify(statement.placed("%s").encode(), statement.values)
+            blocks = copied(self._connection, self._wire, text.encode(), self.limits.row_bytes)
+            for block, count in blocks:
+                self.deadline.check()
+                json = _json(block, count, words)
+                yield Chunk(valid_utf8(json) if self._any_bytes else json, count)
+
+    def _copied_shape(self, column: Column) -> str:
+        """What is copied of a column: NaN and infinities among numbers are replaced here, where they are rare."""
+        words = column.form in (Form.EXACT, Form.FLOAT)
+        return self._dialect.raw(column) if words else self._dialect.shown(column)
+
+    def _fetched(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+        with self._errors():
+            return self._connection.execute(statement.encode(), values).fetchall()
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Database errors become ours; a statement that we stopped ourselves is a `Timeout`."""
+        self.deadline.check()
+        try:
+            yield
+        except (psycopg.Error, OSError) as problem:
+            self.deadline.check()
+            raise translated(problem) from problem
+
+    def _interrupt(self) -> None:
+        with contextlib.suppress(psycopg.Error, OSError):
+            self._connection.cancel_safe(timeout=1)
+        if not self._ended.wait(0.5):
+            with contextlib.suppress(OSError):
+                self._wire.shutdown(socket.SHUT_RDWR)
+
+    def _close(self) -> None:
+        self._ended.set()
+        self._wire.close()
+        with contextlib.suppress(psycopg.Error):
+            self._connection.close()
+
+
+def _copy(select: Sql, columns: Sequence[Column], encoding: str) -> Sql:
+    quoted = ", ".join(quote(f"c{number}") for number, column in enumerate(columns) if not column.is_number)
+    force = f", FORCE_QUOTE ({quoted})" if quoted else ""
+    return Sql(
+        f"COPY ({select.text}) TO STDOUT (FORMAT csv, NULL 'null', ESCAPE '\\', ENCODING '{encoding}'{force})",
+        select.values,
+    )
+
+
+def _json(block: bytes, count: int, words: bool) -> bytes:
+    """Rows of a block, separated by NUL, as JSON arrays: replaced in the whole, for row by row would cost more."""
+    controls = block.translate(None, _PLAIN_BYTES)
+    if len(controls) >= count:
+        block = escape_controls(block, set(controls) - {0})
+    if words and (b"NaN" in block or b"Infinity" in block):
+        block = _NUMBER_WORDS.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", block)
+    return b"[" + block.replace(b"\0", b"],\n[") + b"]"
+
+
+def _connected(settings: dict[str, str], target: Target, limits: Limits) -> Connection:
+    with _authority(settings) as root:
+        count = len(target.addresses)
+        options: dict[str, Any] = {
+            "host": ",".join([target.host] * count),
+            "hostaddr": ",".join(target.addresses),
+            "port": ",".join([str(target.port)] * count),
+            "dbname": settings["database"],
+            "user": settings["username"],
+            "password": settings["password"],
+            "sslmode": settings["tls"],
+            "connect_timeout": max(int(limits.connect_seconds / count), 2),
+            "client_encoding": "UTF8",
+            "application_name": "bi-connectors",
+            "gssencmode": "disable",
+            "passfile": f"{os.devnull}/none",
+            **root,
+        }
+        if settings["tls"] == "disable":
+            options["require_auth"] = "!password"
+        options = {**_defaults_instead_of_environment(), **options}
+        try:
+            connection = MeteredConnection.connect(autocommit=True, **options)
+        except (psycopg.Error, OSError) as problem:
+            raise _connecting(problem) from problem
+    try:
+        _check_peer(connection, target)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _defaults_instead_of_environment() -> dict[str, str]:
+    """libpq's own defaults for every option that a `PG*` variable of this process would set."""
+    return {
+        option.keyword.decode(): (option.compiled or b"").decode()
+        for option in pq.Conninfo.get_defaults()
+        if option.envvar and option.envvar.decode() in os.environ and option.keyword != b"service"
+    }
+
+
+@contextlib.contextmanager
+def _authority(settings: dict[str, str]) -> Iterator[dict[str, str]]:
+    """Where libpq finds the certificate authorities: the given ones, or the public ones."""
+    if not settings["tls"].startswith("verify"):
+        yield {}
+    elif not settings["ca"].strip():
+        yield {"sslrootcert": certifi.where()}
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "ca.pem"
+            path.write_text(settings["ca"])
+            yield {"sslrootcert": str(path)}
+
+
+def _check_peer(connection: Connection, target: Target) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as peer:
+        if peer.getpeername()[0] not in target.addresses:
+            raise Unreachable("connect_failed", "connected to another address than the checked one")
+
+
+#: libpq tells why a connection failed in words only: words of its own, and of servers that speak English.
+_LOCAL_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
+    ("does not support SSL", SettingsWrong, ("tls", "not_offered")),
+    ("root certificate", SettingsWrong, ("ca", "not_readable")),
+    ("certificate", SettingsWrong, ("tls", "certificate_refused")),
+    ("authentication method requirement", LoginFailed, ("unsafe_method",)),
+    ("no password supplied", LoginFailed, ("password",)),
+    ("Connection refused", Unreachable, ("connect_refused",)),
+    ("timeout", Unreachable, ("connect_timeout",)),
+)
+_SERVER_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
+    ("SSL off", SettingsWrong, ("tls", "required_by_server")),
+    ("no encryption", SettingsWrong, ("tls", "required_by_server")),
+    ("password", LoginFailed, ("password",)),
+    ("too many", LoginFailed, ("too_many_connections",)),
+    ("connection slots", LoginFailed, ("too_many_connections",)),
+    ("database system is", Unreachable, ("starting",)),
+    ("database", LoginFailed, ("database",)),
+)
+_FROM_SERVER = re.compile(r"failed: \S+:  (.*)")
+
+
+def _connecting(problem: Exception) -> TargetError:
+    """What a failed connection means; the server's own words follow a severity and two spaces."""
+    said = str(problem).strip()
+    from_server = _FROM_SERVER.search(said)
+    signs = _SERVER_SIGNS if from_server else _LOCAL_SIGNS
+    text = from_server[1] if from_server else said
+    kind: type[TargetError] = LoginFailed if from_server else Unreachable
+    arguments: tuple[str, ...] = ("refused",) if from_server else ("connect_failed",)
+    for sign, sign_kind, sign_arguments in signs:
+        if sign in text:
+            kind, arguments = sign_kind, sign_arguments
+            break
+    error = kind(*arguments)
+    error.detail = said
+    return error
+
+
+def translated(problem: Exception) -> TargetError:
+    """What a failed statement means to the caller."""
+    state = getattr(problem, "sqlstate", None) or ""
+    detail = str(problem)
+    known = {"42P01": "unknown_table", "3F000": "unknown_table", "42703": "unknown_column", "42501": "no_permission"}
+    if state in known:
+        return QueryRefused(known[state], detail=detail)
+    if state == "22023":
+        return QueryRefused("value_type", detail=detail)
+    if state == "57014":
+        return Timeout("deadline", detail)
+    if not state or state.startswith(("08", "57P")):
+        return Broken("connection_lost", detail)
+    return Broken("server_error", detail)

@@ -1,0 +1,366 @@
+"""Trino over its REST protocol, 418 and later: one door to many databases, and one for data that outgrew its own.
+
+A statement is posted, and its rows come in pages of JSON, each naming the address of the next. Only the path of such an
+address is used: a server cannot send us elsewhere. Statements run in a read-only transaction, their values apart from
+them (`EXECUTE IMMEDIATE ... USING`). Rows are believed when a page was read to its end, and the answer is whole when
+the server says `FINISHED`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+import urllib.parse
+import zoneinfo
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import orjson
+
+from drivers.base import (
+    CA,
+    DATABASE,
+    HOST,
+    N_,
+    PASSWORD,
+    TIMEZONE,
+    TLS,
+    USERNAME,
+    Chunk,
+    Description,
+    Driver,
+    Field,
+    Guards,
+    Limits,
+    Server,
+    Session,
+    SettingValues,
+    Table,
+    port_field,
+)
+from drivers.columns import Column, Form
+from drivers.conditions import floating, is_odd, moments, refuse_float_texts
+from drivers.deadline import Deadline
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
+from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
+from drivers.query import TableName, TableQuery, Value
+from drivers.sql import MARK, Dialect, Shape, Sql
+from drivers.trino.protocol import failure, json_row, trino_row
+from egress.errors import TargetError
+
+_LONGEST_STATEMENT = 900_000
+_PAGE_ROOM = 8 * 1024 * 1024
+_MOST_CATALOGUE_ROWS = 500_000
+_MOST_DIGITS = 38
+_BUSY = frozenset({429, 502, 503, 504})
+_PAUSE = 0.1
+_TRANSACTION, _NONE = "X-Trino-Transaction-Id", "NONE"
+_CLOSING_SECONDS = 1.0
+
+_TABLES = "SELECT table_schema, table_name, table_type FROM {i}.tables WHERE table_schema <> 'information_schema'"
+_COLUMNS = (
+    "SELECT column_name, data_type, is_nullable FROM {i}.columns "
+    "WHERE table_schema = \0 AND table_name = \0 ORDER BY ordinal_position"
+)
+
+
+def quote(name: str) -> str:
+    """A name in double quotes."""
+    if "\0" in name:
+        raise QueryRefused("unknown_column", name)
+    return '"' + name.replace('"', '""') + '"'
+
+
+class Written(str):
+    """A value as it stands in SQL."""
+
+    __slots__ = ()
+
+
+def literal(text: str) -> Written:
+    """A text in SQL: Trino knows no escape but the doubled quote."""
+    return Written("'" + text.replace("'", "''") + "'")
+
+
+def _number(value: int | Decimal, column: Column) -> Written:
+    if column.form is Form.FLOAT:
+        return Written(f"DOUBLE '{floating(value, column)!r}'")
+    number = Decimal(value)
+    _, digits, exponent = number.as_tuple()
+    scale = max(0, -int(exponent))
+    if max(len(digits), len(digits) + int(exponent), scale) > _MOST_DIGITS:
+        raise QueryRefused("value_type", column.name)
+    whole = int(number)
+    if number == whole and -(2**63) <= whole < 2**63:
+        return Written(f"BIGINT '{whole}'")
+    return Written(f"DECIMAL '{number:f}'")
+
+
+def dialect(zone: zoneinfo.ZoneInfo, as_shown: bool) -> Dialect:
+    """Trino's SQL for a connection's zone.
+
+    Times with a zone are compared as instants, which the databases behind Trino can serve; `as_shown` compares local
+    times, for those that the zone has twice or never.
+    """
+
+    def bound(value: Value, column: Column) -> Written:
+        match value:
+            case dt.datetime():
+                local = column.form is not Form.INSTANT or as_shown
+                return Written(f"TIMESTAMP '{value.isoformat(' ')}{'' if local else ' ' + zone.key}'")
+            case dt.date():
+                return Written(f"DATE '{value.isoformat()}'")
+            case str():
+                return literal(value)
+        return _number(value, column)
+
+    def within(zone: str) -> str:
+        first, last = f"TIMESTAMP '1900-01-01 00:00:00.999999{zone}'", f"TIMESTAMP '10000-01-01 00:00:00{zone}'"
+        return f"({{x}} > {first} AND {{x}} < {last})"
+
+    local = f"CAST({{x}} AT TIME ZONE '{zone.key}' AS timestamp(6))"
+    instant = Shape(_seconds(local), within(f" {zone.key}"), local if as_shown else "{x}")
+    shapes = {form: Shape() for form in Form}
+    shapes |= {
+        Form.FLOAT: Shape(present="is_finite({x})"),
+        Form.DATE: Shape(present="{x} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"),
+        Form.DATETIME: Shape(_seconds("{x}"), within("")),
+        Form.INSTANT: instant,
+    }
+    return Dialect(quote, shapes, "CAST({x} AS varchar)", "lower({x})", "{x} LIKE {v} ESCAPE '|'", bound)
+
+
+def _seconds(expression: str) -> str:
+    return f"CAST(date_trunc('second', {expression}) AS timestamp(0))"
+
+
+class Trino(Driver):
+    """Trino 418 and later; `database` is a catalog."""
+
+    name: ClassVar[str] = "trino"
+    label: ClassVar[str] = "Trino"
+    fields: ClassVar[tuple[Field, ...]] = (
+        *(
+            HOST,
+            port_field(443),
+            replace(DATABASE, example="hive", hint=N_("The catalog to read.")),
+            USERNAME,
+            PASSWORD,
+            TLS,
+            CA,
+            TIMEZONE,
+        ),
+    )
+    proven: ClassVar[bool] = False
+
+    def open(self, values: SettingValues, guards: Guards) -> Session:
+        """A session that is logged in (see `Driver.open`)."""
+        settings = self.settings(values)
+        if settings["password"] and settings["tls"] == "disable":
+            # Trino itself refuses passwords over an open line; by then it would have been sent.
+            raise SettingsWrong("tls", "required_by_server")
+        wire = Wire(place(settings, guards.policy, guards.limits.connect_seconds))
+        session = TrinoSession(wire, settings, guards.limits)
+        with greeting(wire, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+            session.prepare()
+        return session
+
+
+class TrinoSession(Session):
+    """A read-only transaction of one user in one catalog."""
+
+    def __init__(self, wire: Wire, settings: Mapping[str, str], limits: Limits) -> None:
+        self._wire = wire
+        self._zone = zoneinfo.ZoneInfo(settings["timezone"])
+        self._schema = f"{quote(settings['database'])}.information_schema"
+        self._headers = {
+            "User-Agent": "bi-connectors",
+            "X-Trino-User": settings["username"],
+            "X-Trino-Source": "bi-connectors",
+            "X-Trino-Catalog": settings["database"],
+            "X-Trino-Time-Zone": self._zone.key,
+            "X-Trino-Client-Capabilities": "PARAMETRIC_DATETIME",
+            _TRANSACTION: _NONE,
+        }
+        if settings["password"]:
+            self._headers["Authorization"] = basic(settings["username"], settings["password"])
+        self._next = ""
+        self._stopped = threading.Event()
+        super().__init__(limits)
+
+    def prepare(self) -> None:
+        """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
+        self._headers["X-Trino-Session"] = f"query_max_run_time={max(int(self.deadline.left), 1)}s"
+        try:
+            self._fetched(f"SELECT 1 FROM {self._schema}.schemata LIMIT 1")  # noqa: S608 - the catalog is quoted
+        except QueryRefused as problem:
+            raise LoginFailed("database", problem.detail) from problem
+
+    def check(self) -> Server:
+        """Trino and its version."""
+        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._wire.encrypted)
+
+    def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        refuse_float_texts(query.where, description)
+        spoken = dialect(self._zone, any(is_odd(moment, self._zone) for moment in moments(query.where)))
+        columns = [description.column(name) for name in query.columns]
+        numbers = [column.is_number for column in columns]
+        cap = self.limits.row_bytes
+        with self._errors():
+            for page in self._read_only(_placed(spoken.select(query, description))):
+                rows = [json_row(row, numbers) for row in page]
+                if any(len(row) > cap for row in rows):
+                    raise TooBig("row_bytes", cap)
+                if rows:
+                    yield Chunk(b",\n".join(rows), len(rows))
+
+    def _read_only(self, statement: str) -> Iterator[list[Any]]:
+        """The rows of a statement in the session's transaction, or in a new one after an error, which ends the old."""
+        if self._headers[_TRANSACTION] == _NONE:
+            for _ in self._pages("START TRANSACTION READ ONLY"):
+                pass
+            if self._headers[_TRANSACTION] == _NONE:
+                raise Broken("bad_answer", "no transaction began")
+        yield from self._pages(statement)
+
+    def _pages(self, statement: str) -> Iterator[list[Any]]:
+        """The rows of a statement, page by page, until the server says that it has finished."""
+        body = statement.encode("utf-8", "surrogatepass")
+        if len(body) > _LONGEST_STATEMENT:
+            raise QueryRefused("filter_too_long")
+        page = self._page("POST", "/v1/statement", body)
+        while True:
+            rows = page.get("data") or []
+            if not isinstance(rows, list):
+                raise Broken("bad_answer", "rows are no list")
+            yield rows
+            self.deadline.check()
+            if not self._next:
+                break
+            page = self._page("GET", self._next)
+        state = page.get("stats", {}).get("state") if isinstance(page.get("stats"), dict) else None
+        if state != "FINISHED":
+            raise Broken("bad_answer", f"the last page says {state}"[:100])
+
+    def _page(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
+        """One page. Raises what the server says went wrong."""
+        answer = self._asked(method, path, body)
+        cap = self.limits.row_bytes + _PAGE_ROOM
+        text = answer.body(cap, TooBig("row_bytes", self.limits.row_bytes))
+        if answer.status == 401:
+            raise LoginFailed("password")
+        if answer.status == 403:
+            raise LoginFailed("refused")
+        if answer.status != 200:
+            raise Broken("bad_answer", f"HTTP status {answer.status}")
+        page = orjson.loads(text)
+        if not isinstance(page, dict) or "id" not in page or "stats" not in page:
+            raise Broken("bad_answer", "no page of Trino")
+        self._next = _own_path(page.get("nextUri"))
+        if page.get("error"):
+            self._next, self._headers[_TRANSACTION] = "", _NONE
+            raise failure(page["error"])
+        started = answer.header("X-Trino-Started-Transaction-Id")
+        if started:
+            self._headers[_TRANSACTION] = started
+        return page
+
+    def _asked(self, method: str, path: str, body: bytes) -> Answer:
+        """The answer to a request; a busy server is asked again, as its protocol wants it."""
+        while True:
+            answer = self._wire.ask(method, path, self._headers, body, self.deadline.left + 5)
+            if answer.status not in _BUSY:
+                return answer
+            answer.body(_PAGE_ROOM, Broken("bad_answer"))
+            self._stopped.wait(_PAUSE)
+            self.deadline.check()
+
+    def _tables(self) -> list[Table]:
+        return [
+            Table(TableName(schema, name), "view" if "VIEW" in kind else "table", plain=False)
+            for schema, name, kind in self._fetched(_TABLES.replace("{i}", self._schema))
+        ]
+
+    def _describe(self, table: TableName) -> list[Column]:
+        columns = []
+        statement = Sql(_COLUMNS.replace("{i}", self._schema), (literal(table.schema), literal(table.name)))
+        for name, native, nullable in self._fetched(_placed(statement)):
+            form, expression = trino_row(native)
+            columns.append(Column(name, form, native, nullable == "YES", expression=expression))
+        return columns
+
+    def _fetched(self, statement: str) -> list[list[Any]]:
+        read: list[list[Any]] = []
+        with self._errors():
+            for page in self._read_only(statement):
+                read.extend(page)
+                if len(read) > _MOST_CATALOGUE_ROWS:
+                    raise Broken("bad_answer", "the catalogue is too large")
+        return read
+
+    @contextlib.contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Failures become our errors; a statement that we stopped ourselves is a `Timeout`."""
+        self.deadline.check()
+        try:
+            yield
+        except WIRE_ERRORS as problem:
+            self.deadline.check()
+            raise broken(problem) from problem
+        except TargetError:
+            self.deadline.check()
+            raise
+
+    def _interrupt(self) -> None:
+        self._stopped.set()
+        self._wire.cut()
+        self._drop()
+
+    def _drop(self) -> None:
+        """Tell the server that nobody wants the rest."""
+        path, self._next = self._next, ""
+        if not path:
+            return
+        second = Wire(replace(self._wire.place, seconds=_CLOSING_SECONDS))
+        with contextlib.suppress(TargetError, *WIRE_ERRORS):
+            second.ask("DELETE", path, self._headers, seconds=_CLOSING_SECONDS)
+        second.close()
+
+    def _roll_back(self) -> None:
+        """End the transaction, unless the session ends in the middle of something: then the server lets it idle out."""
+        if self._next or self._stopped.is_set() or self._headers[_TRANSACTION] == _NONE:
+            return
+        hang_up = Deadline(_CLOSING_SECONDS, self._wire.cut)
+        with contextlib.suppress(TargetError, *WIRE_ERRORS):
+            for _ in self._pages("ROLLBACK"):
+                pass
+        hang_up.close()
+
+    def _close(self) -> None:
+        self._roll_back()
+        self._stopped.set()
+        self._wire.cut()
+        self._drop()
+        self._wire.close()
+
+
+def _placed(statement: Sql) -> str:
+    """The statement with its values behind it; patterns of LIKE did not go through `bound` (`drivers/sql.py`)."""
+    if not statement.values:
+        return statement.text
+    text, *rest = statement.text.split(MARK)
+    values = (value if isinstance(value, Written) else literal(value) for value in statement.values)
+    return f"EXECUTE IMMEDIATE {literal('?'.join((text, *rest)))} USING {', '.join(values)}"
+
+
+def _own_path(address: object) -> str:
+    """The path of the next page, on the server that was checked, whichever host the address names."""
+    if not address:
+        return ""
+    parts = urllib.parse.urlsplit(str(address))
+    if not parts.path.startswith("/v1/statement/"):
+        raise Broken("bad_answer", "the next page is elsewhere")
+    return parts.path + (f"?{parts.query}" if parts.query else "")

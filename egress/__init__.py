@@ -1,0 +1,1 @@
+"""Who may be connected to, and the only ways to connect (facts/security 5)."""

@@ -1,0 +1,1 @@
+"""The portal's BI objects: connectors, sources and datasets, their rules, and what foreign endpoints offer."""

@@ -1,0 +1,216 @@
+"""A connection tried step by step, before it is saved: what works, how long each step took, what fails and why.
+
+Steps of a server: `address`, `name`, `port`, `tls` (unless it is switched off), `login`, `tables`, `row`; of a file at
+an address: `name`, `open`, `tables`, `row`; of a file here: `open`, `tables`, `row`. The budgets against guessing and
+scanning hold here as they do for portals (facts/security 4 layer 4).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import urlsplit
+
+from drivers.base import Guards, Limits, Session, Table
+from drivers.errors import LoginFailed, SettingsWrong
+from drivers.query import TableQuery
+from egress.addresses import normal_host, normal_port
+from egress.errors import TargetError, TargetRefused, Unreachable
+from egress.sockets import open_socket
+from services.connections.access import Access, Place
+
+StepName = Literal["address", "name", "port", "tls", "login", "open", "tables", "row"]
+StepState = Literal["good", "bad", "not reached", "nothing"]
+
+SECONDS = 25.0
+"""How long one trial may take altogether; somebody is waiting for it."""
+ENOUGH = frozenset({"tables", "row"})
+"""Steps that may fail without making the connection useless: a view may be broken, a database empty."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step; `note` is a fact for people (how many tables, which version), never a secret."""
+
+    name: StepName
+    state: StepState
+    milliseconds: int = 0
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class ConnectionTest:
+    """What came of it. `code`, `field` and `detail` belong to the step that failed: a word of ours, the setting that
+    caused it or an empty text, and what the server said.
+    """
+
+    steps: tuple[Step, ...]
+    code: str = ""
+    field: str = ""
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether charts can read through the connection."""
+        return all(step.state == "good" or step.name in ENOUGH for step in self.steps)
+
+    @property
+    def milliseconds(self) -> int:
+        """How long all steps took."""
+        return sum(step.milliseconds for step in self.steps)
+
+
+@dataclass
+class _Run:
+    """A trial under way."""
+
+    wanted: tuple[StepName, ...]
+    steps: list[Step] = field(default_factory=list)
+    problem: TargetError | None = None
+
+    @contextlib.contextmanager
+    def step(self, name: StepName) -> Iterator[list[str]]:
+        """Time one step; the block may leave a note."""
+        notes: list[str] = []
+        started = time.monotonic()
+        try:
+            yield notes
+        except TargetError:
+            self.steps.append(Step(name, "bad", _milliseconds(started)))
+            raise
+        self.steps.append(Step(name, "good", _milliseconds(started), "".join(notes)))
+
+    def rest(self) -> tuple[Step, ...]:
+        """All steps, those not reached among them."""
+        known = {step.name for step in self.steps}
+        return (*self.steps, *(Step(name, "not reached") for name in self.wanted if name not in known))
+
+
+class ConnectionTester:
+    """Tries connections behind the guards of the application."""
+
+    def __init__(self, guards: Guards, access: Access) -> None:
+        self._guards = replace(guards, limits=Limits(seconds=SECONDS, bytes=4_000_000))
+        self._access = access
+
+    def run(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> ConnectionTest:
+        """Try settings that the driver has already taken; never raises a driver's error.
+
+        `portal_id` is whose budget of failed connections is used, and whose uploaded files are read.
+        """
+        place = self._access.place(portal_id, driver, settings, self._guards)
+        subject = f"portal {portal_id}"
+        run = _Run(steps_of(place.settings))
+        try:
+            self._access.check_connects(subject, subject)
+            self._try(run, place)
+        except TargetError as problem:
+            self._access.count(problem, place, subject)
+            failed = run.steps[-1].name if run.steps else ""
+            return ConnectionTest(run.rest(), problem.code, field_of(problem, settings, failed), problem.detail)
+        return ConnectionTest(run.rest())
+
+    def _try(self, run: _Run, place: Place) -> None:
+        settings, policy = place.settings, place.guards.policy
+        if "host" in settings:
+            with run.step("address"):
+                host, port = normal_host(settings["host"]), normal_port(settings["port"])
+            with run.step("name") as note:
+                target = policy.resolve(host, port)
+                note.append(", ".join(target.addresses[:3]))
+            self._access.check_logins(place, place.target)
+            with run.step("port"):
+                open_socket(target).close()
+        elif settings.get("url"):
+            with run.step("name"):
+                policy.resolve(*_parts(settings["url"]), "web")
+        with _logged_in(run, place) as session:
+            with run.step("tables") as note:
+                tables = session.tables()
+                note.append(str(len(tables)))
+            if tables:
+                with run.step("row"):
+                    _read_a_row(session, tables)
+            else:
+                run.steps.append(Step("row", "nothing"))
+
+
+def steps_of(settings: Mapping[str, str]) -> tuple[StepName, ...]:
+    """The steps that a trial of these settings has."""
+    if "host" in settings:
+        encrypted: tuple[StepName, ...] = () if settings.get("tls") == "disable" else ("tls",)
+        return ("address", "name", "port", *encrypted, "login", "tables", "row")
+    return ("name", "open", "tables", "row") if settings.get("url") else ("open", "tables", "row")
+
+
+def field_of(problem: TargetError, settings: Mapping[str, str], step: str = "") -> str:
+    """The setting that a problem was caused by, or an empty text where it may be any."""
+    if isinstance(problem, SettingsWrong):
+        return problem.field
+    place = "host" if "host" in settings else "url"
+    if isinstance(problem, TargetRefused):
+        return "port" if problem.code in {"port_grammar", "port_closed"} and place == "host" else place
+    if isinstance(problem, Unreachable):
+        return "port" if problem.code == "connect_refused" and place == "host" else place
+    if isinstance(problem, LoginFailed):
+        known = {"password": "password", "refused": "username", "database": "database", "unsafe_method": "tls"}
+        return known.get(problem.code, "")
+    return ""
+
+
+@contextlib.contextmanager
+def _logged_in(run: _Run, place: Place) -> Iterator[Session]:
+    """An open session; where a server was asked for, encryption and login are told apart by what went wrong."""
+    names = [name for name in run.wanted if name in ("tls", "login", "open")]
+    started = time.monotonic()
+    try:
+        session = place.open()
+    except TargetError as problem:
+        taken = _milliseconds(started)
+        if names[0] == "tls" and _passed_encryption(problem):
+            run.steps.append(Step("tls", "good"))
+            names = names[1:]
+        run.steps.append(Step(names[0], "bad", taken))
+        raise
+    with session:
+        try:
+            server = session.check()
+        except TargetError:
+            run.steps.append(Step(names[-1], "bad", _milliseconds(started)))
+            raise
+        taken = _milliseconds(started)
+        if names[0] == "tls":
+            run.steps.append(Step("tls", "good"))
+        run.steps.append(Step(names[-1], "good", taken, f"{server.product} {server.version}".strip()))
+        yield session
+
+
+def _passed_encryption(problem: TargetError) -> bool:
+    return isinstance(problem, LoginFailed) or (
+        isinstance(problem, SettingsWrong) and problem.field not in ("tls", "ca")
+    )
+
+
+def _read_a_row(session: Session, tables: list[Table]) -> None:
+    description = session.describe(tables[0].name)
+    names = tuple(column.name for column in description.columns)
+    for _ in session.rows(TableQuery(tables[0].name, names, limit=1), description):
+        pass
+
+
+def _parts(url: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or 443
+    except ValueError:
+        raise SettingsWrong("url", "not_readable") from None
+    if parts.scheme != "https":
+        raise SettingsWrong("url", "https_only")
+    return host, port
+
+
+def _milliseconds(started: float) -> int:
+    return int((time.monotonic() - started) * 1000)

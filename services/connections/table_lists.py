@@ -1,0 +1,109 @@
+"""Lists of tables, remembered with their age: a chart does not ask for the list each time, nor does a page turn.
+
+Only lists are remembered: a table's columns are asked for with every call, since rows are put together by their types.
+Each process has its own; whoever wants a fresh list outdates those of all processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from cachetools import TTLCache
+
+from drivers.base import Session, Table
+from models import now
+from services.contract.names import NameRefused, PublishedTable, PublishedTables
+from services.limits.shared_memory import SharedMemory
+
+CALL_SECONDS = 60.0
+"""How old a list may be for a portal's call: nobody sees its age there."""
+PAGE_SECONDS = 600.0
+"""How old it may be on a page, which tells its age and offers a fresh one."""
+LISTS_KEPT = 200
+
+
+class Listing(Protocol):
+    """Whose tables they are: a connection with these very settings."""
+
+    @property
+    def uid(self) -> str:
+        """What no other connection has."""
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Its settings."""
+
+
+@dataclass(frozen=True)
+class TableList:
+    """Tables and views as the database had them at a moment, and the names under which they are published."""
+
+    listed: Mapping[str, Table]
+    """By the published id."""
+    tables: PublishedTables
+    at: datetime
+    read: float
+
+
+class TableLists:
+    """The lists of all connections; `clock` tells the moment that people see."""
+
+    def __init__(self, board: SharedMemory, *, clock: Callable[[], datetime] = now) -> None:
+        self._board, self._clock = board, clock
+        self._lists: TTLCache[str, TableList] = TTLCache(LISTS_KEPT, PAGE_SECONDS)
+        self._lock = threading.Lock()
+
+    def recent(self, of: Listing, seconds: float) -> TableList | None:
+        """The remembered list, if it is no older than `seconds` and nobody has outdated it."""
+        key = _key(of)
+        with self._lock:
+            known = self._lists.get(key)
+        if known is None:
+            return None
+        outdated = self._board.moment(f"tables {key}") - PAGE_SECONDS
+        return known if known.read >= max(time.monotonic() - seconds, outdated) else None
+
+    def read(self, of: Listing, session: Session) -> TableList:
+        """The list as it is now."""
+        at, read = self._clock(), time.monotonic()
+        listed = session.tables()
+        tables = PublishedTables(listed)
+        by_name = {table.name: table for table in listed}
+        known = TableList({row.id: by_name[row.table] for row in tables.all}, tables, at, read)
+        with self._lock:
+            self._lists[_key(of)] = known
+        return known
+
+    def outdate(self, of: Listing) -> None:
+        """No list that was read before this moment is used any more, in whichever process."""
+        moment = time.monotonic() + PAGE_SECONDS
+        self._board.change(f"tables {_key(of)}", lambda _: moment)
+
+    def find(self, of: Listing, session: Session, asked: str) -> PublishedTable:
+        """The table that `asked` means; a name that the remembered list lacks is looked for in a fresh one.
+
+        Raises `NameRefused`.
+        """
+        known = self.recent(of, CALL_SECONDS)
+        if known is not None:
+            try:
+                return known.tables.resolve(asked)
+            except NameRefused:
+                pass
+        return self.read(of, session).tables.resolve(asked)
+
+    def matching(self, of: Listing, session: Session, search: str) -> list[PublishedTable]:
+        """The tables that a search finds; one that finds nothing in the remembered list is made in a fresh one."""
+        known = self.recent(of, CALL_SECONDS)
+        return (known.tables.matching(search) if known else []) or self.read(of, session).tables.matching(search)
+
+
+def _key(of: Listing) -> str:
+    return hashlib.sha256(f"{of.uid} {json.dumps(dict(of.settings), sort_keys=True)}".encode()).hexdigest()

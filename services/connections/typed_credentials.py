@@ -1,0 +1,100 @@
+"""The second kind of hosted connector: credentials are typed in the portal's own wizard and arrive with every call.
+
+Such a connector has the settings `host`, `port`, `database`, `username`, `password` and `options`, as far as its driver
+declares them; `options` holds the driver's other settings as `tls=verify-full; timezone=Europe/Berlin`. What arrives is
+believed no more than a form: the driver checks it, the egress policy guards the target, and new targets are counted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
+
+from drivers import catalogue
+from drivers.base import Driver
+from drivers.errors import SettingsWrong
+from models import KnownTarget, Sessions, now
+from services.connections.keys import Doorway, Opened
+from services.limits.budgets import NEW_TARGETS, Budgets
+
+CODES = ("host", "port", "database", "username", "password")
+OPTIONS = "options"
+NONE = "-"
+"""What is typed where nothing is to be said, since portals want a value for every setting."""
+MAY_LACK = frozenset({"password", OPTIONS})
+MOST_TARGETS = 20
+"""Servers through one connector, until an analyst lets more in."""
+
+
+def can_be_typed(driver: Driver) -> bool:
+    """Whether a driver's credentials can be typed in the portal: those of servers, never files of this machine."""
+    return not driver.reads_files and any(declared.code == "host" for declared in driver.fields)
+
+
+def setting_codes(driver: Driver) -> tuple[str, ...]:
+    """The codes of the connector's settings, in their order."""
+    declared = {field.code for field in driver.fields}
+    return (*(code for code in CODES if code in declared), OPTIONS)
+
+
+def read_typed(driver: Driver, values: Mapping[str, str]) -> dict[str, str]:
+    """All settings of a driver from what the portal sent; raises `SettingsWrong`."""
+    known = setting_codes(driver)
+    values = {code: "" if code in MAY_LACK and value.strip() == NONE else value for code, value in values.items()}
+    settings = {code: values.get(code, "") for code in known if code != OPTIONS}
+    others = {field.code for field in driver.fields} - set(known)
+    for part in filter(None, (piece.strip() for piece in values.get(OPTIONS, "").split(";"))):
+        code, equals, value = part.partition("=")
+        if not equals or code.strip() not in others:
+            raise SettingsWrong(OPTIONS, "no_such_setting")
+        settings[code.strip()] = value.strip()
+    return driver.settings(settings)
+
+
+def opened(doorway: Doorway, values: Mapping[str, str]) -> Opened:
+    """The connection that the typed values are; raises `SettingsWrong`. It is never proven: each call is a login."""
+    settings = read_typed(catalogue.DRIVERS[doorway.driver], values)
+    text = "\0".join(f"{code}={value}" for code, value in sorted(settings.items()))
+    uid = hashlib.sha256(f"{doorway.connector_id}\0{text}".encode()).hexdigest()[:32]
+    subject = f"connector {doorway.connector_id}"
+    return Opened(None, uid, doorway.portal_id, doorway.language, doorway.driver, settings, budget=subject)
+
+
+class KnownTargets:
+    """The servers of each such connector, and how many new ones may come."""
+
+    def __init__(self, sessions: Sessions, budgets: Budgets, *, clock: Callable[[], datetime] = now) -> None:
+        self._sessions, self._budgets, self._clock = sessions, budgets, clock
+
+    def admit(self, connector_id: int, target: str) -> bool:
+        """Whether a server may be asked: it is known, or there is room for a new one, which is then known."""
+        hashed = hashlib.sha256(target.encode()).hexdigest()
+        with self._sessions() as session:
+            if session.get(KnownTarget, (connector_id, hashed)) is not None:
+                return True
+        if self.count(connector_id) >= MOST_TARGETS or self._budgets.is_spent(NEW_TARGETS, str(connector_id)):
+            return False
+        self._budgets.strike(NEW_TARGETS, str(connector_id))
+        try:
+            with self._sessions.begin() as session:
+                session.add(KnownTarget(connector_id=connector_id, target_hash=hashed, created_at=self._clock()))
+        except IntegrityError:
+            # Another call of the same moment made it known.
+            return True
+        return True
+
+    def count(self, connector_id: int) -> int:
+        """How many servers are known."""
+        wanted = select(func.count()).select_from(KnownTarget).where(KnownTarget.connector_id == connector_id)
+        with self._sessions() as session:
+            return session.scalar(wanted) or 0
+
+    def forget(self, connector_id: int) -> None:
+        """Make room for new servers; those that are used become known again by themselves."""
+        with self._sessions.begin() as session:
+            session.execute(delete(KnownTarget).where(KnownTarget.connector_id == connector_id))
+        self._budgets.forgive(NEW_TARGETS, str(connector_id))

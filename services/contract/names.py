@@ -1,0 +1,236 @@
+"""What tables and columns are called in the portal, and which real one a name from the portal means.
+
+A published column has one spelling for code and name: transliterated, upper case, at most 32 characters, collisions
+numbered in the order of the columns (facts/biconnector 4.6, facts/field 0 item 8). Nothing of it is stored: the same
+column list always gives the same names, and a column that is appended changes no other.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from drivers.base import Table
+from drivers.columns import PortalType
+from drivers.query import TableName
+from errors import ApplicationError
+
+LONGEST_COLUMN = 32
+LONGEST_TABLE = 230
+MOST_COLUMNS = 1600
+"""Of one answer: more than any table of PostgreSQL has, and as many as every database gives in one row."""
+
+# `LOGIC` beside a condition is the portal's word for how conditions are joined, so no column may be called so.
+RESERVED = frozenset({"LOGIC"})
+
+# Letters that have no ASCII letter inside, and the letters they become. Umlauts as their languages write them without
+# dots; Russian and Belarusian, Ukrainian, Kazakh. The four written as escapes look like ASCII letters and are none.
+_LATIN = "äöüßæœøđðþłħŋ\u0131"
+_CYRILLIC = "абвгдеёжзийклмнопрстуфхцчшщыэюяў\u0456їєґәғқңөұ\u04af\u04bb"
+_BECOME = (
+    "ae oe ue ss ae oe o d d th l h n i "
+    "a b v g d e e zh z i y k l m n o p r s t u f kh ts ch sh shch y e yu ya u "
+    "i yi ye g "
+    "a g k n o u u h"
+)
+_ROMAN = {**dict(zip(_LATIN + _CYRILLIC, _BECOME.split(), strict=True)), "ъ": "", "ь": ""}
+
+
+class NameRefused(ApplicationError):
+    """A name means no table or column, or several.
+
+    Codes: `unknown_table`, `unknown_column`, `ambiguous_name`; `name` is the one that was asked for.
+    """
+
+    def __init__(self, code: str, name: str = "") -> None:
+        super().__init__(f"{code}: {name}" if name else code)
+        self.code, self.name = code, name
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """A column under its published `code`; `name` is the database's own, `type` the portal's."""
+
+    code: str
+    name: str
+    type: PortalType
+
+
+@dataclass(frozen=True)
+class PublishedTable:
+    """A table as it is listed to the portal.
+
+    `code` is a valid dataset name; `id` spells schema and name exactly and becomes the dataset's `externalCode`
+    (facts/biconnector 5.5), so that a dataset keeps its table whatever other tables come and go.
+    """
+
+    code: str
+    id: str
+    table: TableName
+    plain: bool
+
+
+Item = TypeVar("Item", PublishedColumn, PublishedTable)
+
+
+class PublishedColumns:
+    """The published columns of one table, and the way back from the names of a call."""
+
+    def __init__(self, columns: Iterable[tuple[str, PortalType]], map_fields: Mapping[str, str] | None = None) -> None:
+        listed = list(columns)
+        codes = column_codes([name for name, _ in listed])
+        self.all = tuple(PublishedColumn(code, name, type_) for code, (name, type_) in zip(codes, listed, strict=True))
+        self._by_code = {column.code: column for column in self.all}
+        self._map_fields = map_fields or {}
+
+    def resolve(self, asked: str) -> PublishedColumn:
+        """The column that `asked` means, in the order of facts/biconnector 5.7a; raises `NameRefused` for none.
+
+        A published code; the code that `mapFields` gives for it; the database's own name; the one column whose
+        normalised name it is.
+        """
+        if found := self._by_code.get(asked):
+            return found
+        if codes := {code for code, name in self._map_fields.items() if name == asked}:
+            return _only([column for column in self.all if {column.code, column.name} & codes], asked, "column")
+        if same := [column for column in self.all if column.name == asked]:
+            return _only(same, asked, "column")
+        return _only([column for column in self.all if asked in _normalised(column)], asked, "column")
+
+
+class PublishedTables:
+    """The published tables of one connection, and the way back from the names of a call."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        listed = sorted(tables, key=lambda table: (not table.plain, table.name.schema, table.name.name))
+        codes = _numbered([table_code(table) for table in listed], LONGEST_TABLE, frozenset())
+        self.all = tuple(
+            PublishedTable(code, table_id(table.name), table.name, table.plain)
+            for code, table in zip(codes, listed, strict=True)
+        )
+
+    def resolve(self, asked: str) -> PublishedTable:
+        """The table that `asked` means; raises `NameRefused` for none or several.
+
+        Its exact id; its code; its own name where that needs no schema; the only table of that name.
+        """
+        ways: Sequence[Callable[[PublishedTable], bool]] = (
+            lambda listed: listed.id == asked,
+            lambda listed: listed.code == asked,
+            lambda listed: listed.plain and listed.table.name == asked,
+            lambda listed: listed.table.name == asked,
+        )
+        for way in ways:
+            if found := [listed for listed in self.all if way(listed)]:
+                return _only(found, asked, "table")
+        raise NameRefused("unknown_table", asked)
+
+    def matching(self, search: str) -> list[PublishedTable]:
+        """The tables whose code, id or own name holds `search`, whatever the case (facts/biconnector 5.5)."""
+        wanted = search.strip().casefold()
+        return [
+            listed
+            for listed in self.all
+            if any(wanted in name.casefold() for name in (listed.code, listed.id, listed.table.name))
+        ]
+
+
+def column_code(name: str) -> str:
+    """`name` as the portal takes column names: `^[A-Z][A-Z0-9_]*$`, at most 32 characters; not yet unique."""
+    return _valid(_transliterated(name).upper(), "C_")[:LONGEST_COLUMN]
+
+
+def column_codes(names: Sequence[str]) -> list[str]:
+    """`names` as the portal takes column names, unique in the dataset."""
+    return _numbered([column_code(name) for name in names], LONGEST_COLUMN, RESERVED)
+
+
+def table_code(table: Table) -> str:
+    """The table as a dataset name: `^[a-z][a-z0-9_]*$`, at most 230 characters; not yet unique."""
+    return dataset_code(table.name.name if table.plain else f"{table.name.schema}_{table.name.name}")
+
+
+def dataset_code(name: str, taken: Collection[str] = ()) -> str:
+    """`name` as the portal takes dataset names, numbered if it is among those that are `taken`."""
+    code = _valid(_transliterated(name).lower(), "t_")[:LONGEST_TABLE]
+    return _numbered([code], LONGEST_TABLE, frozenset(taken))[0]
+
+
+def dataset_codes(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """`names` as the portal takes dataset names, unique and none of those that are `taken`.
+
+    Whatever can keep its own code does; only the others are numbered, in their order.
+    """
+    given = set(taken)
+    kept: dict[int, str] = {}
+    for number, name in enumerate(names):
+        code = dataset_code(name)
+        if code not in given:
+            kept[number] = code
+            given.add(code)
+    for number, name in enumerate(names):
+        if number not in kept:
+            kept[number] = dataset_code(name, given)
+            given.add(kept[number])
+    return [kept[number] for number in range(len(names))]
+
+
+def table_id(table: TableName) -> str:
+    """Schema and name exactly; a part with a dot or a quote is quoted, so that no two tables share an id."""
+    return ".".join(_quoted(part) for part in (table.schema, table.name) if part)
+
+
+def _quoted(part: str) -> str:
+    return '"' + part.replace('"', '""') + '"' if re.search(r'[."]', part) else part
+
+
+def _transliterated(name: str) -> str:
+    return "".join(_ascii(letter) for letter in unicodedata.normalize("NFC", name))
+
+
+def _ascii(letter: str) -> str:
+    """ASCII letters, digits and `_` for one character; another script's letter becomes its code point."""
+    if letter.isascii():
+        return letter if letter.isalnum() else "_"
+    if (known := _ROMAN.get(letter.lower())) is not None:
+        return known
+    plain = "".join(part for part in unicodedata.normalize("NFKD", letter) if not unicodedata.combining(part))
+    if plain != letter and plain:
+        return "".join(_ascii(part) for part in plain)
+    return f"U{ord(letter):X}" if letter.isalnum() else "_"
+
+
+def _valid(name: str, prefix: str) -> str:
+    name = name.lstrip("_")
+    return name if name[:1].isalpha() else prefix + name if name else prefix + "1"
+
+
+def _numbered(codes: Sequence[str], longest: int, reserved: frozenset[str]) -> list[str]:
+    """`codes` made unique by `_2`, `_3`, ... in their order."""
+    taken = set(reserved)
+    unique: list[str] = []
+    for code in codes:
+        candidate, number = code, 1
+        while candidate in taken:
+            number += 1
+            candidate = f"{code[: longest - len(str(number)) - 1]}_{number}"
+        taken.add(candidate)
+        unique.append(candidate)
+    return unique
+
+
+def _normalised(column: PublishedColumn) -> set[str]:
+    """How a portal, or a person, may have normalised the column's name (facts/biconnector 5.7a)."""
+    cut = re.sub(r"[^A-Z0-9_]", "_", column.name.upper())[:LONGEST_COLUMN]
+    return {cut, column_code(column.name)}
+
+
+def _only(found: Sequence[Item], asked: str, kind: str) -> Item:
+    if not found:
+        raise NameRefused(f"unknown_{kind}", asked)
+    if len(found) > 1:
+        raise NameRefused("ambiguous_name", asked)
+    return found[0]

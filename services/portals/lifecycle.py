@@ -1,0 +1,179 @@
+"""Lifecycle events: what a portal tells about the app, proved and applied once (facts/platform 4).
+
+Events carry no signature. An event that brings an access token is proved by an authorization server; one without, as
+uninstalling always is, by the application token that a verified administrator left with us.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from errors import Forged, PortalBusy
+from models import LifecycleEvent, Portal, Sessions, now
+from services.portals.installations import Installations
+from services.portals.languages import portal_language
+from services.portals.launches import MEMBER_ID, Launch, Proof
+from services.portals.uninstallations import Uninstallations
+
+log = logging.getLogger(__name__)
+security_log = logging.getLogger("security")
+
+_NAME = re.compile(r"[A-Z0-9_.:]{1,64}\Z")
+MOST_COMPARISONS = 8
+_TS = re.compile(r"[0-9.]{0,20}\Z")
+
+
+@dataclass(frozen=True)
+class Event:
+    """An event as it was posted; `auth` and `data` are flat, and their leaves are texts (facts/platform 4)."""
+
+    name: str
+    ts: str
+    auth: Mapping[str, str] = field(repr=False)
+    data: Mapping[str, str] = field(repr=False)
+
+    @classmethod
+    def parse(cls, form: Mapping[str, str]) -> Event:
+        """The event in a body with PHP's brackets. Raises `Forged` for one that no portal would send."""
+        name, ts, auth = form.get("event", "").upper(), form.get("ts", ""), _part(form, "auth")
+        if not _NAME.match(name) or not _TS.match(ts) or not MEMBER_ID.match(auth.get("member_id", "")):
+            raise Forged("an event in a foreign form")
+        return cls(name=name, ts=ts, auth=auth, data=_part(form, "data"))
+
+    @property
+    def member_id(self) -> str:
+        """The portal that the event claims to come from."""
+        return self.auth["member_id"]
+
+    @property
+    def application_token(self) -> str:
+        """The proof that it may carry."""
+        return self.auth.get("application_token", "")
+
+    @property
+    def language(self) -> str:
+        """The portal's language."""
+        return portal_language(self.data.get("LANGUAGE_ID", ""))
+
+
+class Lifecycle:
+    """Applies events to installations."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        installations: Installations,
+        departures: Uninstallations,
+        *,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._sessions, self._installations, self._departures = sessions, installations, departures
+        self._clock = clock
+
+    def accept(self, event: Event) -> None:
+        """Apply an event, or nothing if it was applied before.
+
+        Raises `Forged` for one that is not proved, `TryLater` if it could not be proved now.
+        """
+        try:
+            if event.name == "ONAPPUNINSTALL":
+                self._uninstalled(event)
+            elif self._is_new(event):
+                self._apply(event)
+                self._remember(event)
+        except Forged as problem:
+            security_log.warning("%s for portal %s refused: %s", event.name, event.member_id, problem.reason)
+            raise
+
+    def _apply(self, event: Event) -> None:
+        if event.name in ("ONAPPINSTALL", "ONAPPUPDATE"):
+            self._installed(event)
+        elif event.name == "ONAPPUSERREADY":
+            self._user_ready(event)
+        else:
+            self._known_portal(event)
+
+    def _installed(self, event: Event) -> None:
+        """Note the version that an administrator vouches for; one of automation has no token and changes nothing."""
+        if not event.auth.get("access_token"):
+            self._known_portal(event)
+            log.info("%s of portal %s came without an access token", event.name, event.member_id)
+            return
+        portal = self._taken_in(event, *self._vouched(event))
+        version = event.data.get("VERSION", "")
+        if version.isdecimal() and len(version) < 10 and int(version) != portal.version:
+            self._installations.updated(portal, int(version))
+
+    def _uninstalled(self, event: Event) -> None:
+        """The event comes once, so it is compared with what is stored until both hold still."""
+        for _ in range(MOST_COMPARISONS):
+            portal = self._known_portal(event)
+            if self._departures.told(portal, clean=event.data.get("CLEAN") == "1"):
+                return
+        raise PortalBusy("PORTAL_UNDER_CHANGE", retry_after=1)
+
+    def _user_ready(self, event: Event) -> None:
+        """Tokens of the system user are in `data`; `auth` says by whose hand the app was installed.
+
+        The application token proves nothing here, because every user's frame is posted with it: an administrator's
+        access token must come in `auth`, and another user's of the same portal in `data`.
+        """
+        opening, installer = self._vouched(event)
+        claims = {**event.data, "member_id": event.member_id}
+        given = Launch.of_event(claims, event.application_token, event.language)
+        system = self._installations.prove(given, remembered=False)
+        if system.user_id == installer.user_id:
+            raise Forged("the installing user's own token came as the system user's")
+        portal = self._taken_in(event, opening, installer)
+        self._installations.keep_system_user(portal, system, given)
+
+    def _vouched(self, event: Event) -> tuple[Launch, Proof]:
+        """The user whose token the event brings in `auth`, proved now; `take_in` wants an administrator."""
+        opening = Launch.of_event(event.auth, event.application_token, event.language)
+        return opening, self._installations.prove(opening, remembered=False)
+
+    def _taken_in(self, event: Event, opening: Launch, proof: Proof) -> Portal:
+        portal = self._installations.take_in(proof, opening)
+        if event.data.get("LANGUAGE_ID") and portal.language != event.language:
+            self._installations.speaks(portal, event.language)
+        return portal
+
+    def _known_portal(self, event: Event) -> Portal:
+        portal = self._installations.find(event.member_id)
+        if portal is None or not self._tells(portal, event):
+            raise Forged("the application token is not this portal's")
+        return portal
+
+    def _tells(self, portal: Portal, event: Event) -> bool:
+        return self._installations.knows_token(portal, event.application_token)
+
+    def _is_new(self, event: Event) -> bool:
+        with self._sessions() as session:
+            same = select(LifecycleEvent.id).where(
+                LifecycleEvent.member_id == event.member_id,
+                LifecycleEvent.event == event.name,
+                LifecycleEvent.ts == event.ts,
+            )
+            return session.scalar(same) is None
+
+    def _remember(self, event: Event) -> None:
+        try:
+            with self._sessions.begin() as session:
+                session.add(
+                    LifecycleEvent(member_id=event.member_id, event=event.name, ts=event.ts, received_at=self._clock())
+                )
+        except IntegrityError:
+            log.info("%s of portal %s came twice at once; its effect is the same", event.name, event.member_id)
+
+
+def _part(form: Mapping[str, str], name: str) -> dict[str, str]:
+    """The leaves `name[key]` of a form, one level deep; lifecycle events have no deeper ones."""
+    start, end = f"{name}[", "]"
+    return {key[len(start) : -1]: value for key, value in form.items() if key.startswith(start) and key.endswith(end)}

@@ -1,0 +1,188 @@
+"""Rows of grants, read and changed in short transactions; every change is one statement (facts/security 3)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, or_, select, update
+from sqlalchemy.exc import IntegrityError
+
+from errors import Forged, GiveUp, PaymentRequired, PortalGone, TokenDead
+from models import Portal, Sessions, UserToken, Vault, now
+from services.portals.origins import checked_endpoint
+from services.portals.uninstallations import SIGNS, Uninstallations
+
+log = logging.getLogger(__name__)
+security_log = logging.getLogger("security")
+
+RESTING: Mapping[str, Callable[[], GiveUp]] = {
+    "unpaid": lambda: PaymentRequired("PAYMENT_REQUIRED"),
+    "closed": lambda: PortalGone("PORTAL_DELETED"),
+}
+"""States of grants that are not used for a while, and what is told meanwhile."""
+REST = timedelta(hours=1)
+"""How long such a grant is left alone between two tries: "pause, probe rarely" (facts/platform 3.4)."""
+
+
+class TokenRepository:
+    """Grants and the addresses of their portals, as the database keeps them."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        vault: Vault,
+        departures: Uninstallations,
+        *,
+        insecure_hosts: tuple[str, ...] = (),
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        self._sessions, self._vault, self._departures = sessions, vault, departures
+        self._insecure_hosts, self.clock = insecure_hosts, clock
+
+    def find(self, portal_id: int, user_id: int) -> UserToken | None:
+        """The grant of one user of a portal."""
+        with self._sessions() as session:
+            return session.scalar(_of(portal_id, user_id))
+
+    def again(self, grant: UserToken) -> UserToken:
+        """The same grant as it is now; raises `PortalGone` if it was deleted, as uninstalling does."""
+        with self._sessions() as session:
+            current = session.get(UserToken, grant.id)
+        if current is None:
+            raise PortalGone("NOT_INSTALLED")
+        return current
+
+    def usable(self, portal_id: int, user_id: int) -> UserToken:
+        """The grant, unless it is known that no token of it works.
+
+        Raises `TokenDead`, `PaymentRequired` or `PortalGone`, so that nobody is asked in vain. A rest that is over is
+        no obstacle: the answer to the next call tells whether it goes on.
+        """
+        grant = self.find(portal_id, user_id)
+        with self._sessions() as session:
+            portal_state = session.scalar(select(Portal.state).where(Portal.id == portal_id))
+        if portal_state is None or portal_state == "uninstalled":
+            raise PortalGone("NOT_INSTALLED")
+        if grant is None:
+            raise TokenDead("this user never opened the app")
+        if grant.state == "needs_reopen":
+            raise TokenDead("the user has to open the app again")
+        if grant.state in RESTING and grant.retry_after is not None and grant.retry_after > self.clock():
+            raise RESTING[grant.state]()
+        return grant
+
+    def due(self, renewed_before: datetime) -> list[UserToken]:
+        """Grants for background work that were not renewed since about `renewed_before`, or whose rest is over."""
+        query = select(UserToken).join(UserToken.portal)
+        serving = UserToken.user_id == Portal.background_user_id
+        old = and_(UserToken.state.in_(("valid", "uncertain")), UserToken.expires_at < renewed_before)
+        rested = and_(UserToken.state.in_(RESTING), UserToken.retry_after <= self.clock())
+        with self._sessions() as session:
+            return list(session.scalars(query.where(serving, or_(old, rested))))
+
+    def wake(self, portal_id: int) -> None:
+        """Use all resting grants of a portal again, since one of its users has just got or proved a token."""
+        resting = update(UserToken).where(UserToken.portal_id == portal_id, UserToken.state.in_(RESTING))
+        closed = update(Portal).where(Portal.id == portal_id, Portal.state == "closed")
+        with self._sessions.begin() as session:
+            session.execute(resting.values(state="valid", retry_after=None))
+            session.execute(closed.values(state="active"))
+
+    def forget(self, ended_before: datetime) -> int:
+        """Delete grants whose access token ended before then; returns how many.
+
+        A portal whose background was served by one of them has nobody for that, until an administrator comes.
+        """
+        serving = select(UserToken.id).where(
+            UserToken.portal_id == Portal.id, UserToken.user_id == Portal.background_user_id
+        )
+        lost = update(Portal).where(Portal.background_user_id.is_not(None), ~serving.exists())
+        options = {"synchronize_session": False}
+        with self._sessions.begin() as session:
+            ended: Any = session.execute(delete(UserToken).where(UserToken.expires_at < ended_before))
+            session.execute(lost.values(background_user_id=None), execution_options=options)
+            return int(ended.rowcount)
+
+    def create(self, portal_id: int, user_id: int, expires_at: datetime, **secrets_: str | None) -> bool:
+        """A new grant; False if another opening of the same user was faster."""
+        grant = UserToken(portal_id=portal_id, user_id=user_id, expires_at=expires_at)
+        self.sealed(grant, **secrets_)
+        try:
+            with self._sessions.begin() as session:
+                session.add(grant)
+        except IntegrityError:
+            return False
+        return True
+
+    def secret(self, grant: UserToken, column: str) -> str | None:
+        """An opened secret of a grant."""
+        return self._vault.get(grant, column)
+
+    def sealed(self, grant: UserToken, **secrets_: str | None) -> dict[str, Any]:
+        """Secrets as values of an UPDATE, sealed for this very row."""
+        for column, secret in secrets_.items():
+            self._vault.put(grant, column, secret)
+        return {column: getattr(grant, column) for column in secrets_}
+
+    def swap(self, grant: UserToken, values: dict[str, Any]) -> bool:
+        """Change a grant unless its version moved since it was read; the version moves on."""
+        same = update(UserToken).where(UserToken.id == grant.id, UserToken.version == grant.version)
+        return self.change(same.values(version=grant.version + 1, **values))
+
+    def change(self, statement: Any) -> bool:
+        """Run one UPDATE in a transaction of its own; whether it changed a row."""
+        with self._sessions.begin() as session:
+            result: Any = session.execute(statement, execution_options={"synchronize_session": False})
+            return bool(result.rowcount)
+
+    def portal(self, portal_id: int) -> Portal:
+        """The portal of a grant; raises `PortalGone` if we do not know it any more."""
+        with self._sessions() as session:
+            portal = session.get(Portal, portal_id)
+        if portal is None or not portal.client_endpoint:
+            raise PortalGone("NOT_INSTALLED")
+        return portal
+
+    def follow(self, portal_id: int, endpoint: str, server_url: str) -> None:
+        """Keep the address that an authorization server named, which is how a renamed portal is found again."""
+        if not endpoint:
+            return
+        try:
+            address = self.checked(endpoint)
+        except Forged:
+            security_log.warning("portal %s got an address that cannot be used; the old one stays", portal_id)
+            return
+        domain = address.partition("://")[2].partition("/")[0]
+        changed = or_(Portal.client_endpoint != address, Portal.oauth_url != server_url)
+        moved = update(Portal).where(Portal.id == portal_id, changed)
+        if self.change(moved.values(client_endpoint=address, domain=domain, oauth_url=server_url)):
+            log.info("portal %s is now at %s", portal_id, domain)
+
+    def checked(self, endpoint: str) -> str:
+        """A canonical REST address; raises `Forged`."""
+        return checked_endpoint(endpoint, self._insecure_hosts)
+
+    def gone(self, portal_id: int, code: str) -> None:
+        """The portal or its authorization server says that the app is not installed there, or that it is closed.
+
+        A portal that is closed for a while keeps its tokens and is asked again after a rest, or as soon as one of its
+        users opens the app (facts/platform 5.3).
+        """
+        if code.lower() in SIGNS:
+            self._departures.noticed(portal_id, code)
+            return
+        asleep = {"state": "closed", "retry_after": self.clock() + REST}
+        asleep |= {"version": UserToken.version + 1, "lease_owner": None, "lease_until": None}
+        alive = update(UserToken).where(UserToken.portal_id == portal_id, UserToken.state != "needs_reopen")
+        open_ = update(Portal).where(Portal.id == portal_id, Portal.state == "active")
+        with self._sessions.begin() as session:
+            session.execute(alive.values(asleep))
+            session.execute(open_.values(state="closed"))
+        log.warning("portal %s answers %s: its tokens are not used for a while", portal_id, code)
+
+
+def _of(portal_id: int, user_id: int) -> Select[UserToken]:
+    return select(UserToken).where(UserToken.portal_id == portal_id, UserToken.user_id == user_id)

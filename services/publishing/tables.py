@@ -1,0 +1,289 @@
+"""Tables of a connection: searched, looked at, and published as datasets of the portal.
+
+A dataset keeps the table's exact name as its external code; columns have one spelling for code and name
+(facts/field 0 item 8). Publishing a table twice leads to the dataset that is there (facts/field 3 item 22).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from drivers.base import Description, Guards, Limits, Session
+from drivers.errors import TooBig
+from drivers.query import TableQuery
+from egress.errors import TargetError
+from errors import PortalRefused
+from services.bi import datasets
+from services.bi.listing import Page
+from services.connections.access import Access, ConnectionClosed
+from services.connections.repository import Held
+from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
+from services.contract.names import (
+    MOST_COLUMNS,
+    NameRefused,
+    PublishedColumn,
+    PublishedColumns,
+    PublishedTable,
+    PublishedTables,
+)
+from services.portal_api.capabilities import Capabilities
+from services.portal_api.client import PortalClient
+
+PAGE_SIZE = 50
+SAMPLE_ROWS = 20
+MOST_NUMBERS = 20
+NAME_TAKEN = frozenset({"DATASET_ALREADY_EXIST", "NAME_EXISTS"})
+LONGEST_NAME = 230
+LONGEST_EXTERNAL = 512
+"""Of a dataset's `externalCode` and `externalName` (facts/biconnector 4.6)."""
+LIMITS = Limits(seconds=30.0, bytes=8_000_000)
+
+
+@dataclass(frozen=True)
+class ListedTable:
+    """A table as it would be published; `is_view` and `comment` are the database's."""
+
+    table: PublishedTable
+    is_view: bool
+    comment: str
+
+
+@dataclass(frozen=True)
+class TablePage:
+    """A page of tables, and when the list was read."""
+
+    page: Page[ListedTable]
+    at: datetime
+
+
+@dataclass(frozen=True)
+class ListedColumn:
+    """A column as it would be published; `native` is the database's own type."""
+
+    column: PublishedColumn
+    native: str
+    nullable: bool
+    comment: str
+
+
+@dataclass(frozen=True)
+class TableView:
+    """One table with its columns and first rows; cells are what the portal would get."""
+
+    table: PublishedTable
+    columns: tuple[ListedColumn, ...]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What somebody chose for a dataset; `columns` are codes."""
+
+    name: str
+    description: str
+    columns: Collection[str]
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What the database says of a table that was asked for; without columns and error there was no time to ask it.
+
+    `table` is None where the name means none.
+    """
+
+    asked: str
+    table: PublishedTable | None = None
+    columns: tuple[ListedColumn, ...] = ()
+    error: TargetError | NameRefused | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it was not looked at."""
+        return not self.columns and self.error is None
+
+
+class Publishing:
+    """Opens connections for people who look at their tables, and publishes those."""
+
+    def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
+        self._access, self._lists, self._guards = access, lists, guards
+
+    def tables(self, held: Held, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
+        """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
+
+        The list may be ten minutes old, unless it is to be `fresh`. Raises the driver's errors.
+        """
+        if fresh:
+            self._lists.outdate(held)
+        known = self._lists.recent(held, PAGE_SECONDS)
+        if known is None:
+            with self._session(held) as session:
+                known = self._lists.read(held, session)
+        found = known.tables.matching(search)
+        start = (number - 1) * PAGE_SIZE
+        shown = tuple(
+            ListedTable(row, known.listed[row.id].kind == "view", known.listed[row.id].comment)
+            for row in found[start : start + PAGE_SIZE]
+        )
+        return TablePage(Page(shown, number, len(found) > start + PAGE_SIZE), known.at)
+
+    def table(self, held: Held, table_id: str) -> TableView:
+        """One table by its exact name; raises `NameRefused` and the driver's errors."""
+        with self._session(held) as session:
+            found = self._lists.find(held, session, table_id)
+            description = session.describe(found.table)
+            rows = _sample(session, description)
+        return TableView(found, _columns(description), rows)
+
+    def missing(self, held: Held, codes: Collection[str]) -> frozenset[str]:
+        """Those external codes that mean no table of a connection any more; raises the driver's errors."""
+        with self._session(held) as session:
+            tables = self._lists.read(held, session).tables
+        return frozenset(code for code in codes if not _resolves(tables, code))
+
+    def described(self, held: Held, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
+        """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
+        with self._session(held) as session:
+            found = self._lists.find(held, session, table_id)
+            return found, _columns(session.describe(found.table))
+
+    def several(
+        self,
+        held: Held,
+        asked: Collection[str],
+        *,
+        seconds: float = LIMITS.seconds,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> tuple[Looked, ...]:
+        """Tables and their columns, in the order in which they were asked for, as far as `seconds` suffice.
+
+        A table that cannot be described leaves the others alone. Raises the driver's errors if nothing can be asked.
+        """
+        end = clock() + seconds
+        found = {name: Looked(name) for name in asked}
+        while any(row.is_waiting for row in found.values()) and (left := end - clock()) > 0:
+            with self._session(held, left) as session:
+                self._look(held, session, found, lambda: clock() < end)
+        return tuple(found.values())
+
+    def _look(self, held: Held, session: Session, found: dict[str, Looked], in_time: Callable[[], bool]) -> None:
+        """Ask for everything that waits, until one question fails: its session may be good for nothing more."""
+        waiting = [name for name, row in found.items() if row.is_waiting]
+        tables = (self._lists.recent(held, CALL_SECONDS) or self._lists.read(held, session)).tables
+        if not all(_resolves(tables, name) for name in waiting):
+            tables = self._lists.read(held, session).tables
+        for name in waiting:
+            try:
+                found[name] = Looked(name, tables.resolve(name))
+            except NameRefused as refused:
+                found[name] = Looked(name, error=refused)
+        for name, table in [(name, found[name].table) for name in waiting]:
+            if table is None or not in_time():
+                continue
+            try:
+                columns = _columns(session.describe(table.table))
+            except TargetError as problem:
+                found[name] = Looked(name, table, error=problem)
+                return
+            too_many = TooBig("columns", MOST_COLUMNS) if len(columns) > MOST_COLUMNS else None
+            found[name] = Looked(name, table, columns, too_many)
+
+    def publish(
+        self,
+        client: PortalClient,
+        caps: Capabilities,
+        held: Held,
+        source_id: int,
+        table_id: str,
+        chosen: Chosen | None = None,
+    ) -> tuple[int, bool]:
+        """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal.
+
+        Without a choice it has all columns, and the table's code as its name, numbered where that is taken.
+        """
+        found, columns = self.described(held, table_id)
+        code = external_code(found)
+        for known in datasets.of_source(client, caps, source_id):
+            if known.external_code == code:
+                return known.id, False
+        fields = fields_of(
+            found, [row for row in columns if chosen is None or row.column.code in chosen.columns], source_id
+        )
+        if chosen is not None:
+            own = {"name": chosen.name, "description": chosen.description}
+            return datasets.add(client, caps, {**fields, **own}), True
+        return _added(client, caps, found.code, fields), True
+
+    def _session(self, held: Held, seconds: float = LIMITS.seconds) -> contextlib.AbstractContextManager[Session]:
+        """An open session behind the budgets of the endpoints."""
+        if held.closed:
+            raise ConnectionClosed("closed")
+        limits = replace(LIMITS, seconds=min(seconds, LIMITS.seconds))
+        return self._access.session(held, replace(self._guards, limits=limits))
+
+
+def _resolves(tables: PublishedTables, code: str) -> bool:
+    try:
+        tables.resolve(code)
+    except NameRefused:
+        return False
+    return True
+
+
+def external_code(table: PublishedTable) -> str:
+    """What the dataset keeps: the exact name where the portal takes it, as the list of tables tells it."""
+    return table.id if len(table.id) <= LONGEST_EXTERNAL and table.id != "0" else table.code
+
+
+def title_of(table: PublishedTable) -> str:
+    """The table's own name, where the portal takes it: it refuses what PHP calls empty, and `0` is empty to PHP."""
+    own = table.table.name if table.plain else ".".join(filter(None, (table.table.schema, table.table.name)))
+    return own if own not in ("", "0") and len(own) <= LONGEST_EXTERNAL else table.code
+
+
+def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id: int) -> dict[str, Any]:
+    """A table as the fields of its dataset, but for the name."""
+    return {
+        "externalCode": external_code(table),
+        "externalName": title_of(table),
+        "sourceId": source_id,
+        "fields": [
+            {"name": row.column.code, "externalCode": row.column.code, "type": row.column.type} for row in columns
+        ],
+    }
+
+
+def _columns(description: Description) -> tuple[ListedColumn, ...]:
+    published = PublishedColumns([(column.name, column.type) for column in description.columns]).all
+    return tuple(
+        ListedColumn(row, column.native, column.nullable, column.comment)
+        for row, column in zip(published, description.columns, strict=True)
+    )
+
+
+def _sample(session: Session, description: Description) -> Sequence[Sequence[Any]]:
+    names = tuple(column.name for column in description.columns)
+    query = TableQuery(description.table, names, limit=SAMPLE_ROWS)
+    data = b",".join(chunk.data for chunk in session.rows(query, description))
+    # Numbers stay the text they were written as, so that no digit is lost.
+    rows: Sequence[Sequence[Any]] = json.loads(b"[" + data + b"]", parse_float=str, parse_int=str)
+    return rows
+
+
+def _added(client: PortalClient, caps: Capabilities, code: str, fields: dict[str, Any]) -> int:
+    """A new dataset under the table's code, numbered where the portal has that name already."""
+    for number in range(1, MOST_NUMBERS):
+        suffix = "" if number == 1 else f"_{number}"
+        try:
+            name = code[: LONGEST_NAME - len(suffix)] + suffix
+            return datasets.add(client, caps, {**fields, "name": name})
+        except PortalRefused as taken:
+            if taken.code.upper() not in NAME_TAKEN:
+                raise
+    raise PortalRefused("biconnector.dataset.add", "DATASET_ALREADY_EXIST")

@@ -1,0 +1,1 @@
+"""Sessions of people who opened the app, and forms that act once."""
