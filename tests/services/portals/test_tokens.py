@@ -457,12 +457,12 @@ import os, pathlib, signal, sys
 from pydantic import SecretStr
 from egress.policy import Policy
 from models import Vault, connect, sessions_for
-from services.portals.uninstallations import Departures
-from services.portals.tokens import Grants
+from services.portals.uninstallations import Uninstallations
+from services.portals.tokens import Tokens
 from services.portals.launches import Verifier
 from services.portal_api._transport import Transport
 from services.portal_api.oauth import AuthorizationServers
-from services.connections.keys.uploads import Uploads
+from services.connections.uploads import Uploads
 
 database_url, server_url, host, key, portal = sys.argv[1:]
 
@@ -474,8 +474,8 @@ class Doomed(AuthorizationServers):
 servers = Doomed(Transport(Policy("external-only", (), (host,))), (server_url,), "app", SecretStr("secret"))
 vault = Vault((("k1", SecretStr(key)),))
 sessions = sessions_for(connect(database_url))
-departures = Departures(sessions, vault, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
-Grants(sessions, vault, servers, departures).renew(int(portal), 7, "old-acme")
+uninstallations = Uninstallations(sessions, vault, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
+Tokens(sessions, vault, servers, uninstallations).renew(int(portal), 7, "old-acme")
 """
 
 
