@@ -1,6 +1,6 @@
 """Why a connection does not work, in words: cause and cure for every code of drivers, trials and endpoints.
 
-The codes are those of `drivers.errors`, `services.connections.keys.keys.connection_test`
+The codes are those of `drivers.errors`, `services.connections.connection_test`
 and `gateway.problems`; the database's own words are shown
 folded below, to the portal's own people only (facts/field 3 items 1 and 4).
 """

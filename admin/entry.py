@@ -51,13 +51,13 @@ def open_app() -> ResponseReturnValue:
     proof = house.installations.prove(opening)
     show_in_frame(origin_of(proof.endpoint), opening.language)
     arrival = house.installations.open(proof, opening)
-    token, visit = house.user_sessions.open(
+    token, current = house.user_sessions.open(
         arrival.portal_id,
         arrival.user_id,
         is_admin=arrival.is_admin,
         language=arrival.language,
     )
-    begin(token, visit)
+    begin(token, current)
     return start_page()
 
 
@@ -80,12 +80,12 @@ def renew() -> ResponseReturnValue:
     opening = Launch.parse({}, request.form)
     proof = house.installations.prove(opening)
     try:
-        token, visit = house.user_sessions.renew(old, proof.member_id, proof.user_id)
+        token, current = house.user_sessions.renew(old, proof.member_id, proof.user_id)
     except Forged:
         security_log.warning("user %s of portal %s tried to renew a foreign session", proof.user_id, proof.member_id)
         raise
     house.tokens.opened(
-        visit.portal_id, visit.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
+        current.portal_id, current.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
     )
-    begin(token, visit)
+    begin(token, current)
     return jsonify(session=token)

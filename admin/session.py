@@ -34,7 +34,7 @@ def services() -> Services:
 
 
 def session_required() -> None:
-    """Find the visit of this request before any view runs; raises `SessionEnded`.
+    """Find the session of this request before any view runs; raises `SessionEnded`.
 
     The header is read before the body: a body that is too large must not cost its page the session and the frame.
     """
@@ -59,7 +59,7 @@ def _find(token: str) -> None:
 
 def begin(token: str, current: ActiveSession) -> None:
     """Let this request's pages be those of `current`: its language, its frame, its token."""
-    g.app_session, g.visit = token, current
+    g.app_session, g.current_session = token, current
     show_in_frame(current.origin, current.language)
 
 
@@ -88,7 +88,7 @@ def _only(given: Iterable[str]) -> str:
 
 def current_session() -> ActiveSession:
     """Who looks at this page; raises `SessionEnded` outside a session."""
-    found = g.get("visit")
+    found = g.get("current_session")
     if found is None:
         raise SessionEnded("no session")
     return cast(ActiveSession, found)
@@ -123,7 +123,7 @@ def probe_anew() -> None:
 
 def learn_from(error: ApplicationError) -> None:
     """Probe the portal anew if `error` contradicts what is remembered of it."""
-    if g.get("visit") is not None and contradicted(error):
+    if g.get("current_session") is not None and contradicted(error):
         probe_anew()
 
 
@@ -189,9 +189,9 @@ def new_nonce() -> str:
 
 
 def page_values() -> dict[str, Any]:
-    """What every template may use: `visit`, `app_session`, `bx24_js_url` and `nonce()`."""
+    """What every template may use: `current_session`, `app_session`, `bx24_js_url` and `nonce()`."""
     return {
-        "visit": g.get("visit"),
+        "current_session": g.get("current_session"),
         "app_session": g.get("app_session", ""),
         "bx24_js_url": services().settings.bitrix24_js_url,
         "nonce": new_nonce,

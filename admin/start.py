@@ -47,7 +47,7 @@ def start() -> ResponseReturnValue:
 
 
 def start_page() -> ResponseReturnValue:
-    """The first page of the visit that has begun; missing rights are told on it and are no error here."""
+    """The first page of the session that has begun; missing rights are told on it and are no error here."""
     try:
         client, caps = portal_client(), capabilities()
         found = sources.page(client, NEWEST)

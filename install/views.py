@@ -92,10 +92,10 @@ def install() -> ResponseReturnValue:
         arrival = house.installations.install(proof, opening)
     except ApplicationError as problem:
         return _problem(problem, opening=opening)
-    token, visit = house.user_sessions.open(
+    token, current = house.user_sessions.open(
         arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
     )
-    return _bind(token, visit)
+    return _bind(token, current)
 
 
 def _opening() -> Launch:
@@ -116,19 +116,19 @@ def try_again() -> ResponseReturnValue:
         abort(403, "The request comes from another site.")
     token = request.form[TOKEN_FIELD]
     try:
-        visit = house.user_sessions.find(token)
+        current = house.user_sessions.find(token)
     except ApplicationError as problem:
         return _problem(problem)
-    g.language, g.portal_origin = spoken(visit.language), visit.origin
-    if not visit.is_admin:
+    g.language, g.portal_origin = spoken(current.language), current.origin
+    if not current.is_admin:
         return _problem(AccessDenied("user.admin", "ADMINISTRATOR_NEEDED"))
-    return _bind(token, visit)
+    return _bind(token, current)
 
 
-def _bind(token: str, visit: ActiveSession) -> ResponseReturnValue:
-    g.portal_origin = visit.origin
+def _bind(token: str, current: ActiveSession) -> ResponseReturnValue:
+    g.portal_origin = current.origin
     try:
-        _house().installations.bind(visit.portal_id, visit.user_id)
+        _house().installations.bind(current.portal_id, current.user_id)
     except ApplicationError as problem:
         return _problem(problem, retry_token=token)
     return render_template("install/finish.html")

@@ -134,7 +134,7 @@ class Connections:
 
         One that was minted before and never confirmed, here or in the app, is the next one still. Raises
         `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
-        (`services.connections.keys.keys.key_rotation`), or the source would stand before a closed door a day later.
+        (`services.connections.key_rotation`), or the source would stand before a closed door a day later.
         """
         with self._sessions.begin() as session:
             row = _existing(session, connection_id)

@@ -151,7 +151,7 @@ def test_what_forms_left_behind_and_portals_that_are_gone_are_purged(
     upload(client)
     hosted.house.uploads.keep(hosted.portal_id, "left.csv", io.BytesIO(CSV))
     hosted.house.uploads.keep(999, "gone.csv", io.BytesIO(CSV))
-    monkeypatch.setattr("services.connections.keys.keys.uploads.ABANDONED_SECONDS", -1)
+    monkeypatch.setattr("services.connections.uploads.ABANDONED_SECONDS", -1)
     upload(client, name="next.csv")
     assert files(hosted) == ["next.csv", "продажи.csv"]
 

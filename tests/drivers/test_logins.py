@@ -420,7 +420,7 @@ WELCOME = spoken(b"R", struct.pack(">I", 0)) + b"".join(
     for name, value in ((b"server_version", b"15.0"), (b"client_encoding", b"UTF8"))
 )
 READY = spoken(b"K", struct.pack(">II", 1, 2)) + spoken(b"Z", b"I")
-#: The answer to `drivers.postgresql.driver.driver._SETTINGS`: what a session asks for before anything else.
+#: The answer to `drivers.postgresql.driver._SETTINGS`: what a session asks for before anything else.
 COLUMN = b"c\0" + struct.pack(">IhIhih", 0, 0, 25, -1, -1, 0)
 SHAPED = spoken(b"1", b"") + spoken(b"2", b"") + spoken(b"T", struct.pack(">h", 12) + COLUMN * 12)
 CELLS = [b"on", b"UTC", b"1", b"ISO", b"iso", b"1", b"on", b"10s", b"150000", b"f", b"2000", b"f"]
