@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from errors import ConfigurationError
@@ -22,6 +23,7 @@ CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
 DEFAULT_PORTS = {"https": 443, "http": 80}
+OFFICIAL_SERVERS = frozenset({"oauth.bitrix.info", "oauth.bitrix24.tech"})
 
 
 def origin_of(address: str) -> str:
@@ -154,6 +156,11 @@ class Settings(BaseSettings):
     def _none_if_empty(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("local_files", mode="after")
+    @classmethod
+    def _resolve(cls, value: Path | None) -> Path | None:
+        return value.resolve() if value else None
+
     @field_validator("secret_keys", mode="before")
     @classmethod
     def _parse_keys(cls, value: object) -> object:
@@ -173,6 +180,16 @@ class Settings(BaseSettings):
             raise ValueError("expected at least one key, each under an id of its own")
         return tuple(keys)
 
+    @model_validator(mode="after")
+    def _judge(self) -> Settings:
+        """Refuse settings that contradict each other, or that would be unsafe together."""
+        _check_authorization_servers(self)
+        _check_addresses(self)
+        _check_policy(self)
+        if self.local_files is not None and not self.local_files.is_dir():
+            raise ConfigurationError(f"LOCAL_FILES: {self.local_files} is not a folder.")
+        return self
+
     @property
     def base_url(self) -> str:
         """The public address without a trailing slash."""
@@ -189,3 +206,55 @@ def _complaint(name: str, message: str, kind: str) -> str:
         "bitrix24_client_secret": "The vendor's console shows it beside the client id.",
     }.get(name, "")
     return f"{name.upper()} is missing. {cure}".strip()
+
+
+def _check_authorization_servers(settings: Settings) -> None:
+    if not settings.bitrix24_oauth_urls:
+        raise ConfigurationError("BITRIX24_OAUTH_URLS names no authorization server, so nobody could open the app.")
+    for url in settings.bitrix24_oauth_urls:
+        try:
+            parts = urlsplit(url)
+            host_and_port = f"{parts.hostname}:{parts.port or DEFAULT_PORTS.get(parts.scheme)}"
+        except ValueError:
+            raise ConfigurationError(f"BITRIX24_OAUTH_URLS: {url!r} is not an address.") from None
+        if parts.scheme not in DEFAULT_PORTS or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise ConfigurationError(f"BITRIX24_OAUTH_URLS: {url!r} is not an address like https://oauth.bitrix.info.")
+        if parts.scheme == "http" and host_and_port not in settings.bitrix24_insecure_hosts:
+            raise ConfigurationError(
+                f"BITRIX24_OAUTH_URLS: {url} must be https, unless BITRIX24_INSECURE_HOSTS lists {host_and_port}."
+            )
+
+
+def _check_addresses(settings: Settings) -> None:
+    """These addresses stand in headers and in what portals are told."""
+    for name, address in (("PUBLIC_URL", settings.base_url), ("BITRIX24_JS_URL", settings.bitrix24_js_url)):
+        if not _origin(address):
+            raise ConfigurationError(f"{name}: {address!r} is not an address like https://bi.example.com.")
+    parts = urlsplit(settings.base_url)
+    if parts.path or parts.query or parts.fragment or parts.username is not None:
+        raise ConfigurationError(
+            f"PUBLIC_URL: {settings.base_url!r} is more than scheme, host and port. The app's pages stand at the root "
+            f"of their address, so give it a host name of its own, like {_origin(settings.base_url)}."
+        )
+    for ancestor in settings.extra_frame_ancestors:
+        if _origin(ancestor) != ancestor:
+            raise ConfigurationError(
+                f"EXTRA_FRAME_ANCESTORS: {ancestor!r} is not an origin like https://bi.example.com."
+            )
+
+
+def _origin(address: str) -> str:
+    try:
+        origin = origin_of(address)
+    except ValueError:
+        return ""
+    return origin if re.fullmatch(r"[!-+\--:<-~]+", origin) else ""
+
+
+def _check_policy(settings: Settings) -> None:
+    official = any(urlsplit(url).hostname in OFFICIAL_SERVERS for url in settings.bitrix24_oauth_urls)
+    if settings.egress_policy == "allow-all" and official and settings.base_url.startswith("https://"):
+        raise ConfigurationError(
+            "EGRESS_POLICY=allow-all is for tests: a public installation would reach every machine in its own network. "
+            "Use external-only or allow-private, and open single places with EGRESS_ALLOW."
+        )

@@ -53,6 +53,7 @@ class Target:
 class _Exceptions:
     """A parsed list of `host:port` and `CIDR:port` entries."""
 
+    entries: tuple[str, ...]
     names: frozenset[tuple[str, int]]
     networks: tuple[tuple[Network, int], ...]
 
@@ -60,6 +61,7 @@ class _Exceptions:
     def parse(cls, setting: str, entries: Iterable[str]) -> _Exceptions:
         names: set[tuple[str, int]] = set()
         networks: list[tuple[Network, int]] = []
+        entries = tuple(entries)
         for entry in entries:
             host, _, port_text = entry.strip().rpartition(":")
             host = host.removeprefix("[").removesuffix("]")
@@ -71,7 +73,7 @@ class _Exceptions:
                     names.add((normal_host(host), port))
             except (TargetRefused, ValueError):
                 raise ConfigurationError(f"{setting}: {entry!r} is neither host:port nor CIDR:port.") from None
-        return cls(frozenset(names), tuple(networks))
+        return cls(entries, frozenset(names), tuple(networks))
 
     def has_name(self, host: str, port: int) -> bool:
         return (host, port) in self.names
@@ -144,6 +146,11 @@ class Policy:
         self._own = frozenset((host.lower(), port) for host, port in own)
         self._lookup, self._is_here = lookup, here
         self._led_to: dict[tuple[str, int], tuple[float, frozenset[Address]]] = {}
+
+    def __str__(self) -> str:
+        closed, portals = ", ".join(self._deny.entries) or "nothing", ", ".join(self._insecure.entries) or "none"
+        allowed = ", ".join(self._allow.entries) or "nothing"
+        return f"{self.name}, allowed besides: {allowed}, denied: {closed}, insecure portals: {portals}"
 
     def pinned(self) -> Policy:
         """The same policy for the steps of one call, which all mean the addresses that a name has first."""

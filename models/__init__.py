@@ -1,8 +1,9 @@
 """The app's own database: portals, grants, sessions, hosted connections and sealed secrets."""
 
-from models.base import Base, Sessions, connect, new_uid, now, sessions_for
+from models.base import Base, Sessions, connect, new_uid, now, servers_of, sessions_for
 from models.connection import Connection, EndpointCall, HostedConnector, Keyed, KnownTarget, Strike
 from models.portal import FormNonce, LifecycleEvent, Portal, UserSession, UserToken
+from models.startup import check_keys
 from models.vault import Sealed, Vault, VaultBroken
 
 __all__ = [
@@ -22,8 +23,10 @@ __all__ = [
     "UserToken",
     "Vault",
     "VaultBroken",
+    "check_keys",
     "connect",
     "new_uid",
     "now",
+    "servers_of",
     "sessions_for",
 ]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
+
+from errors import ConfigurationError
 
 # Named constraints, so that migrations can change them on every database.
 NAMES = {
@@ -60,8 +64,22 @@ Sessions = sessionmaker[Session]
 
 
 def connect(database_url: str) -> Engine:
-    """An engine for `database_url`; a SQLite file gets its folder, foreign keys and a write-ahead log."""
-    url = make_url(database_url)
+    """An engine for `database_url`; a SQLite file gets its folder, foreign keys and a write-ahead log.
+
+    Raises `ConfigurationError` for an address that nothing here can open.
+    """
+    try:
+        return _engine(make_url(database_url))
+    except (ArgumentError, ImportError):
+        raise ConfigurationError(
+            "DATABASE_URL is not an address of a database that this installation has a driver for; "
+            "examples: sqlite:///instance/app.db, postgresql+psycopg://user:password@host/name."
+        ) from None
+    except OSError as problem:
+        raise ConfigurationError(f"DATABASE_URL: the folder of the file cannot be made ({problem.strerror}).") from None
+
+
+def _engine(url: URL) -> Engine:
     options: dict[str, Any] = {"pool_pre_ping": True}
     if url.get_backend_name() == "sqlite":
         if url.database and url.database != ":memory:":
@@ -72,6 +90,23 @@ def connect(database_url: str) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _prepare_sqlite)
     return engine
+
+
+def servers_of(database_url: str) -> list[tuple[str, int]]:
+    """Hosts and ports of a database; none for a file or a socket of this machine."""
+    url = make_url(database_url)
+    usual = {"postgresql": 5432, "mysql": 3306, "mariadb": 3306}.get(url.get_backend_name())
+    if usual is None:
+        return []
+    given = url.query.get("host", ())
+    several = [place for each in ((given,) if isinstance(given, str) else given) for place in each.split(",")]
+    places = [(url.host, url.port)] if url.host else [_host_and_port(place) for place in several]
+    return [(host, port or usual) for host, port in places if host and not host.startswith("/")]
+
+
+def _host_and_port(place: str) -> tuple[str, int | None]:
+    host, _, port = place.rpartition(":") if re.fullmatch(r"[^:]+:\d+|\[.+\]:\d+", place) else (place, "", "")
+    return host.strip("[]"), int(port) if port else None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from app import create_app
 from egress.errors import TargetRefused
 from errors import ConfigurationError
-from models import Base
+from models import Base, servers_of
 from services import wiring
 from tests.doors import key, settings_for
 from tests.waiting import HANG
@@ -88,7 +87,7 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence_and_without_a_traceback(
     ],
 )
 def test_settings_that_would_be_unsafe_are_refused(given: dict[str, Any], sentence: str) -> None:
-    with pytest.raises(SystemExit, match=sentence):
+    with pytest.raises((ConfigurationError, SystemExit), match=sentence):
         create_app(settings_for("sqlite://", **given))
 
 
@@ -130,7 +129,7 @@ def test_the_egress_policy_is_logged_at_the_start(caplog: pytest.LogCaptureFixtu
     ],
 )
 def test_the_apps_own_database_is_known_however_its_address_is_written(url: str, own: list[tuple[str, int]]) -> None:
-    assert wiring._own_database(make_url(url)) == own
+    assert servers_of(url) == own
 
 
 @pytest.mark.parametrize(("allow", "is_open"), [("", False), ("127.0.0.1:5432", True), ("localhost:5432", False)])
