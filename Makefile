@@ -25,7 +25,7 @@ serve: setup          ## the app alone, in production form, configured by the en
 	$(VENV)/bin/gunicorn --config gunicorn.conf.py 'app:create_app()'
 
 bench: setup          ## speed and memory beside limits and peers; for example ARGS="--rows 50000 --no-peers"
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-bench.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/bench.txt
 	$(PYTHON) -m bench $(ARGS)
 
 load: setup           ## what the app holds under load, and for long; for example ARGS="--calls 50000"
@@ -33,19 +33,19 @@ load: setup           ## what the app holds under load, and for long; for exampl
 
 setup: $(VENV)/.complete
 
-$(VENV)/.complete: requirements.txt requirements-dev.txt translations/ru/LC_MESSAGES/messages.po
+$(VENV)/.complete: requirements.txt requirements/dev.txt translations/ru/LC_MESSAGES/messages.po
 	test -x $(PYTHON) || python3 -m venv $(VENV)
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-dev.txt
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements/dev.txt
 	$(VENV)/bin/pybabel --quiet compile --directory translations
 	touch $@
 
 COMPILE := $(VENV)/bin/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-header
 
-lock: setup           ## pin what requirements.in and requirements-dev.in ask for
-	$(COMPILE) --output-file requirements.txt requirements.in
-	$(COMPILE) --output-file requirements-dev.txt requirements-dev.in
-	$(COMPILE) --output-file requirements-bench.txt requirements-bench.in
+lock: setup           ## pin what the .in files in requirements/ ask for
+	$(COMPILE) --output-file requirements.txt requirements/app.in
+	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in
+	$(COMPILE) --output-file requirements/bench.txt requirements/bench.in
 
 translations: setup   ## collect the sentences of code and templates into the catalogues
 	$(VENV)/bin/pybabel extract --mapping babel.cfg --keyword _l --keyword N_ --no-location --sort-output --no-wrap --omit-header --output translations/messages.pot .
