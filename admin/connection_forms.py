@@ -1,4 +1,4 @@
-"""The form of a connection, made from the fields that its driver declares (style principle 10).
+"""The form of a connection, made from the fields that its driver declares.
 
 Inputs are called `settings-<code>`. Secret ones are write-only: the page never holds their value, a blank one keeps
 what is stored; what was typed a moment ago travels sealed (`admin.typed_secrets`).

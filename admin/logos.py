@@ -1,4 +1,4 @@
-"""A logo that was chosen as a file becomes the text that portals want: `data:image/...;base64,...` (shared/seed)."""
+"""A logo that was chosen as a file becomes the text that portals want: `data:image/...;base64,...` (facts/api 2)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from errors import FieldProblem, InvalidInput
 FIELD, TEXT = "logoFile", "logo"
 """The form's inputs: the file, and the text whose place it takes."""
 ADDRESS = re.compile(r"https?://[^\s/]\S*|data:image/\S+", re.IGNORECASE)
-"""The two things that the documentation lets the text be: a link to an image, or the image itself (shared/seed)."""
+"""The two things that the documentation lets the text be: a link to an image, or the image itself (facts/api 2)."""
 MOST_BYTES = 64 * 1024
 """A logo travels with every connector of a list, so it stays small."""
 SIGNATURES = (

@@ -1,6 +1,6 @@
 """What the analyst reads: one sentence with its cure for every error code, the portal's and our own.
 
-The codes are those of the error tables in the documentation (shared/seed) and of facts/biconnector 4.6; the portal's
+The codes are those of the error tables in the documentation (facts/api 6.1) and of facts/biconnector 4.6; the portal's
 own descriptions are not meant for users (facts/platform 5.2) and are never shown. Codes are compared without case.
 """
 

@@ -1,4 +1,4 @@
-"""The table that everything is measured with (facts/performance): `deals`, 12 columns, some 200 bytes a row as CSV.
+"""The table that everything is measured with (facts/performance 1): `deals`, 12 columns, some 200 bytes a row as CSV.
 
 Row `n` is the same on every machine and in every run. Of the big integers 1 % are above 2^53; texts hold several
 scripts, quotes, backslashes and, in one row of twenty, line ends; four columns hold NULL now and then.

@@ -1,4 +1,4 @@
-"""One table from database types to the portal's types, and what a value of each looks like (issue 3, item 4).
+"""One table from database types to the portal's types, and what a value of each looks like (facts/field 5.26).
 
 A database type has a `Form`: what its values are to the portal and in filters. Values of every driver are shown alike:
 

@@ -27,7 +27,7 @@ class User:
     analytics_hub: bool = False
     active: bool = True
     system: bool = False
-    """A hidden user made for an application (facts/platform 1.3, ONAPPUSERREADY)."""
+    """A hidden user made for an application (facts/platform 1.3 "ONAPPUSERREADY")."""
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """The body of a call, read once at the door into a frozen call.
 
-Portals send PHP's bracketed form, the seed shows JSON; both become the same tree (facts/biconnector 5.1). In the tree
-a list is a mapping with the keys "0", "1", ...: numbers stay keys and never become list positions, so that
+Portals send PHP's bracketed form, the documentation shows JSON; both become the same tree (facts/biconnector 5.1). In
+the tree a list is a mapping with the keys "0", "1", ...: numbers stay keys and never become list positions, so that
 `filter[999999999999]=1` costs nothing. Numbers of JSON stay the text they were written as, so that no digit is lost.
 Whatever has two readings is refused with `CallRefused`.
 """

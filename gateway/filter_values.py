@@ -1,6 +1,6 @@
 """Texts of a filter as values of their column's type, and the condition that they form.
 
-Meanings are those of issue 3, "Interfaces that stay", and of `drivers.query`.
+Meanings are those of `drivers.query`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The one page client: a browser without scripts and cookies, which checks every page that it is given.
 
 It follows links and sends forms the way such a browser does: only what the page's own forms hold travels. `check` is
-the contract of all pages (style principle 18).
+the contract of all pages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A connection that callers were promised, or that was accepted, gets an answer (facts/security 7, "Graceful stop")."""
+"""A connection that callers were promised, or that was accepted, gets an answer (facts/security 7 "Graceful stop")."""
 
 from __future__ import annotations
 

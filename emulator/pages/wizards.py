@@ -2,7 +2,7 @@
 
 They ask the connector's endpoints as portals do: `urlCheck` before a source is kept (facts/biconnector 3.1); for a
 table `urlTableList`, `urlTableDescription` and `urlData` for a preview, and `urlCheck` again before it is kept
-(shared/seed, "Connector Endpoints").
+(facts/api 5).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`placement.*`: widgets of an application (facts/platform 2, "Placements")."""
+"""`placement.*`: widgets of an application (facts/platform 2 "Placements")."""
 
 from __future__ import annotations
 

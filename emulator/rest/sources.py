@@ -45,7 +45,7 @@ def add(call: RestCall) -> dict[str, int]:
 def update(call: RestCall) -> bool:
     """`biconnector.source.update`: checks first, then wants a title; settings are merged by code.
 
-    `active` is accepted and ignored (facts/biconnector 3.1-3.3, facts/field 0, item 12).
+    `active` is accepted and ignored (facts/biconnector 3.1-3.3, facts/field 0 item 12).
     """
     source_id = validation.checked_id(call.params)
     fields = validation.fields_to_update(call.params, schemas.SOURCE, newer=call.newer)

@@ -44,7 +44,8 @@ class NotDiscovered(ApplicationError):
     """The source's endpoint gives nothing that can be used.
 
     Codes: `refused` (an address that the app may not call), `unreachable`, `tls`, `timeout`, `status` (anything but 200
-    with a body, facts/biconnector 5.2), `too_big`, `bad_answer` (what portals refuse as well, 5.5 and 5.6).
+    with a body, facts/biconnector 5.2), `too_big`, `bad_answer` (what portals refuse as well,
+    facts/biconnector 5.5 and 5.6).
     """
 
     def __init__(self, code: str) -> None:

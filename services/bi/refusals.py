@@ -1,4 +1,4 @@
-"""Next to which form field a portal's refusal belongs: one table of codes (shared/seed, facts/biconnector 4.6)."""
+"""Next to which form field a portal's refusal belongs: one table of codes (facts/api 6.1, facts/biconnector 4.6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leads to each row of the documentation's error tables, seen from the app's pages (shared/seed, "Error Codes").
+"""What leads to each row of the documentation's error tables, seen from the app's pages (facts/api 6.1).
 
 One entry per row. `Provoked`: what is typed, or what happens meanwhile, makes the portal itself refuse what the page
 asked of it. `Stopped`: our own rules are faster, and the portal is never asked. `Ordered`: nothing that can be done in

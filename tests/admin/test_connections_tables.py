@@ -93,7 +93,7 @@ def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: Pa
 def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
     hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """issue 3 item 5: table lists are cached with their age and a refresh; endpoints read anew then as well."""
+    """facts/field 5.23: table lists are cached with their age and a refresh; endpoints read anew then as well."""
     made(client)
     page = client.get("/connections/1/tables")
     assert "The list was read just now." in page.text

@@ -1,6 +1,6 @@
 """Every row of the documentation's error tables: the portal is brought to say it, and the analyst reads a sentence.
 
-shared/seed, "Possible Error Codes" of each method, in both shapes of errors (facts/biconnector 1.3). What leads to a
+facts/api 6.1, in both shapes of errors (facts/biconnector 1.3). What leads to a
 row is told in `documented_scenes`.
 """
 
@@ -23,8 +23,8 @@ from tests.doors import Stage, staged
 from tests.pages import Page, opened
 from tests.services.against_emulator.objects import DATASET, SHAPES, SOURCE, connector_fields, fill
 from tests.services.against_emulator.test_error_tables import PROVOCATIONS, UNREACHABLE
+from tests.services.documented_errors import ROWS, Row, field_of, skeleton
 from tests.services.emulated import EmulatedPortal
-from tests.services.seed_errors import ROWS, Row, field_of, skeleton
 
 LISTS = ("", "settings", "fields", "add", "update", "delete")
 """Problems of a whole list or form stand above it and not beside an input."""

@@ -1,4 +1,4 @@
-"""The errors that "may occur when calling any method" (shared/seed, facts/platform 5.3), and what the analyst reads.
+"""The errors that any method may answer (facts/api 6.3, facts/platform 5.3), and what the analyst reads.
 
 Most follow from a state of the portal. The others are ordered: `ORDERED` says why no state of ours leads to them.
 """
@@ -17,7 +17,7 @@ from services.portal_api._authorized import Patience
 from tests.admin.conftest import Control
 from tests.doors import Stage
 from tests.pages import Page, PageClient
-from tests.services.seed_errors import SYSTEM
+from tests.services.documented_errors import SYSTEM
 
 DOWN = (503, "The portal does not answer", "It is down or cannot be reached at the moment.")
 REFUSED = (422, "The portal refused")

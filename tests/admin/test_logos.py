@@ -116,7 +116,7 @@ def test_without_a_file_the_old_logo_stays(client: PageClient, connector: dict[s
 def test_a_text_that_is_no_address_of_an_image_is_told_beside_it_and_kept(
     client: PageClient, connector: dict[str, str], text: str
 ) -> None:
-    """shared/seed, connector.add: the logo is a link to an image, or the image as `data:image/...`."""
+    """facts/api 2: the logo is a link to an image, or the image as `data:image/...`."""
     sentence = "This is no address of an image. Start with https:// or with data:image/."
     for path in ("/connectors/new", "/connectors/1/edit"):
         page = client.post(path, {**connector, "logo": text})

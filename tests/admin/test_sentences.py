@@ -17,7 +17,7 @@ from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalBusy, Port
 from services.bi import refusals, rules
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
-from tests.services.seed_errors import ROWS
+from tests.services.documented_errors import ROWS
 
 SYSTEM_CODES = [
     *("INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT", "ACCESS_DENIED"),

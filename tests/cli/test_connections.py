@@ -1,4 +1,4 @@
-"""`flask connections`: the road from a database to four addresses (issue 3, "Interfaces that stay")."""
+"""`flask connections`: the road from a database to four addresses."""
 
 from __future__ import annotations
 

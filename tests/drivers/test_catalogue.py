@@ -15,7 +15,7 @@ SERVERS = {"postgresql", "mysql", "clickhouse", "mssql", "trino"}
 
 
 def test_the_names_are_those_that_stay() -> None:
-    """issue 3, "Interfaces that stay"."""
+    """Stored connections name their driver."""
     assert set(DRIVERS) == SERVERS | {"sqlite", "file"}
     assert all(name == driver.name for name, driver in DRIVERS.items())
 

@@ -76,7 +76,7 @@ def read(session: Session) -> list[list[object]]:
 
 
 def test_every_request_is_read_only_limited_and_told_to_fail_where_a_profile_would_cut(clickhouse: Start) -> None:
-    """facts/security 1 rows 12 and 15; facts/field 1, V2: level 2, overflow throws."""
+    """facts/security 1 rows 12 and 15; facts/field 1 V2: level 2, overflow throws."""
     session, server = clickhouse(lambda asked, end: whole(asked))
     assert read(session) == [[1, "a"], [2, "b\nc"], [3, None]]
     for asked in server.asked:

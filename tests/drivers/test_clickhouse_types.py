@@ -1,4 +1,4 @@
-"""Every type of ClickHouse on its engine: the portal's type and the JSON of a value (issue 3, item 4)."""
+"""Every type of ClickHouse on its engine: the portal's type and the JSON of a value (facts/field 5.26)."""
 
 from __future__ import annotations
 

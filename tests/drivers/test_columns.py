@@ -1,4 +1,4 @@
-"""Every row of the table of types, on real servers: the portal's type and the JSON of a value (issue 3, item 4).
+"""Every row of the table of types, on real servers: the portal's type and the JSON of a value (facts/field 5.26).
 
 Each value is read the fast way and the general way; both have to say the same bytes.
 """
@@ -265,7 +265,7 @@ def test_every_declared_type_of_the_tables_has_a_row_here() -> None:
 
 @pytest.mark.parametrize(("native", "form"), [("point", "rendered"), ("enum('print')", "text"), ("set('int')", "text")])
 def test_a_type_name_that_merely_contains_int_is_no_integer(native: str, form: str) -> None:
-    """facts/field 1, V1: `int` matched as a substring made `point` an integer."""
+    """facts/field 1 V1: `int` matched as a substring made `point` an integer."""
     assert mysql_row(native.partition("(")[0])[0] == form
     assert sqlite_form("POINT") is Form.RENDERED
 

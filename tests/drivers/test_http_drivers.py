@@ -1,4 +1,4 @@
-"""Drivers that speak HTTP, against hostile servers: time, memory, secrets, addresses (facts/security 1, rows 8-15)."""
+"""Drivers that speak HTTP, against hostile servers: time, memory, secrets, addresses (facts/security 1 rows 8-15)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_a_server_that_speaks_something_else_is_a_failure_of_ours_not_a_crash(dr
 @BOTH
 @pytest.mark.parametrize("status", [200, 400, 404, 500])
 def test_the_words_of_another_service_are_told_to_nobody(driver: str, status: int, played: Start) -> None:
-    """facts/field 1, V2: error text only if the service proves to be the database."""
+    """facts/field 1 V2: error text only if the service proves to be the database."""
     server = played(lambda asked: answer(b"internal-service-secret", status))
     problem = failure(driver, server.port)
     assert isinstance(problem, Broken)

@@ -1,4 +1,4 @@
-"""What SQL Server's driver sends, and what it believes, by a played server (facts/security 1, rows 8-15)."""
+"""What SQL Server's driver sends, and what it believes, by a played server (facts/security 1 rows 8-15)."""
 
 # ruff: noqa: DTZ001 - moments are without zone on purpose: they are in the connection's
 

@@ -161,7 +161,7 @@ def test_an_error_in_the_middle_of_rows_is_an_error_and_the_session_goes_on(
 
 
 def test_a_database_that_checks_no_encoding_is_read_and_repaired(database: PostgreSQLDatabase) -> None:
-    """facts/field 1, V1: one byte that was no UTF-8 made the whole answer empty."""
+    """facts/field 1 V1: one byte that was no UTF-8 made the whole answer empty."""
     options = "TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'"
     with postgresql_database("ascii", options) as name:
         with psycopg.connect(f"{POSTGRESQL} dbname={name}", autocommit=True) as admin:

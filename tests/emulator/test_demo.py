@@ -82,7 +82,7 @@ def test_without_limit_all_rows_with_a_limit_fewer(emulated: EmulatedPortal) -> 
 
 
 def test_json_is_served_too(emulated: EmulatedPortal) -> None:
-    """facts/biconnector 5.1: the seed shows JSON."""
+    """facts/api 5, facts/biconnector 5.1"""
     body = {"connection": CONNECTION, "table": "sales_orders", "select": ["ORDER_ID"], "limit": 1}
     assert emulated.http.post("/_demo/data", json=body).get_json() == [["ORDER_ID"], [5001]]
 

@@ -1,6 +1,6 @@
 """What a filter selects, in plain Python: written from the facts, knowing neither SQL nor the gateway.
 
-Sources: facts/biconnector 5.9 to 5.12 and issue 3, "Interfaces that stay". A row is a mapping of column names to the
+Sources: facts/biconnector 5.9 to 5.12, and what `drivers.query` promises. A row is a mapping of column names to the
 values that the portal is shown; `None` is null. Dates come in the site format of one language.
 """
 

@@ -174,7 +174,7 @@ def test_generated_filters_select_what_the_oracle_selects(orders: Connected) -> 
 
 
 def test_slash_dates_are_read_in_the_language_of_the_portal(orders: Connected) -> None:
-    # issue 3: "a slash date is read in the portal's language"
+    # facts/biconnector 5.10: what a slash date means depends on the language
     host = Host(orders.app)
     (own,) = (row for row in host.services.connections.all() if row.id == orders.issued.id)
     settings = dict(own.settings)
@@ -188,7 +188,7 @@ def test_slash_dates_are_read_in_the_language_of_the_portal(orders: Connected) -
 
 
 def test_json_bodies_are_served_as_well(orders: Connected) -> None:
-    # facts/biconnector 5.1: the seed shows JSON
+    # facts/biconnector 5.1: the documentation shows JSON
     body = {"table": "orders__quoted", "limit": 2, "select": None, "connection": {"key": orders.issued.key}}
     path = orders.issued.urls["urlData"].removeprefix("http://app.test")
     answer = orders.post(path, json.dumps(body).encode(), JSON)

@@ -146,7 +146,7 @@ def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
 
 
 def test_a_key_that_the_portal_may_have_got_is_the_one_that_the_command_hands_out(host: Host, deals: Connected) -> None:
-    # facts/security 4, rotation: no end state in which the registered key is invalid
+    # facts/security 4 "Rotation": no end state in which the registered key is invalid
     pending = host.services.repository.mint(Connection, deals.issued.id)
     assert host.services.connections.mint(deals.issued.id).key == pending
     host.services.connections.confirm(deals.issued.id)
@@ -206,7 +206,7 @@ def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Hos
 def test_a_list_of_tables_is_remembered_for_a_minute_unless_a_search_or_a_person_wants_more(
     host: Host, deals: Connected, tmp_path: Path
 ) -> None:
-    # issue 3 item 5: cached with their age and a refresh, which is on the app's page of tables
+    # facts/field 5.23: cached with their age and a refresh, which is on the app's page of tables
     def titles(**fields: str) -> list[str]:
         return [item["title"] for item in deals.call("urlTableList", fields).get_json()]
 

@@ -1,4 +1,4 @@
-"""10,000 generated filters select exactly the rows that the oracle selects, on every database (issue 3)."""
+"""10,000 generated filters select exactly the rows that the oracle selects, on every database (facts/field 5.34)."""
 
 from __future__ import annotations
 

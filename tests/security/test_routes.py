@@ -1,4 +1,4 @@
-"""What every route says to browsers and refuses from other sites (facts/security 1 rows 4 to 6, 17, 25, and 2)."""
+"""What every route says to browsers and refuses from other sites (facts/security 1 rows 4 to 6, 17 and 25, 2.6)."""
 
 from __future__ import annotations
 

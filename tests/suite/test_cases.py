@@ -1,4 +1,4 @@
-"""Searches that ignore case find every letter in its other case, and each text by its own letters (issue 3)."""
+"""Searches that ignore case find every letter in its other case, each text by its own letters (facts/field 5.35)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables, views and columns under any name are listed, described and read (facts/field 5.38, security 1 row 12)."""
+"""Tables, views and columns under any name are listed and read (facts/field 5.38, facts/security 1 row 12)."""
 
 from __future__ import annotations
 

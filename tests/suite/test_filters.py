@@ -1,4 +1,4 @@
-"""Filters select exactly what an oracle in plain Python selects (issue 3; facts/field 5.34)."""
+"""Filters select exactly what an oracle in plain Python selects (facts/field 5.34)."""
 
 # ruff: noqa: DTZ001 - moments are without zone on purpose: they are in the connection's
 
@@ -103,7 +103,7 @@ def test_an_empty_list_and_an_empty_group_of_alternatives_select_nothing(
 
 
 def test_wildcards_in_searched_text_stand_for_themselves(session: Session, description: Description) -> None:
-    """facts/field 1, V1: `%` and `_` in the searched text acted as wildcards."""
+    """facts/field 1 V1: `%` and `_` in the searched text acted as wildcards."""
     for text in ("%", "_", "\\", "|", "'", '"', "100%"):
         expected = [row["id"] for row in SHOWN if row["title"] is not None and text in row["title"]]
         assert expected

@@ -1,4 +1,4 @@
-"""Rows arrive whole, exact and as JSON, whichever way they are read (facts/performance 2, biconnector 5.12)."""
+"""Rows arrive whole, exact and as JSON, whichever way they are read (facts/performance 2, facts/biconnector 5.12)."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_table_without_rows_gives_no_chunk(database: Database) -> None:
 
 
 def test_no_limit_means_all_rows_and_a_limit_is_kept(database: Database) -> None:
-    """facts/field 1, V1 and DEMO: an absent limit silently became 100."""
+    """facts/field 1 V1 and DEMO: an absent limit silently became 100."""
     table = database.create("many", {"n": database.types[Form.INTEGER]}, [[number] for number in range(2500)])
     with database.open() as session:
         assert sorted(row[0] for row in read(session, table, ["n"])) == list(range(2500))

@@ -1,4 +1,4 @@
-"""Files: kinds, encodings, delimiters, headers, types, errors with row and column, addresses (issue 3 item 5)."""
+"""Files: kinds, encodings, delimiters, headers, types, errors with row and column, addresses (facts/field 5.24)."""
 
 from __future__ import annotations
 
@@ -155,7 +155,7 @@ def test_types_can_be_chosen(write: Write, tmp_path: Path) -> None:
 
 
 def test_a_chosen_type_that_does_not_fit_names_row_and_column(write: Write, tmp_path: Path) -> None:
-    """issue 3 item 5: first errors with row and column."""
+    """facts/field 5.24: first errors with row and column."""
     write(
         "t.csv",
         "id,n\n" + "".join(f"{row},{'x' + str(row) if row in (3, 7000, 9000) else row}\n" for row in range(1, 9999)),

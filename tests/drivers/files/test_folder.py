@@ -1,4 +1,4 @@
-"""The folder of what is made of files stays while a worker of the server comes or goes (facts/security 7, "Soak")."""
+"""The folder of what is made of files stays while a worker of the server comes or goes (facts/security 7 "Soak")."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV files whose rows do not fit, and what begins like no table at all (issue 3 item 5; facts/field 3 row 15)."""
+"""CSV files whose rows do not fit, and what begins like no table at all (facts/field 3 row 15, 5.24)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def refused(folder: Path, content: str | bytes, name: str = "t.csv", **settings:
 def test_a_row_with_another_number_of_cells_is_told_and_never_left_out(
     tmp_path: Path, content: str, rows: list[str]
 ) -> None:
-    """issue 3 item 5: first errors with row and column; facts/biconnector 5.7: all rows are wanted."""
+    """facts/field 5.24: first errors with row and column; facts/biconnector 5.7: all rows are wanted."""
     wrong = refused(tmp_path, content)
     assert (wrong.field, wrong.code) == ("path", "file_structure")
     assert wrong.detail.splitlines() == rows

@@ -1,4 +1,4 @@
-"""No row of a file is lost: a line that is too long to be read is named, wherever it stands (issue 3, items 5, 6)."""
+"""No row of a file is lost: a line too long to be read is named, wherever it stands (facts/field 5.24, 5.35)."""
 
 from __future__ import annotations
 

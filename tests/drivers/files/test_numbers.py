@@ -50,7 +50,7 @@ def exactly() -> Iterator[None]:
 @pytest.mark.usefixtures("exactly")
 @pytest.mark.parametrize("native", STORED)
 def test_filters_tell_neighbours_of_any_number_of_digits_apart(tmp_path: Path, native: str) -> None:
-    """issue 3 item 4: decimals exact; item 2: a filter gives never fewer or more rows."""
+    """facts/field 5.26: decimals exact; facts/field 5.35: a filter gives never fewer or more rows."""
     stored = [Decimal(value) for value in STORED[native]]
     rows = ", ".join(f"({number}, '{value:f}'::{native})" for number, value in enumerate(stored))
     target = tmp_path / "n.parquet"

@@ -33,7 +33,7 @@ from tests.drivers.files.workbooks import workbook
 def test_a_number_of_csv_keeps_every_digit_or_its_column_is_text(
     tmp_path: Path, values: list[str], portal: str, shown: str
 ) -> None:
-    """issue 3 item 4: 64-bit integers exact; no value becomes null because its type cannot hold it."""
+    """facts/field 5.26: 64-bit integers exact; no value becomes null because its type cannot hold it."""
     written(tmp_path, "t.csv", "v;n\n" + "".join(f"{value};1\n" for value in values))
     assert table_of(tmp_path, "t", path="t.csv")[0]["v"] == portal
     assert sent(tmp_path, "t", ("v",), path="t.csv").split("\n")[0] == f"[{shown}],"
@@ -81,7 +81,7 @@ def test_columns_that_the_reader_parses_are_sent_as_those_that_are_converted(
 
 
 def test_numbers_of_json_keep_every_digit_as_those_of_csv_do(tmp_path: Path) -> None:
-    """issue 3 item 4: the same value always gets the same JSON, whichever way it was read."""
+    """facts/field 5.26: the same value always gets the same JSON, whichever way it was read."""
     written(tmp_path, "j.jsonl", '{"v": 12345678901234567.89, "i": 9007199254740993}\n{"v": 0.1, "i": -1}\n')
     written(tmp_path, "c.csv", "v,i\n12345678901234567.89,9007199254740993\n0.1,-1\n")
     text = sent(tmp_path, "j", ("v", "i"), path="j.jsonl")

@@ -1,4 +1,4 @@
-"""Files of many columns are typed as others are, by statements that are planned soon (issue 3; security 1 row 15)."""
+"""Files of many columns are typed as others are, by statements that are planned soon (facts/security 1 row 15)."""
 
 from __future__ import annotations
 

@@ -484,7 +484,7 @@ def test_a_new_table_gets_names_that_the_portal_accepts(
 def test_a_new_table_is_previewed_before_it_is_made(
     browser: FlaskClient, table: Dataset, endpoint: StubEndpoint
 ) -> None:
-    """shared/seed: `urlData` is called "when creating a dataset through the interface"; facts/biconnector 5.8."""
+    """facts/api 5.4: `urlData` is called when a dataset is created; facts/biconnector 5.8."""
     page = browser.get("/bi/table/new?source=1&table=orders").text
     sent = {name: value for name, value in endpoint.last("data").items() if not name.startswith("connection")}
     assert sent == {"table": "orders", "limit": "20"}
@@ -506,7 +506,7 @@ def test_a_preview_that_fails_is_told_beside_the_columns(
 def test_a_new_table_needs_a_source_that_answers(
     browser: FlaskClient, emulator: Emulator, table: Dataset, endpoint: StubEndpoint
 ) -> None:
-    """shared/seed: `urlCheck` is called "when creating a dataset"."""
+    """facts/api 5.1: `urlCheck` is called when a dataset is created."""
     form = {"source": "1", "table": "orders", "name": "fine", "title": "Fine", "column-0": "1"}
     endpoint.answers["check"] = (403, "no")
     answer = browser.post("/bi/table/new", data=form)

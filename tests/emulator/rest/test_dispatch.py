@@ -106,7 +106,7 @@ def test_every_answer_has_the_time(emulated: EmulatedPortal) -> None:
 
 
 def test_errors_of_the_module_move_to_the_root_on_request(emulated: EmulatedPortal) -> None:
-    """facts/biconnector 1.3: the seed shows them there."""
+    """facts/api 1.2, facts/biconnector 1.3"""
     emulated.control("error-shape", shape="root")
     answer = emulated.post("biconnector.connector.get")
     assert answer.status_code == 200

@@ -1,4 +1,4 @@
-"""Of several mistakes the first of the documentation's table is told (shared/seed, "Possible Error Codes").
+"""Of several mistakes the first of the documentation's table is told (facts/api 6.1).
 
 facts/biconnector 1.7: of all problems only one is returned. Datasets have such a test in `test_error_tables`.
 """

@@ -1,6 +1,6 @@
 """Every row of the documentation's error tables can be provoked, with code and text as documented.
 
-The tables are those of the seed's method pages; ids and names in brackets are the rows' own. Rows that a portal cannot
+The tables are those of facts/api 6.1 and 6.2; ids and names in brackets are the rows' own. Rows that a portal cannot
 reach by itself, such as "Error updating dataset.", are ordered with the `fail` control.
 """
 
@@ -314,7 +314,7 @@ SEVERAL_MISTAKES: list[tuple[dict[str, Any], str]] = [
 def test_of_several_mistakes_in_a_dataset_the_first_of_the_documented_table_is_told(
     older: EmulatedPortal, changes: dict[str, Any], code: str
 ) -> None:
-    """shared/seed, dataset.add, "Possible Error Codes"; facts/biconnector 1.7: only one problem is returned."""
+    """facts/api 6.1, facts/biconnector 1.7: only one problem is returned."""
     older.add_dataset(older.add_source(older.add_connector()), family="dataset")
     fields = {**COMPLETE["dataset"], "name": "customers", **changes}
     assert older.error("biconnector.dataset.add", fields=fields)[0] == code
@@ -326,7 +326,7 @@ def test_of_several_mistakes_in_a_dataset_the_first_of_the_documented_table_is_t
 def test_a_missing_dataset_is_told_before_mistakes_in_its_columns(
     filled: EmulatedPortal, changes: dict[str, Any]
 ) -> None:
-    """shared/seed, dataset.fields.update: the documented table names it first."""
+    """facts/api 6.1: the documented table names it first."""
     assert filled.error("biconnector.dataset.fields.update", id=77, **changes)[0] == "DATASET_NOT_FOUND"
 
 

@@ -104,7 +104,7 @@ FILTERS: list[tuple[Any, list[int]]] = [
 
 @pytest.mark.parametrize(("condition", "expected"), FILTERS)
 def test_filters(named: EmulatedPortal, condition: Any, expected: list[int]) -> None:
-    """facts/biconnector 1.9 and the seed's prefixes"""
+    """facts/api 1.4, facts/biconnector 1.9"""
     assert ids(named, filter=condition) == expected
 
 
@@ -137,7 +137,7 @@ def test_settings_of_sources_and_fields_of_datasets_are_ignored(emulated: Emulat
 
 
 def test_select_of_fields_has_no_effect_in_dataset_lists(emulated: EmulatedPortal) -> None:
-    """The seed: `fields` is not supported in `select` and ignored."""
+    """facts/api 1.4"""
     emulated.add_dataset(emulated.add_source(emulated.add_connector()))
     assert emulated.call("biconnector.dataset.list", select=["name", "fields"]) == [{"name": "orders"}]
 
@@ -147,7 +147,7 @@ LISTS = [f"biconnector.{kind}.list" for kind in ("connector", "source", "dataset
 
 @pytest.mark.parametrize("method", LISTS)
 def test_the_four_parameters_of_lists_may_be_written_in_any_case(emulated: EmulatedPortal, method: str) -> None:
-    """shared/seed, connector.list: the cURL examples send SELECT, FILTER and ORDER, all others lower case."""
+    """facts/api 1.4: of the examples those in cURL send SELECT, FILTER and ORDER."""
     for number in (1, 2, 3):
         source = emulated.add_source(emulated.add_connector())
         emulated.add_dataset(source, name=f"orders_{number}")

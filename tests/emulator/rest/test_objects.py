@@ -90,7 +90,7 @@ def test_a_refused_update_changes_nothing(emulated: EmulatedPortal) -> None:
 
 @pytest.mark.parametrize("kind", ["connector", "source", "dataset", "table"])
 def test_fields_describe_themselves(emulated: EmulatedPortal, kind: str) -> None:
-    """facts/biconnector 1.1; the keys are the seed's."""
+    """facts/api 1.5, facts/biconnector 1.1"""
     fields = emulated.call(f"biconnector.{kind}.fields")["fields"]
     keys = {"title", "type", "isRequired", "isReadOnly", "isImmutable", "isMultiple"}
     assert all(set(field) == keys for field in fields)

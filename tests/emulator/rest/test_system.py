@@ -129,7 +129,7 @@ def test_placements(emulated: EmulatedPortal) -> None:
 
 
 def test_some_placements_take_one_handler_only(emulated: EmulatedPortal) -> None:
-    """facts/platform 2, REST_APP_URI"""
+    """facts/platform 2 "REST_APP_URI": one handler."""
     emulated.call("placement.bind", user="admin", placement="REST_APP_URI", handler=HANDLER)
     order = {"placement": "REST_APP_URI", "handler": "http://app.test/other"}
     assert emulated.fault("placement.bind", user="admin", **order) == (400, "ERROR_PLACEMENT_MAX_COUNT")

@@ -1,4 +1,4 @@
-"""shared/seed, facts/biconnector 4.6: every documented error, provoked on the emulator, is told beside its field."""
+"""facts/api 6, facts/biconnector 4.6: every documented error, provoked on the emulator, is told beside its field."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from services.bi.refusals import problem_for
 from services.portal_api.capabilities import OLDER
 from services.portal_api.client import PortalClient
 from tests.services.against_emulator.objects import COLUMNS, DATASET, SHAPES, SOURCE, connector_fields, fill
+from tests.services.documented_errors import ROWS, Row, field_of
 from tests.services.emulated import EmulatedPortal
-from tests.services.seed_errors import ROWS, Row, field_of
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ PROVOCATIONS: dict[str, dict[str, Provocation]] = {
     "biconnector.dataset.delete": BY_ID,
 }
 UNREACHABLE = {
-    # Rows of the seed that no call leads to: a field cannot be immutable in `add`, the error belongs to another method,
+    # Documented rows that no call leads to: a field cannot be immutable in `add`, the error belongs to another method,
     # or the portal's own storage fails ("Error updating dataset."). They are ordered from the emulator.
     *[(f"biconnector.{kind}.add", "VALIDATION_IMMUTABLE_FIELD") for kind in ("connector", "source", "dataset")],
     ("biconnector.connector.update", "VALIDATION_IMMUTABLE_FIELD"),

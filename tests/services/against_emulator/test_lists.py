@@ -61,7 +61,7 @@ FILTERS: list[tuple[dict[str, Any], list[int]]] = [
 def test_every_prefix_of_the_seed_filters_a_page(
     portal: EmulatedPortal, client: PortalClient, filters: dict[str, Any], expected: list[int]
 ) -> None:
-    """shared/seed, `*.list`; in a batch every value is a string"""
+    """facts/api 1.4; in a batch every value is a string"""
     many(portal, client, 10)
     page = connectors.page(client, Listing(filters=filters, order="sort", direction="ASC"))
     assert [connector.sort for connector in page.items] == expected

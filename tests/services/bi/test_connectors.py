@@ -46,7 +46,7 @@ def portal(*answers: Any) -> Portal:
 
 @responses.activate
 def test_a_connector_is_read_as_documented() -> None:
-    """shared/seed, connector.get"""
+    """facts/api 1.3, 2"""
     there = portal(result({"item": ITEM}))
     assert connectors.get(there.client(), 5) == Connector(
         id=5,

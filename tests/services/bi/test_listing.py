@@ -62,7 +62,7 @@ def test_whole_pairs_stay() -> None:
 
 @pytest.mark.parametrize("result", [{"id": 4}, {"id": "4"}, 4])
 def test_the_id_of_a_new_object_stands_in_result_id(result: Any) -> None:
-    """The seed's table says that `result` itself is the id."""
+    """facts/api 1.3: a table says that `result` itself is the id."""
     assert id_of(result) == 4
 
 

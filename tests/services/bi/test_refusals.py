@@ -1,4 +1,4 @@
-"""shared/seed, error tables: next to which field a refusal is told, whatever shape it came in."""
+"""facts/api 6.1: next to which field a refusal is told, whatever shape it came in."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import responses
 
 from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalRefused
 from services.bi.refusals import problem_for
+from tests.services.documented_errors import ROWS, Row, field_of
 from tests.services.portal_api.portal import SHAPES, Portal
-from tests.services.seed_errors import ROWS, Row, field_of
 
 
 @pytest.mark.parametrize("shape", SHAPES)

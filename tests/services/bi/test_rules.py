@@ -366,7 +366,7 @@ PREFIXES = ["", ">=", ">", "<=", "<", "@", "!@", "%", "=%", "%=", "=", "!=", "!"
     ("kind", "field"), [("connector", "title"), ("source", "connectorId"), ("dataset", "sourceId")]
 )
 def test_every_documented_prefix_may_stand_before_a_field(kind: str, field: str, prefix: str) -> None:
-    """shared/seed, `*.list`"""
+    """facts/api 1.4"""
     rules.listing(kind, Listing(filters={f"{prefix}{field}": "x"}, order=field))
 
 

@@ -45,7 +45,7 @@ def portal(*answers: Any) -> Portal:
 
 @responses.activate
 def test_a_source_is_read_out_of_its_nested_connection() -> None:
-    """facts/biconnector 1.2; 1.6: `dateUpdate` null and `updatedById` 0 on a fresh object"""
+    """facts/biconnector 1.2, 1.6: `dateUpdate` null and `updatedById` 0 on a fresh object"""
     assert sources.get(portal(result({"item": ITEM})).client(), 6) == Source(
         id=6,
         title="Rest source SQL",
@@ -71,7 +71,7 @@ def test_a_source_that_is_not_nested_is_read_as_well() -> None:
 
 @responses.activate
 def test_values_of_settings_are_not_shown_by_accident() -> None:
-    """facts/biconnector has them in plain text; style 15: absent from `repr`"""
+    """facts/field 0.10: portals tell them in plain text"""
     source = sources.get(portal(result({"item": ITEM})).client(), 6)
     assert source.settings[0].value == "beliberda"
     assert "beliberda" not in repr(source)

@@ -48,7 +48,7 @@ def result(value: Any) -> Answer:
 
 
 def root_error(code: str, description: str = "", status: int = 200) -> Answer:
-    """The seed's shape."""
+    """The documented shape (facts/api 1.2)."""
     return Answer({"error": code, "error_description": description}, status)
 
 

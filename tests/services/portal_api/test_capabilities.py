@@ -88,7 +88,7 @@ def test_what_another_version_remembered_is_read_as_far_as_it_goes() -> None:
 
 @pytest.mark.parametrize("result", [fields("title"), fields("title")["fields"], {"fields": {"title": ROW}}])
 def test_fields_are_read_from_a_list_or_a_map(result: Any) -> None:
-    """shared/seed: the example is a list, the prose says object"""
+    """facts/api 1.5"""
     (fact,) = field_facts(result)
     assert (fact.title, fact.type, fact.is_required, fact.is_read_only) == ("title", "string", True, False)
 

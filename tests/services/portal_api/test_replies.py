@@ -113,7 +113,7 @@ def test_an_order_direction_of_its_own_is_refused_with_400_in_the_root() -> None
 
 
 def test_an_error_without_any_code_is_still_an_error() -> None:
-    """shared/seed: the row `-`, "Error adding dataset" """
+    """facts/api 6.1: the code `-`"""
     error = verdict("biconnector.dataset.add", Answer({"error_description": "Error adding dataset"}))
     assert isinstance(error, PortalRefused)
     assert (error.code, error.description) == ("", "Error adding dataset")

@@ -1,4 +1,4 @@
-"""The documentation's own example calls, word for word, on both generations (shared/seed, "Code Examples", cURL)."""
+"""The documentation's own example calls, word for word, on both generations (facts/api 2, 3, 4)."""
 
 from __future__ import annotations
 
@@ -217,7 +217,7 @@ def test_datasets(portal: EmulatedPortal) -> None:
 
 @pytest.mark.parametrize("kind", FIELDS)
 def test_fields_of_older_portals_are_the_documented_ones(older: EmulatedPortal, kind: str) -> None:
-    """shared/seed, "Response Handling" of `*.fields`: every field with its flags, in this order."""
+    """facts/api 2, 3, 4: every field with its flags, in this order."""
     letters = dict(zip(FLAGS, "ROIM", strict=True))
     assert older.call(f"biconnector.{kind}.fields") == {
         "fields": [

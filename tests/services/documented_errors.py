@@ -1,6 +1,6 @@
-"""The error tables of shared/seed, page by page: method, code and message as documented, and those of any method.
+"""The error tables of facts/api 6, method by method: method, code and message as documented, and those of any method.
 
-Placeholders such as `#TITLE#` are filled in. `against_emulator/test_seed_tables.py` compares it with the documentation.
+Placeholders such as `#TITLE#` are filled in. `tests/docs/test_error_tables.py` compares it with that page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Row:
 
 
 def skeleton(message: str) -> str:
-    """A message, or its pattern in the documentation, without what differs from case to case."""
+    """A message, or its pattern on the page, without what differs from case to case."""
     return PARTICULARS.sub("…", message).rstrip(".")
 
 
