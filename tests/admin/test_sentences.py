@@ -39,7 +39,7 @@ def test_every_code_that_has_a_field_has_a_sentence() -> None:
 
 
 def test_every_wait_of_our_own_has_a_sentence_that_does_not_blame_the_portal() -> None:
-    services = Path(rules.__file__).parent
+    services = Path(rules.__file__).parents[1]
     raised = {
         node.args[0].value
         for path in services.rglob("*.py")
