@@ -27,22 +27,8 @@ PREFIX = "settings-"
 UPLOAD = "upload"
 UPLOADED = "_uploaded"
 PASTED = "settings-connection_string"
-BESIDE_REQUIRED = frozenset({"port", "tls", "password", "path", "url"})
-"""What is asked for at once although it is not required; everything else that is optional is advanced."""
-CHOICES = {
-    "require": _l("Encrypted, not verified"),
-    "verify-ca": _l("Encrypted, certificate verified"),
-    "verify-full": _l("Encrypted, certificate and name verified"),
-    "disable": _l("Not encrypted"),
-    "auto": _l("Found by the content"),
-    "yes": _l("Yes"),
-    "no": _l("No"),
-    "csv": "CSV",
-    "tsv": "TSV",
-    "xlsx": "Excel (XLSX)",
-    "parquet": "Parquet",
-    "jsonl": _l("JSON or JSON lines"),
-}
+GROUPS = {"databases": _l("Databases"), "files": _l("Files"), "web": _l("Web services")}
+"""The headings of the gallery, in their order."""
 
 
 @dataclass(frozen=True)
@@ -65,14 +51,9 @@ class Input:
         return self.declared.kind == "secret"
 
     @property
-    def is_advanced(self) -> bool:
-        """Whether it hides below the fold."""
-        return not self.declared.required and self.declared.code not in BESIDE_REQUIRED
-
-    @property
     def choices(self) -> list[tuple[str, str]]:
         """What can be chosen, in words."""
-        return [(code, in_words(code)) for code in self.declared.choices]
+        return [(code, in_words(self.declared, code)) for code in self.declared.choices]
 
 
 @dataclass(frozen=True)
@@ -86,7 +67,7 @@ class Draft:
     @property
     def takes_files(self) -> bool:
         """Whether a file can be uploaded."""
-        return self.driver.name == "file"
+        return self.driver.reads_uploads
 
     @property
     def uploaded(self) -> str:
@@ -102,7 +83,7 @@ class Draft:
     @property
     def main_inputs(self) -> tuple[Input, ...]:
         """What is not below the fold; encryption stands beside the port, since its default fails on many servers."""
-        rows = [row for row in self.shown_inputs if not row.is_advanced]
+        rows = [row for row in self.shown_inputs if not row.declared.advanced]
         codes = [row.declared.code for row in rows]
         if {"port", "tls"} <= set(codes):
             rows.insert(codes.index("port") + 1, rows.pop(codes.index("tls")))
@@ -120,13 +101,13 @@ class Draft:
 
     def opens_advanced(self, failure: Failure) -> bool:
         """Whether a problem is below the fold, or something there differs from its default."""
-        advanced = [row for row in self.inputs if row.is_advanced]
+        advanced = [row for row in self.inputs if row.declared.advanced]
         return any(row.name in failure.told or row.value not in ("", row.declared.default) for row in advanced)
 
 
-def in_words(value: str) -> str:
+def in_words(declared: Field, value: str) -> str:
     """A setting's value; one that was chosen from a list as the list calls it."""
-    return str(CHOICES.get(value, value))
+    return _(declared.choices[value]) if value in declared.choices else value
 
 
 def driver_named(name: str) -> Driver | None:
@@ -136,8 +117,7 @@ def driver_named(name: str) -> Driver | None:
 
 def is_offered(driver: Driver) -> bool:
     """Whether this installation can use a driver: files on this machine need a folder that the operator opened."""
-    needs_folder = driver.reads_files and not any(declared.code == "url" for declared in driver.fields)
-    return not needs_folder or services().settings.local_files is not None
+    return not driver.needs_folder or services().settings.local_files is not None
 
 
 def draft(driver: Driver, title: str, stored: Mapping[str, str]) -> Draft:
@@ -178,9 +158,8 @@ def filled(blank: Draft, text: str) -> Draft | None:
     pasted = connection_strings.read(text)
     if pasted is None or pasted.driver != blank.driver.name:
         return None
-    known = {row.declared.code for row in blank.inputs}
-    values = {code: value for code, value in pasted.settings.items() if code in known}
-    return Draft(blank.driver, blank.title, tuple(_with(row, values.get(row.declared.code)) for row in blank.inputs))
+    inputs = tuple(_with(row, pasted.settings.get(row.declared.code)) for row in blank.inputs)
+    return Draft(blank.driver, blank.title, inputs)
 
 
 def pasted_text() -> str:
@@ -224,11 +203,8 @@ def groups(search: str) -> Sequence[tuple[str, Sequence[Driver]]]:
     """The gallery: drivers by group, those whose name holds `search`."""
     wanted = search.casefold()
     found = [driver for driver in catalogue.DRIVERS.values() if wanted in f"{driver.label} {driver.name}".casefold()]
-    grouped = (
-        (_("Databases"), [driver for driver in found if not driver.reads_files]),
-        (_("Files"), [driver for driver in found if driver.reads_files]),
-    )
-    return [(title, drivers) for title, drivers in grouped if drivers]
+    grouped = ((title, [driver for driver in found if driver.group == group]) for group, title in GROUPS.items())
+    return [(str(title), drivers) for title, drivers in grouped if drivers]
 
 
 def _input(declared: Field, stored: Mapping[str, str]) -> Input:

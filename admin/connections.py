@@ -11,7 +11,7 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, confirmations, statements
+from admin import blueprint, confirmations
 from admin.access import analysts_only
 from admin.connection_forms import (
     PASTED,
@@ -404,7 +404,7 @@ def _shown(held: Held) -> list[tuple[str, str, bool]]:
     return [
         (
             _label_of(field, held),
-            "" if field.kind == "secret" else _in_words(held.settings[field.code]),
+            "" if field.kind == "secret" else _in_words(field, held.settings[field.code]),
             field.kind == "secret",
         )
         for field in declared
@@ -416,8 +416,8 @@ def _label_of(field: Field, held: Held) -> str:
     return _("Uploaded file") if shown_name(held.settings[field.code]) else field.label
 
 
-def _in_words(value: str) -> str:
-    return shown_name(value) or in_words(value)
+def _in_words(field: Field, value: str) -> str:
+    return shown_name(value) or in_words(field, value)
 
 
 def _form_page(
@@ -437,7 +437,7 @@ def _form_page(
         stray=_stray() if held is None else None,
         trial=trial,
         advanced_open=form.opens_advanced(problem),
-        statements=statements.of_reader(form.driver.name, form.settings.get("database", "")),
+        statements=form.driver.read_only_user_of(form.settings.get("database", "")),
         pasted_name=PASTED,
         pasted_kept=sealed_pasted() if keeps_pasted else "",
         most_megabytes=services().settings.upload_megabytes,

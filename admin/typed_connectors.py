@@ -36,7 +36,7 @@ class Wizard:
 
 @blueprint.route("/connections/wizards", methods=["GET", "POST"])
 @analysts_only
-def wizards() -> ResponseReturnValue:
+def typed_connectors() -> ResponseReturnValue:
     """The drivers whose credentials can be typed in the portal, and which of them it offers."""
     return _page()
 

@@ -1,7 +1,8 @@
 """The manual for drivers: what a driver declares, what it does, what it may raise.
 
-A driver is one file. It starts with declared facts (`name`, `label`, `fields`, capabilities), which make the form, the
-validation, the masking, the documentation and the connector's settings; then come few methods:
+A driver is one folder. Its class starts with declared facts (`name`, `label`, `fields`, capabilities), which make its
+place in the gallery, the form, the validation, the masking, what is read from a pasted connection string, and the
+connector's settings; then come few methods:
 
     with driver.open(settings, guards) as session:      # TargetRefused, Unreachable, LoginFailed, ...
         session.check()                                  # what answered there
@@ -10,12 +11,14 @@ validation, the masking, the documentation and the connector's settings; then co
         for chunk in session.rows(query):                # JSON rows: QueryRefused, TooBig, Timeout, Broken
             send(chunk.data)
 
-To add a driver: write its file, add it to `drivers/catalogue.py`, add one configuration to `tests/suite/`.
+To add a driver: write its folder, add it to `drivers/catalogue.py`, add one configuration to `tests/suite/`. Nothing
+outside `drivers/` knows a driver by its name. Texts for people are marked with `N_` and translated when they are shown.
 """
 
 from __future__ import annotations
 
 import functools
+import re
 import zoneinfo
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -30,11 +33,13 @@ from drivers.errors import QueryRefused, SettingsWrong, TooBig
 from drivers.query import TableName, TableQuery
 from egress.policy import Policy
 
+Group = Literal["databases", "files", "web"]
 FieldKind = Literal["text", "secret", "number", "choice", "long"]
 TableKind = Literal["table", "view"]
 SettingValues = Mapping[str, str]
 
 LONGEST_SETTING = 64 * 1024
+_PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that the translators' tools look for
@@ -44,16 +49,20 @@ def N_(text: str) -> str:  # noqa: N802 - the name that the translators' tools l
 
 @dataclass(frozen=True)
 class Field:
-    """One setting of a connection, as the form shows it and the validation reads it."""
+    """One setting of a connection, as the form shows it and the validation reads it.
+
+    `choices` maps each possible value to its words. `advanced` settings hide below the form's fold.
+    """
 
     code: str
     label: str
     kind: FieldKind = "text"
     required: bool = False
     default: str = ""
-    choices: tuple[str, ...] = ()
+    choices: Mapping[str, str] = field(default_factory=dict)
     example: str = ""
     hint: str = ""
+    advanced: bool = False
 
     def clean(self, value: str) -> str:
         """The value to use, or the default for an empty one. Raises `SettingsWrong` naming this field."""
@@ -85,12 +94,28 @@ TLS = Field(
     N_("Encryption"),
     kind="choice",
     default="require",
-    choices=("require", "verify-ca", "verify-full", "disable"),
+    choices={
+        "require": N_("Encrypted, not verified"),
+        "verify-ca": N_("Encrypted, certificate verified"),
+        "verify-full": N_("Encrypted, certificate and name verified"),
+        "disable": N_("Not encrypted"),
+    },
     hint=N_("Without encryption everybody on the way can read the data."),
 )
-CA = Field("ca", N_("Certificate authority"), kind="long", hint=N_("PEM text; empty means the public authorities."))
+CA = Field(
+    "ca",
+    N_("Certificate authority"),
+    kind="long",
+    hint=N_("PEM text; empty means the public authorities."),
+    advanced=True,
+)
 TIMEZONE = Field(
-    "timezone", N_("Time zone"), default="UTC", example="Europe/Berlin", hint=N_("Times are shown in this zone.")
+    "timezone",
+    N_("Time zone"),
+    default="UTC",
+    example="Europe/Berlin",
+    hint=N_("Times are shown in this zone."),
+    advanced=True,
 )
 
 
@@ -256,14 +281,32 @@ def _time_zones() -> frozenset[str]:
 class Driver(ABC):
     """One kind of database or file. Instances hold nothing; `drivers/catalogue.py` has one of each."""
 
+    #: What it is called in stored connections and commands; never changed.
     name: ClassVar[str]
+    #: What people call it: the maker's own name.
     label: ClassVar[str]
     fields: ClassVar[tuple[Field, ...]]
+    #: Under which heading the gallery shows it.
+    group: ClassVar[Group] = "databases"
+    #: Two letters that stand beside its label; without them the first two of the label do.
+    mark: ClassVar[str] = ""
+    #: A symbol of `static/icons.svg` in place of letters.
+    icon: ClassVar[str] = ""
+    #: One line below its label in the gallery.
+    note: ClassVar[str] = ""
+    #: Schemes of its connection strings, those that other programs use among them; none where nobody writes such.
+    schemes: ClassVar[tuple[str, ...]] = ()
+    #: Statements that make a user who may only read, with `{database}` for the quoted name; empty where none do.
+    read_only_user: ClassVar[str] = ""
+    #: What stands before and after a name in these statements.
+    quotes: ClassVar[tuple[str, str]] = ('"', '"')
 
     #: Proved against a real server by `tests/suite/`; others are listed as "unproven".
     proven: ClassVar[bool] = False
-    #: Reads from the operator's folder of local files or from an address, not from a database server.
-    reads_files: ClassVar[bool] = False
+    #: Reads nothing but the operator's folder of local files, and cannot be used without one.
+    needs_folder: ClassVar[bool] = False
+    #: Reads a file that was uploaded, named by the field `path`, in place of one at the address in the field `url`.
+    reads_uploads: ClassVar[bool] = False
 
     def settings(self, values: SettingValues) -> dict[str, str]:
         """All settings by code, defaults filled in. Raises `SettingsWrong` with the first field at fault."""
@@ -285,6 +328,12 @@ class Driver(ABC):
         if "timezone" in clean and clean["timezone"] not in _time_zones():
             faults.append(SettingsWrong("timezone", "no_such_zone"))
         return clean, faults
+
+    def read_only_user_of(self, database: str = "") -> str:
+        """The statements that make a user who may only read, for a database or for an example's `shop`."""
+        name, (start, end) = database or "shop", self.quotes
+        quoted = name if _PLAIN_NAME.fullmatch(name) else f"{start}{name.replace(end, end * 2)}{end}"
+        return self.read_only_user.replace("{database}", quoted)
 
     @abstractmethod
     def open(self, values: SettingValues, guards: Guards) -> Session:

@@ -25,6 +25,7 @@ from drivers.base import (
     CA,
     DATABASE,
     HOST,
+    N_,
     PASSWORD,
     TIMEZONE,
     TLS,
@@ -150,7 +151,14 @@ class ClickHouse(Driver):
     name: ClassVar[str] = "clickhouse"
     label: ClassVar[str] = "ClickHouse"
     fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(8443), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
-    proven: ClassVar[bool] = False
+    mark: ClassVar[str] = "Ch"
+    note: ClassVar[str] = N_("Over HTTPS")
+    schemes: ClassVar[tuple[str, ...]] = ("clickhouse", "clickhouses")
+    read_only_user: ClassVar[
+        str
+    ] = """CREATE USER bi_reader IDENTIFIED WITH sha256_password BY '...' SETTINGS readonly = 2;
+GRANT SELECT ON {database}.* TO bi_reader;"""
+    quotes: ClassVar[tuple[str, str]] = ("`", "`")
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""

@@ -28,6 +28,7 @@ from drivers.base import (
     Description,
     Driver,
     Field,
+    Group,
     Guards,
     Limits,
     Server,
@@ -125,18 +126,43 @@ class File(Driver):
             N_("Kind of file"),
             kind="choice",
             default="auto",
-            choices=("auto", "csv", "tsv", "xlsx", "parquet", "jsonl"),
+            choices={
+                "auto": N_("Found by the content"),
+                "csv": "CSV",
+                "tsv": "TSV",
+                "xlsx": "Excel (XLSX)",
+                "parquet": "Parquet",
+                "jsonl": N_("JSON or JSON lines"),
+            },
+            advanced=True,
         ),
-        Field("encoding", N_("Encoding"), example="cp1251", hint=N_("Empty: found by the content.")),
-        Field("delimiter", N_("Delimiter"), example=";", hint=N_("Empty: found by the content.")),
-        Field("header", N_("First row holds names"), kind="choice", default="auto", choices=("auto", "yes", "no")),
-        Field("sheet", N_("Sheet"), hint=N_("Empty: every sheet is a table.")),
-        Field("types", N_("Types of columns"), kind="long", example="article: string", hint=N_("One column a line.")),
+        Field("encoding", N_("Encoding"), example="cp1251", hint=N_("Empty: found by the content."), advanced=True),
+        Field("delimiter", N_("Delimiter"), example=";", hint=N_("Empty: found by the content."), advanced=True),
+        Field(
+            "header",
+            N_("First row holds names"),
+            kind="choice",
+            default="auto",
+            choices={"auto": N_("Found by the content"), "yes": N_("Yes"), "no": N_("No")},
+            advanced=True,
+        ),
+        Field("sheet", N_("Sheet"), hint=N_("Empty: every sheet is a table."), advanced=True),
+        Field(
+            "types",
+            N_("Types of columns"),
+            kind="long",
+            example="article: string",
+            hint=N_("One column a line."),
+            advanced=True,
+        ),
         CA,
         TIMEZONE,
     )
+    group: ClassVar[Group] = "files"
+    icon: ClassVar[str] = "file"
+    note: ClassVar[str] = N_("From an address, or uploaded")
     proven: ClassVar[bool] = True
-    reads_files: ClassVar[bool] = True
+    reads_uploads: ClassVar[bool] = True
 
     def judged(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
         """Like every driver's; also, a file lies here or at an address, and not at both."""

@@ -20,6 +20,7 @@ from drivers.base import (
     CA,
     DATABASE,
     HOST,
+    N_,
     PASSWORD,
     TIMEZONE,
     TLS,
@@ -172,7 +173,14 @@ class SQLServer(Driver):
     name: ClassVar[str] = "mssql"
     label: ClassVar[str] = "Microsoft SQL Server"
     fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(1433), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
-    proven: ClassVar[bool] = False
+    mark: ClassVar[str] = "MS"
+    note: ClassVar[str] = N_("Also Azure SQL")
+    schemes: ClassVar[tuple[str, ...]] = ("sqlserver", "mssql")
+    read_only_user: ClassVar[str] = """CREATE LOGIN bi_reader WITH PASSWORD = '...';
+USE {database};
+CREATE USER bi_reader FOR LOGIN bi_reader;
+ALTER ROLE db_datareader ADD MEMBER bi_reader;"""
+    quotes: ClassVar[tuple[str, str]] = ("[", "]")
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""

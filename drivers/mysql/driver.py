@@ -22,6 +22,7 @@ from drivers.base import (
     CA,
     DATABASE,
     HOST,
+    N_,
     PASSWORD,
     TIMEZONE,
     TLS,
@@ -129,6 +130,12 @@ class MySQL(Driver):
     name: ClassVar[str] = "mysql"
     label: ClassVar[str] = "MySQL, MariaDB"
     fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(3306), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
+    mark: ClassVar[str] = "My"
+    note: ClassVar[str] = N_("Also servers that speak its protocol")
+    schemes: ClassVar[tuple[str, ...]] = ("mysql", "mariadb")
+    read_only_user: ClassVar[str] = """CREATE USER 'bi_reader'@'%' IDENTIFIED BY '...';
+GRANT SELECT, SHOW VIEW ON {database}.* TO 'bi_reader'@'%';"""
+    quotes: ClassVar[tuple[str, str]] = ("`", "`")
     proven: ClassVar[bool] = True
 
     def open(self, values: SettingValues, guards: Guards) -> Session:

@@ -28,6 +28,7 @@ from drivers.base import (
     CA,
     DATABASE,
     HOST,
+    N_,
     PASSWORD,
     TIMEZONE,
     TLS,
@@ -139,6 +140,14 @@ class PostgreSQL(Driver):
     name: ClassVar[str] = "postgresql"
     label: ClassVar[str] = "PostgreSQL"
     fields: ClassVar[tuple[Field, ...]] = (HOST, port_field(5432), DATABASE, USERNAME, PASSWORD, TLS, CA, TIMEZONE)
+    mark: ClassVar[str] = "Pg"
+    note: ClassVar[str] = N_("Also servers that speak its protocol")
+    schemes: ClassVar[tuple[str, ...]] = ("postgresql", "postgres")
+    read_only_user: ClassVar[str] = """CREATE ROLE bi_reader LOGIN PASSWORD '...';
+GRANT CONNECT ON DATABASE {database} TO bi_reader;
+GRANT USAGE ON SCHEMA public TO bi_reader;
+GRANT SELECT ON ALL TABLES IN SCHEMA public TO bi_reader;
+ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bi_reader;"""
     proven: ClassVar[bool] = True
 
     def open(self, values: SettingValues, guards: Guards) -> Session:

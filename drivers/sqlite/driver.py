@@ -26,6 +26,7 @@ from drivers.base import (
     Description,
     Driver,
     Field,
+    Group,
     Guards,
     Limits,
     Server,
@@ -134,8 +135,11 @@ class SQLite(Driver):
     name: ClassVar[str] = "sqlite"
     label: ClassVar[str] = "SQLite"
     fields: ClassVar[tuple[Field, ...]] = (PATH, TIMEZONE)
+    group: ClassVar[Group] = "files"
+    mark: ClassVar[str] = "Sq"
+    note: ClassVar[str] = N_("A file on the application's machine")
     proven: ClassVar[bool] = True
-    reads_files: ClassVar[bool] = True
+    needs_folder: ClassVar[bool] = True
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session on the file (see `Driver.open`)."""

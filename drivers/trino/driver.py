@@ -154,7 +154,9 @@ class Trino(Driver):
             TIMEZONE,
         ),
     )
-    proven: ClassVar[bool] = False
+    mark: ClassVar[str] = "Tr"
+    note: ClassVar[str] = N_("Queries many databases through one server")
+    schemes: ClassVar[tuple[str, ...]] = ("trino",)
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""

@@ -6,19 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-SCHEMES: Mapping[str, str] = {
-    "postgresql": "postgresql",
-    "postgres": "postgresql",
-    "mysql": "mysql",
-    "mariadb": "mysql",
-    "sqlite": "sqlite",
-    "clickhouse": "clickhouse",
-    "clickhouses": "clickhouse",
-    "sqlserver": "mssql",
-    "mssql": "mssql",
-    "trino": "trino",
-    "https": "file",
-}
+from drivers import catalogue
+
 TLS: Mapping[str, str] = {
     "disable": "disable",
     "disabled": "disable",
@@ -49,39 +38,36 @@ ALIASES: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Pasted:
-    """What a string holds: a driver's name and some of its settings."""
+    """What a string holds: a driver's name and some of the settings that the driver declares."""
 
     driver: str
     settings: Mapping[str, str] = field(repr=False)
 
 
 def read(text: str) -> Pasted | None:
-    """The driver and settings in `text`, or None if it is no connection string."""
+    """The driver and settings in `text`, or None if it is no connection string of a driver's schemes."""
     text = text.strip().removeprefix("jdbc:")
     try:
         parts = urlsplit(text.partition(";")[0])
         scheme, host, port = parts.scheme.lower(), parts.hostname or "", parts.port
     except ValueError:
         return None
-    driver = SCHEMES.get(scheme.partition("+")[0])
+    scheme = scheme.partition("+")[0]
+    driver = next((driver for driver in catalogue.DRIVERS.values() if scheme in driver.schemes), None)
     if driver is None:
         return None
-    if driver == "file":
-        return Pasted(driver, {"url": text})
-    path = unquote(parts.path)
-    if driver == "sqlite":
-        return Pasted(driver, {"path": path.removeprefix("/")})
     settings = {
         "host": host,
         "port": str(port or ""),
-        "database": path.strip("/"),
+        "database": unquote(parts.path).strip("/"),
         "username": unquote(parts.username or ""),
         "password": unquote(parts.password or ""),
     }
     options = [*parse_qsl(parts.query), *(tuple(pair.partition("=")[::2]) for pair in text.split(";")[1:])]
     for name, value in options:
         settings |= _option(name.strip().lower(), value.strip())
-    return Pasted(driver, {code: value for code, value in settings.items() if value})
+    declared = {declared.code for declared in driver.fields}
+    return Pasted(driver.name, {code: value for code, value in settings.items() if value and code in declared})
 
 
 def _option(name: str, value: str) -> dict[str, str]:

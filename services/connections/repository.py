@@ -15,6 +15,7 @@ from typing import Any, Literal, cast
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from drivers import catalogue
 from errors import NotFound
 from models import Connection, EndpointCall, HostedConnector, Portal, Sessions, Vault, now
 from services.bi.listing import Page
@@ -143,9 +144,10 @@ class ConnectionRepository:
 
     def uploads_in_use(self, portal_id: int) -> set[str]:
         """The setting `path` of every connection of a portal that reads a file."""
+        readers = [name for name, driver in catalogue.DRIVERS.items() if driver.reads_uploads]
         wanted = select(Connection).join(HostedConnector).where(HostedConnector.portal_id == portal_id)
         with self._sessions() as session:
-            rows = session.scalars(wanted.where(Connection.driver == "file"))
+            rows = session.scalars(wanted.where(Connection.driver.in_(readers)))
             return {self._settings(row).get("path", "") for row in rows}
 
     def portals(self) -> set[int]:

@@ -32,7 +32,7 @@ MOST_TARGETS = 20
 
 def can_be_typed(driver: Driver) -> bool:
     """Whether a driver's credentials can be typed in the portal: those of servers, never files of this machine."""
-    return not driver.reads_files and any(declared.code == "host" for declared in driver.fields)
+    return any(declared.code == "host" for declared in driver.fields)
 
 
 def setting_codes(driver: Driver) -> tuple[str, ...]:

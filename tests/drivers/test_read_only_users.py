@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from admin.statements import of_reader
-from drivers import catalogue
+from drivers.catalogue import DRIVERS
 
 DOCUMENTED = (Path(__file__).resolve().parents[2] / "docs" / "user" / "drivers.md").read_text(encoding="utf-8")
-SPEAK_SQL = [name for name in catalogue.DRIVERS if of_reader(name)]
+SPEAK_SQL = [name for name, driver in DRIVERS.items() if driver.read_only_user]
 
 
 @pytest.mark.parametrize("driver", SPEAK_SQL)
 def test_the_form_shows_what_the_documentation_shows(driver: str) -> None:
-    assert f"```sql\n{of_reader(driver)}\n```" in DOCUMENTED
+    assert f"```sql\n{DRIVERS[driver].read_only_user_of()}\n```" in DOCUMENTED
 
 
 def test_every_server_whose_rights_are_statements_has_them() -> None:
@@ -33,4 +32,4 @@ def test_every_server_whose_rights_are_statements_has_them() -> None:
     ],
 )
 def test_the_typed_database_stands_in_the_statements(driver: str, database: str, shown: str) -> None:
-    assert shown in of_reader(driver, database)
+    assert shown in DRIVERS[driver].read_only_user_of(database)
