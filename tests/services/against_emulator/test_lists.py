@@ -58,7 +58,7 @@ FILTERS: list[tuple[dict[str, Any], list[int]]] = [
 
 
 @pytest.mark.parametrize(("filters", "expected"), FILTERS)
-def test_every_prefix_of_the_seed_filters_a_page(
+def test_every_documented_prefix_filters_a_page(
     portal: EmulatedPortal, client: PortalClient, filters: dict[str, Any], expected: list[int]
 ) -> None:
     """facts/api 1.4; in a batch every value is a string"""

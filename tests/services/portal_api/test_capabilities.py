@@ -28,7 +28,7 @@ def portal(connector: Any, table: Any) -> Portal:
 
 
 @responses.activate
-def test_an_older_portal_knows_what_the_seed_knows() -> None:
+def test_an_older_portal_knows_what_is_documented() -> None:
     older = portal(fields(*SEED_FIELDS), UNKNOWN)
     assert probe(older.client()) == OLDER
     assert older.methods == ["batch"]
