@@ -17,6 +17,7 @@ from emulator.opening import open_application
 from emulator.orders import (
     AccessOrder,
     AppUpdateOrder,
+    ClockOrder,
     CodeOrder,
     DeliverOrder,
     ErrorShapeOrder,
@@ -29,6 +30,7 @@ from emulator.orders import (
     PlanOrder,
     RateLimitOrder,
     RenameOrder,
+    RestoreOrder,
     RightsOrder,
     TokenOrder,
     UninstallOrder,
@@ -94,6 +96,13 @@ def code(emulator: Emulator, order: CodeOrder) -> Answer:
 def expire_tokens(emulator: Emulator, order: ExpireOrder) -> Answer:
     """All access tokens expire now."""
     return {"expired": grants.expire(emulator.portal, refresh_tokens=order.refresh)}
+
+
+def register(emulator: Emulator, order: UserOrder) -> Answer:
+    """The first step of an installation: the authorization server issues tokens, the installer was not opened yet."""
+    portal = emulator.portal
+    installations.register(portal, portal.app, portal.user(order.user))
+    return {"registered": True}
 
 
 def install(emulator: Emulator, order: UserOrder) -> Answer:
@@ -258,6 +267,19 @@ def forget_previews(emulator: Emulator, _order: Order) -> Answer:
     """Empty the cache of previews."""
     emulator.endpoints.forget_previews()
     return {"forgotten": True}
+
+
+def clock(emulator: Emulator, order: ClockOrder) -> Answer:
+    """The portal's clock stands or goes."""
+    emulator.portal.stop_clock(order.at)
+    return {"at": order.at}
+
+
+def restore(emulator: Emulator, order: RestoreOrder) -> Answer:
+    """Whatever the portal held is replaced; the journal and what is due to fail stay."""
+    with emulator.portal.lock:
+        emulator.portal.state = order.state
+    return {"restored": True}
 
 
 def _application(portal: Portal, client_id: str | None) -> Application:

@@ -18,6 +18,7 @@ from emulator.context import Emulator, current_emulator
 from emulator.orders import (
     AccessOrder,
     AppUpdateOrder,
+    ClockOrder,
     CodeOrder,
     DeliverOrder,
     ErrorShapeOrder,
@@ -30,6 +31,7 @@ from emulator.orders import (
     PlanOrder,
     RateLimitOrder,
     RenameOrder,
+    RestoreOrder,
     RightsOrder,
     TokenOrder,
     UninstallOrder,
@@ -38,6 +40,7 @@ from emulator.orders import (
 from emulator.overview import overview
 from emulator.portal import UnknownThing
 from emulator.rest.replies import RestError
+from emulator.statefile import STATE
 
 blueprint = Blueprint("controls", __name__, url_prefix="/_emulator")
 
@@ -56,6 +59,7 @@ CONTROLS: Mapping[str, Control] = {
     "token": Control(TokenOrder, actions.token),
     "code": Control(CodeOrder, actions.code),
     "expire-tokens": Control(ExpireOrder, actions.expire_tokens),
+    "register": Control(UserOrder, actions.register),
     "install": Control(UserOrder, actions.install),
     "finish-install": Control(Order, actions.finish_install),
     "uninstall": Control(UninstallOrder, actions.uninstall),
@@ -75,6 +79,8 @@ CONTROLS: Mapping[str, Control] = {
     "plan": Control(PlanOrder, actions.plan),
     "payment": Control(PaymentOrder, actions.payment),
     "forget-previews": Control(Order, actions.forget_previews),
+    "clock": Control(ClockOrder, actions.clock),
+    "restore": Control(RestoreOrder, actions.restore),
 }
 
 
@@ -90,6 +96,14 @@ def _refuse_foreign_pages() -> Response | None:
 def state() -> Response:
     """Everything countable, object ids, and the journal without secrets."""
     return jsonify(overview(current_emulator()))
+
+
+@blueprint.get("/whole")
+def whole() -> Response:
+    """The portal as a state file holds it, with every secret."""
+    portal = current_emulator().portal
+    with portal.lock:
+        return Response(STATE.dump_json(portal.state), mimetype="application/json")
 
 
 @blueprint.post("/<name>")

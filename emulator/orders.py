@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from emulator.journal import Shape
 from emulator.languages import LANGUAGES
-from emulator.records import ErrorShape, Generation
+from emulator.records import ErrorShape, Generation, PortalState
 from emulator.rest.replies import SYSTEM_ERRORS
 
 
@@ -40,6 +40,18 @@ class ExpireOrder(Order):
     """Expire access tokens, on request refresh tokens too."""
 
     refresh: bool = False
+
+
+class ClockOrder(Order):
+    """Let the portal's clock stand at a moment, in Unix seconds; None lets it go on."""
+
+    at: float | None
+
+
+class RestoreOrder(Order):
+    """Another state for the portal, as `/_emulator/whole` tells it."""
+
+    state: PortalState
 
 
 class UninstallOrder(Order):

@@ -47,7 +47,7 @@ class Portal:
     def __init__(self, config: EmulatorConfig, clock: Callable[[], float] = time.time) -> None:
         self.config = config
         self.lock = threading.RLock()
-        self.clock = clock
+        self.clock = self._own_clock = clock
         self.journal = Journal()
         self.state = first_state(config)
 
@@ -192,6 +192,11 @@ class Portal:
         with self.lock:
             self.state = first_state(self.config)
             self.journal.clear()
+            self.stop_clock(None)
+
+    def stop_clock(self, at: float | None) -> None:
+        """Let the clock stand at a moment, in Unix seconds; None lets it go on."""
+        self.clock = self._own_clock if at is None else lambda: at
 
     def rename(self, origin: str) -> None:
         """Give the portal another address; the old one answers with a redirect (facts/platform 5.6)."""

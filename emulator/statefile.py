@@ -12,7 +12,8 @@ from emulator.config import EmulatorConfig
 from emulator.portal import Portal, first_state
 from emulator.records import PortalState
 
-_ADAPTER = TypeAdapter(PortalState)
+STATE = TypeAdapter(PortalState)
+"""How a portal's state becomes JSON, and is read and checked again."""
 
 
 class UnreadableState(Exception):
@@ -34,7 +35,7 @@ class StateFile:
         except FileNotFoundError:
             return
         try:
-            state = _ADAPTER.validate_json(self._saved)
+            state = STATE.validate_json(self._saved)
         except ValidationError:
             raise UnreadableState(f"{self._path} does not hold an emulator's state.") from None
         portal.state = _adapted(state, portal.config)
@@ -43,7 +44,7 @@ class StateFile:
         """Write the state if it differs from what was written last; the file is replaced in one step."""
         with self._lock:
             with portal.lock:
-                text = _ADAPTER.dump_json(portal.state, indent=1)
+                text = STATE.dump_json(portal.state, indent=1)
             if text == self._saved:
                 return
             fresh = self._path.with_name(f"{self._path.name}.new")

@@ -9,7 +9,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -24,14 +24,11 @@ from werkzeug.test import TestResponse
 
 from app import assemble
 from config import Settings
-from emulator import installations
-from emulator import server as emulator_server
 from emulator.config import EmulatorConfig
-from emulator.opening import Opening, open_application
-from emulator.server import RunningServer
 from models import Base, Portal, UserSession
 from services.wiring import Services
 from tests.databases import postgresql_database
+from tests.portals import ListeningPortal, listening
 
 POSTGRESQL = "postgresql+psycopg://postgres@127.0.0.1"
 CLIENT_ID = "app.demo0000000000.00000001"
@@ -64,13 +61,21 @@ def settings_for(database_url: str, **given: Any) -> Settings:
     return Settings.from_environment(**(values | given))
 
 
+@dataclass(frozen=True)
+class Opening:
+    """What a browser posts to open the application: the address with its query, and the body's fields."""
+
+    action: str
+    fields: Mapping[str, str]
+
+
 @dataclass
 class Stage:
     """The application (`app`, listening at `url`), its services, and the portal it is installed on."""
 
     app: Flask
     url: str
-    portal: RunningServer
+    portal: ListeningPortal
     others: tuple[Stage, ...] = ()
     """The same application seen from further portals."""
 
@@ -83,31 +88,24 @@ class Stage:
     @property
     def member_id(self) -> str:
         """The portal's identity."""
-        return self.portal.emulator.portal.member_id
+        return self.portal.member_id
 
     def control(self, name: str, **order: Any) -> dict[str, Any]:
         """Tell the emulated portal what to do; fails if it cannot."""
-        answer = self.portal.app.test_client().post(f"/_emulator/{name}", json=order)
-        assert answer.status_code == 200, answer.text
-        told: dict[str, Any] = answer.get_json()
-        return told
+        return self.portal.control(name, **order)
 
     def opening(self, login: str = "admin") -> Opening:
         """What the portal's page makes a user's browser post, with fresh tokens."""
-        portal = self.portal.emulator.portal
-        user = next(user for user in portal.state.users.values() if user.login == login)
-        return open_application(portal, portal.application(CLIENT_ID), user)
+        told = self.control("opening", user=login)
+        return Opening(told["action"], told["fields"])
 
     def register(self) -> None:
         """Install the app at the portal up to the moment where its installer page is opened."""
-        portal = self.portal.emulator.portal
-        installations.register(portal, portal.application(CLIENT_ID), portal.user(1))
+        self.control("register")
 
     def finish(self) -> None:
         """What `BX24.installFinish` does, with all events delivered."""
-        emulator = self.portal.emulator
-        installations.finish(emulator.portal, emulator.deliveries, emulator.portal.application(CLIENT_ID))
-        emulator.deliveries.wait()
+        self.control("finish-install")
 
     def post(
         self,
@@ -168,7 +166,8 @@ class Ground:
 
     def __init__(self) -> None:
         self.app: Flask | None = None
-        self.portals: list[RunningServer] = []
+        self.portals: list[ListeningPortal] = []
+        self._running = ExitStack()
         self._server = make_server("127.0.0.1", 0, self._answer, threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
@@ -178,13 +177,13 @@ class Ground:
         assert self.app is not None
         return self.app(environ, start_response)
 
-    def fresh_portals(self, count: int) -> list[RunningServer]:
+    def fresh_portals(self, count: int) -> list[ListeningPortal]:
         """So many emulated portals, as after their first start."""
         config = EmulatorConfig(port=0, app_url=self.url, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
         while len(self.portals) < count:
-            self.portals.append(emulator_server.start(config))
+            self.portals.append(self._running.enter_context(listening(config)))
         for portal in self.portals:
-            portal.app.test_client().post("/_emulator/reset", json={})
+            portal.reset()
         return self.portals[:count]
 
     def close(self) -> None:
@@ -192,8 +191,7 @@ class Ground:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
-        for portal in self.portals:
-            portal.stop()
+        self._running.close()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -226,7 +224,7 @@ def staged(database_url: str, *, portals_count: int = 1, **given: Any) -> Iterat
         first.others = tuple(others)
         yield first
         for portal in portals:
-            portal.emulator.deliveries.wait()
+            portal.reset()
     finally:
         if ground.app is not None:
             ground.app.extensions["services"].engine.dispose()

@@ -114,6 +114,27 @@ def imported_modules(path: Path) -> set[Path]:
     return found
 
 
+def test_the_emulator_is_known_by_its_address_only() -> None:
+    """It is another program: tests start it, order it about over HTTP, and look into it in its own folder alone."""
+    # `brackets` reads PHP's query strings, and knows nothing of the client whose strings are read with it.
+    allowed = {"emulator.server", "emulator.config.EmulatorConfig", "emulator.brackets.decode"}
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        if path.is_relative_to(ROOT / "tests" / "emulator"):
+            continue
+        for node in ast.walk(ast.parse(path.read_text())):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            elif isinstance(node, ast.Attribute) and node.attr == "emulator":
+                names = ["emulator"]
+            found = {name for name in names if name.split(".")[0] == "emulator"} - allowed
+            wrong += [f"{path.relative_to(ROOT)} {name}" for name in sorted(found)]
+    assert wrong == []
+
+
 def test_every_top_level_module_has_its_place_in_the_table() -> None:
     packages = {path.parent.name for path in ROOT.glob("*/__init__.py")} | {path.stem for path in ROOT.glob("*.py")}
     assert packages - {"tests", "bench", "gunicorn.conf"} == OURS

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+import requests
 
 from drivers.errors import Timeout
 from drivers.sqlite.driver import SQLiteSession
@@ -19,6 +20,7 @@ from services.publishing.tables import Looked, Publishing
 from services.sessions.form_nonces import FormNonces
 from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage
+from tests.waiting import HANG
 
 TABLES = "/connections/1/tables"
 REVIEW = "/connections/1/publish-tables"
@@ -45,7 +47,7 @@ def more(hosted: HostedStage) -> Callable[..., None]:
 
 def made(hosted: HostedStage) -> dict[str, str]:
     """External codes by the names of the datasets that the portal really has."""
-    return {row.name: row.external_code for row in hosted.stage.portal.emulator.portal.state.datasets.values()}
+    return {row.name: row.external_code for row in hosted.stage.portal.whole().datasets.values()}
 
 
 def chosen(client: PageClient, *tables: str) -> Page:
@@ -195,7 +197,7 @@ def test_chosen_tables_become_datasets_with_all_their_columns(
     assert states(page) == {"deals": "Created", "orders": "Created", "Заказы клиентов": "Created"}
     assert page.links()["shop_orders"] == "/datasets/2"
     assert made(hosted) == {"deals": "deals", "shop_orders": "orders", "zakazy_klientov": "Заказы клиентов"}
-    orders = hosted.stage.portal.emulator.portal.state.datasets[2]
+    orders = hosted.stage.portal.whole().datasets[2]
     assert [(column.name, column.type) for column in orders.columns] == [
         ("ID", "int"),
         ("CITY", "string"),
@@ -399,7 +401,7 @@ def test_the_same_form_twice_at_once_waits_with_everything_typed(
 
 
 def test_a_connection_without_a_source_gets_one_first(hosted: HostedStage, client: PageClient) -> None:
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     page = client.submit(chosen(client, "orders"), "Publish")
     assert states(page) == {"orders": "Created"}
     source_id = hosted.held(1).source_id
@@ -432,15 +434,14 @@ def test_the_hub_reads_rows_of_two_tables_that_were_published_at_once(hosted: Ho
     """From the boxes of the list to rows in the portal, which calls the application's endpoints for them."""
     page = client.submit(chosen(client, "orders", "Заказы клиентов"), "Publish")
     assert states(page) == {"orders": "Created", "Заказы клиентов": "Created"}
-    hub = hosted.stage.portal.app.test_client()
     wanted = {1: ["Köln", "10.5"], 2: ["Köln", "1"]}
     for number, cells in wanted.items():
-        shown = hub.get(f"/bi/table/{number}?view=report")
+        shown = requests.get(f"{hosted.stage.portal.url}/bi/table/{number}?view=report", timeout=HANG)
         assert shown.status_code == 200
         for cell in [*cells, "&lt;b&gt;Омск&lt;/b&gt;"]:
             assert cell in shown.text, cell
-    asked = [call for call in hosted.stage.portal.emulator.portal.journal.endpoint_calls if call.endpoint == "urlData"]
-    assert [(call.form["table"], call.status, call.failure) for call in asked] == [
+    asked = [call for call in hosted.stage.portal.state()["endpoint_calls"] if call["endpoint"] == "urlData"]
+    assert [(call["form"]["table"], call["status"], call["failure"]) for call in asked] == [
         ("orders", 200, ""),
         ("Заказы клиентов", 200, ""),
     ]

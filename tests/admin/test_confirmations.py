@@ -39,7 +39,7 @@ def test_a_connector_of_the_portals_wizard_is_changed_only_after_a_question(
     assert "PostgreSQL" in page.heading
     assert hosted.registered_urls(2) == before
     assert client.submit(page, button).heading == "Passwords kept in Bitrix24"
-    assert (2 in hosted.stage.portal.emulator.portal.state.connectors) == (button != "Remove")
+    assert (2 in hosted.stage.portal.whole().connectors) == (button != "Remove")
 
 
 def test_the_page_says_why_servers_are_counted(client: PageClient) -> None:
@@ -49,8 +49,8 @@ def test_the_page_says_why_servers_are_counted(client: PageClient) -> None:
 def test_a_connector_whose_addresses_open_nothing_can_be_restored(hosted: HostedStage, client: PageClient) -> None:
     """As after the removal and return of the app (facts/security 1 row 21)."""
     client.submit(client.get("/connections/wizards"), "Offer it (PostgreSQL)")
-    connector = hosted.stage.portal.emulator.portal.state.connectors[2]
-    connector.url_check = connector.url_check.replace("bxk1_", "bxk1_x")
+    with hosted.stage.portal.changed() as held:
+        held.connectors[2].url_check = held.connectors[2].url_check.replace("bxk1_", "bxk1_x")
     page = client.get("/connections/wizards")
     assert "opens nothing" in page.words
     page = client.submit(page, "Restore it (PostgreSQL)")

@@ -113,7 +113,7 @@ def test_our_own_refusal_is_told_where_the_portal_only_says_no_connection(
 ) -> None:
     """facts/field 0.5: the only place where a human can see why is our page."""
     made(client)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     (hosted.folder / "shop.sqlite").unlink()
     page = client.submit(client.get("/connections/1"), "Make it again")
     assert page.alerts[0] == (
@@ -128,7 +128,7 @@ def test_a_connection_is_changed_and_its_source_renamed(hosted: HostedStage, cli
     assert (page.value("title"), page.value("settings-path")) == ("Shop", "shop.sqlite")
     page = client.submit(page, "Test and save", {"title": "Store", "settings-timezone": "Asia/Almaty"})
     assert (page.heading, page.place) == ("Store", "/connections/1")
-    assert hosted.stage.portal.emulator.portal.state.sources[1].title == "Store"
+    assert hosted.stage.portal.whole().sources[1].title == "Store"
     assert hosted.held(1).settings["timezone"] == "Asia/Almaty"
     assert hosted.held(1).proven
 
@@ -145,7 +145,7 @@ def test_a_connection_is_deleted_with_its_source(hosted: HostedStage, client: Pa
     key = hosted.registered_key(1)
     page = client.submit(client.follow(client.get("/connections/1"), "Delete"), "Delete")
     assert (page.heading, page.place) == ("Connections", "/connections/")
-    assert hosted.stage.portal.emulator.portal.state.sources == {}
+    assert hosted.stage.portal.whole().sources == {}
     assert not hosted.opens(1, key)
     assert client.get("/connections/1").status == 404
 
@@ -211,15 +211,15 @@ def test_drift_is_told_and_mended(
 ) -> None:
     """facts/field 5.53."""
     made(client)
-    state = hosted.stage.portal.emulator.portal.state
-    if change in ("delete", "connector"):
-        state.sources.clear()
-    if change == "connector":
-        state.connectors.clear()
-    if change == "rename":
-        state.sources[1].title = "Магазин"
-    if change == "key":
-        state.sources[1].settings[0].value = "typed"
+    with hosted.stage.portal.changed() as held:
+        if change in ("delete", "connector"):
+            held.sources.clear()
+        if change == "connector":
+            held.connectors.clear()
+        if change == "rename":
+            held.sources[1].title = "Магазин"
+        if change == "key":
+            held.sources[1].settings[0].value = "typed"
     page = client.get("/connections/1")
     assert told in page.alerts[0]
     page = client.submit(page, button)
@@ -229,7 +229,7 @@ def test_drift_is_told_and_mended(
 
 def test_a_deleted_source_is_told_in_the_list(hosted: HostedStage, client: PageClient) -> None:
     made(client)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     assert client.get("/connections/").rows()[0][3] == "Deleted in the portal"
 
 

@@ -34,7 +34,7 @@ def test_tables_are_listed_searched_and_published(hosted: HostedStage, client: P
     page = client.submit(client.follow(page, "Publish Заказы клиентов"), "Publish")
     assert (page.heading, page.place) == ("zakazy_klientov", "/datasets/1")
     assert page.alerts[0] == "The table was published. Make charts of it in BI Builder."
-    columns = hosted.stage.portal.emulator.portal.state.datasets[1].columns
+    columns = hosted.stage.portal.whole().datasets[1].columns
     assert [(column.name, column.external_code, column.type) for column in columns] == [
         ("CITY", "CITY", "string"),
         ("CHISLO", "CHISLO", "int"),
@@ -60,7 +60,7 @@ def test_publishing_again_leads_to_the_dataset_that_is_there(hosted: HostedStage
         page = client.post("/connections/1/publish", {"name": "orders"})
         assert page.place == "/datasets/1"
     assert page.alerts[0] == "The table was published before: this is its dataset."
-    assert list(hosted.stage.portal.emulator.portal.state.datasets) == [1]
+    assert list(hosted.stage.portal.whole().datasets) == [1]
 
 
 def test_a_taken_name_is_numbered(hosted: HostedStage, client: PageClient) -> None:
@@ -85,7 +85,7 @@ def test_a_published_table_reads_back_through_the_portals_own_preview(hosted: Ho
 
 def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: PageClient) -> None:
     made(client)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     assert client.post("/connections/1/publish", {"name": "orders"}).place == "/datasets/1"
     assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
 

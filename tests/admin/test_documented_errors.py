@@ -14,7 +14,6 @@ import pytest
 import requests
 
 from admin import sentences
-from emulator.journal import Call
 from errors import FieldProblem
 from services.portal_api.capabilities import OLDER
 from services.wiring import Services
@@ -37,7 +36,7 @@ class World:
 
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
-        self.portal = EmulatedPortal(stage.portal)
+        self.portal = EmulatedPortal(stage.portal.url)
         self.browser = opened(stage.app, stage.enter("analyst"), stage.portal.url)[0]
         self._token = self.portal.tokens("analyst").access
 
@@ -60,9 +59,9 @@ class World:
             fields = {**DATASET, "name": f"orders_{source_id}", "sourceId": source_id}
         return int(self.ask(f"biconnector.{kind}.add", fields=fields)["result"]["id"])
 
-    def calls(self, method: str) -> list[Call]:
+    def calls(self, method: str) -> list[Mapping[str, Any]]:
         """Calls of one method that have reached the portal."""
-        return [call for call in self.stage.portal.emulator.portal.journal.calls if call.method == method]
+        return [call for call in self.stage.portal.state()["calls"] if call["method"] == method]
 
     def get_to_know(self, generation: str) -> None:
         """Let the app remember a generation of the portal, which then is an older one."""
@@ -76,7 +75,7 @@ class World:
 
     def ordered(self) -> bool:
         """Whether the portal was told to fail at the next call."""
-        return bool(self.stage.portal.emulator.portal.journal.faults)
+        return bool(self.stage.portal.state()["faults"])
 
     def act(self, scene: Scene, row: Row, monkeypatch: pytest.MonkeyPatch) -> tuple[Page, Mapping[str, str]]:
         """What the scene leads to, and what was typed in it."""
@@ -85,7 +84,8 @@ class World:
         typed = {name: value.format(number) for name, value in (scene.form or {}).items()}
         if scene.rival is not None:
             rival = scene.rival
-            self._before(row.method, lambda: rival(self, number), monkeypatch)
+            # After the call has left the app, and before the portal serves it.
+            self.stage.portal.before(row.method, lambda: rival(self, number))
         page = self.browser.get(path) if scene.form is None else self.browser.post(path, typed)
         return page, typed
 
@@ -93,18 +93,6 @@ class World:
         """What is read about a code."""
         with self.stage.app.test_request_context():
             return sentences.sentence(FieldProblem(field, code))
-
-    def _before(self, method: str, act: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let something happen once, after a call of `method` has left the app and before the portal serves it."""
-        emulator = self.stage.portal.app
-        serve, waiting = emulator.wsgi_app, [act]
-
-        def overtaken(environ: Any, start_response: Any) -> Any:
-            if environ["PATH_INFO"] == f"/rest/{method}" and waiting:
-                waiting.pop()()
-            return serve(environ, start_response)
-
-        monkeypatch.setattr(emulator, "wsgi_app", overtaken)
 
 
 def prepared(folder: Path, generation: str) -> Iterator[World]:
@@ -182,7 +170,7 @@ def test_the_portal_refuses_and_the_analyst_reads_why(
     assert not world.ordered()
     before = len(world.calls(row.method))
     page, typed = world.act(scene, row, monkeypatch)
-    assert [call.error for call in world.calls(row.method)[before:]][-1] == row.code
+    assert [call["error"] for call in world.calls(row.method)[before:]][-1] == row.code
     assert page.status == (404 if scene.own_page and row.code.endswith("_NOT_FOUND") else 422)
     told(page, scene.beside, world.sentence(scene.beside, row.code))
     if not scene.own_page:
@@ -245,7 +233,7 @@ def test_fields_that_a_form_does_not_have_are_not_looked_at(older: World, method
     page = older.browser.post(path.replace("1", str(number)), {**(form or {}), **crafted, "connectorId": "2"})
     assert page.status == 200
     sent = older.calls(method)[-1]
-    assert (sent.error, set(sent.parameters["fields"])) == ("", CHANGES[method])
+    assert (sent["error"], set(sent["parameters"]["fields"])) == ("", CHANGES[method])
 
 
 @pytest.mark.parametrize("kind", ["connector", "source", "dataset"])
@@ -253,4 +241,4 @@ def test_a_list_is_asked_for_in_the_app_s_own_words(older: World, kind: str) -> 
     """The reason for the `Ordered` rows of lists, whatever stands in the address."""
     wanted = "sort=colour&order=UP&select=colour&filter=colour&SELECT=x&filter[logic]=XOR&colour=red&page=x&search=%25"
     assert older.browser.get(f"/{kind}s/?{wanted}").status == 200
-    assert {call.error for call in older.calls(f"biconnector.{kind}.list")[-2:]} == {""}
+    assert {call["error"] for call in older.calls(f"biconnector.{kind}.list")[-2:]} == {""}

@@ -64,7 +64,7 @@ class Meeting:
 
     def errors(self) -> list[str]:
         """What the portal has refused so far, oldest first."""
-        return [call.error for call in self.installed.portal.emulator.portal.journal.calls if call.error]
+        return [call["error"] for call in self.installed.portal.state()["calls"] if call["error"]]
 
 
 @pytest.fixture
@@ -96,8 +96,9 @@ def a_plan_without_rest(meeting: Meeting) -> Page:
 
 def a_card_with_fewer_scopes(meeting: Meeting) -> Page:
     """The version of the app that the portal has installed was granted less."""
-    for grant in meeting.installed.portal.emulator.portal.state.grants:
-        grant.scope = ["placement"]
+    with meeting.installed.portal.changed() as held:
+        for grant in held.grants:
+            grant.scope = ["placement"]
     return meeting.look()
 
 
@@ -179,7 +180,7 @@ def test_a_breakdown_that_an_update_of_the_portal_explains_is_gone_round(on_an_o
     page = STATES["INTERNAL_SERVER_ERROR"](meeting)
     assert "INTERNAL_SERVER_ERROR" in meeting.errors()
     assert (page.status, page.heading) == (200, "Datasets")
-    assert not meeting.installed.portal.emulator.portal.state.datasets
+    assert not meeting.installed.portal.whole().datasets
 
 
 def test_a_breakdown_of_the_portal_is_told_on_the_page_that_met_it(on_an_older_portal: Meeting) -> None:
@@ -191,7 +192,7 @@ def test_a_breakdown_of_the_portal_is_told_on_the_page_that_met_it(on_an_older_p
     assert page.status == 503
     assert page.heading == "Delete the dataset"
     assert "Look at the list before you try again." in page.alerts[0]
-    assert meeting.installed.portal.emulator.portal.state.datasets
+    assert meeting.installed.portal.whole().datasets
 
 
 @pytest.mark.parametrize("code", [*ORDERED, "INTERNAL_SERVER_ERROR"])

@@ -98,7 +98,7 @@ def test_without_a_session_the_address_tells_to_open_the_app_in_bitrix24(
 @pytest.mark.parametrize("login", ["admin", "analyst", "viewer"])
 def test_every_user_of_the_portal_gets_a_grant_of_his_own(installed: Stage, login: str) -> None:
     assert installed.enter(login).status_code in (200, 403)
-    user = installed.portal.emulator.portal.user(login)
+    user = installed.portal.user(login)
     with installed.services.sessions() as session:
         grant = session.query(UserToken).filter_by(user_id=user.id).one()
         assert grant.refresh_token is None
@@ -147,7 +147,7 @@ def test_a_portal_without_record_is_taken_in_by_its_first_verified_opening(insta
     assert installed.enter("admin").status_code == 200
     portal = installed.record()
     assert portal.background_user_id == 1
-    assert installed.services.installations.knows_token(portal, installed.portal.emulator.portal.app.application_token)
+    assert installed.services.installations.knows_token(portal, installed.portal.application().application_token)
 
 
 def test_twenty_openings_of_an_unknown_portal_at_once_make_one_record(installed: Stage) -> None:
@@ -178,13 +178,13 @@ def test_a_missing_application_token_is_no_obstacle(installed: Stage) -> None:
 
 def test_an_administrators_opening_mends_bindings_that_an_update_dropped(installed: Stage) -> None:
     """facts/platform 1.4: the portal drops bindings on update, and ONAPPUPDATE may never come."""
-    state = installed.portal.emulator.portal.state
-    state.event_handlers.clear()
-    installed.portal.emulator.portal.app.version = 5
+    with installed.portal.changed() as held:
+        held.event_handlers.clear()
+        vars(held.applications)[CLIENT_ID].version = 5
     installed.enter("analyst")
-    assert state.event_handlers == []
+    assert installed.portal.whole().event_handlers == []
     installed.enter("admin")
-    assert {handler.event for handler in state.event_handlers} == set(EVENTS)
+    assert {handler.event for handler in installed.portal.whole().event_handlers} == set(EVENTS)
     assert installed.record().version == 5
 
 
@@ -199,7 +199,7 @@ def test_a_renamed_portal_is_followed(installed: Stage) -> None:
         object.__setattr__(settings, "bitrix24_insecure_hosts", widened)
         installed.services.verifier._insecure_hosts = widened
         installed.services.policy.__init__(settings.egress_policy, settings.egress_allow, widened)  # type: ignore[misc]  # the same policy with one more host
-    installed.portal.emulator.portal.rename(f"http://{renamed}")
+    installed.control("rename", origin=f"http://{renamed}")
     answer = installed.enter("analyst")
     assert answer.status_code == 200
     assert installed.record().domain == renamed
@@ -226,7 +226,7 @@ def test_a_portal_that_does_not_answer_still_opens_the_session_and_says_so(insta
     assert answer.status_code == 503
     token = re.search(r'name="_s" value="([^"]+)"', answer.text)
     assert token is not None
-    installed.portal.emulator.portal.journal.faults.clear()
+    installed.control("mend")
     again = installed.app.test_client().post("/start", data={"_s": token[1], "_view": "1"}, headers=OWN)
     assert again.status_code == 200
 
@@ -277,11 +277,10 @@ def test_an_opening_or_renewal_that_names_no_server_asks_the_one_that_vouched_be
         east.install()
         east.finish()
         token = token_of(east.enter("analyst"))
-        journal = west.portal.emulator.portal.journal
-        journal.calls.clear()
+        before = west.portal.state()["calls"]
         assert renew(east, token).status_code == 200
         assert east.post("/", east.opening("analyst"), fields={"SERVER_ENDPOINT": None}).status_code == 200
-        assert list(journal.calls) == []
+        assert west.portal.state()["calls"] == before
         west.control("fail", target="oauth", shape="text", status=502, times=100)
         assert renew(east, token).status_code == 200
 
@@ -291,7 +290,7 @@ def test_renewal_gives_the_grant_the_fresh_token(installed: Stage) -> None:
     installed.control("expire-tokens")
     fresh = installed.opening("analyst").fields["AUTH_ID"]
     assert renew(installed, token, fields={"AUTH_ID": fresh}).status_code == 200
-    user = installed.portal.emulator.portal.user("analyst")
+    user = installed.portal.user("analyst")
     assert installed.services.tokens.access_token(installed.record().id, user.id) == fresh
 
 

@@ -76,9 +76,9 @@ def test_sources_are_filtered_by_connector_and_datasets_by_source(
 
 
 def test_connectors_are_filtered_by_their_day_and_by_who_answers_for_them(many: PageClient, installed: Stage) -> None:
-    state = installed.portal.emulator.portal.state
-    for number, day in enumerate(("2025-02-28 23:59:59", "2025-03-01 00:00:00", "2025-03-02 12:00:00"), start=1):
-        state.connectors[number].date_create = day
+    with installed.portal.changed() as held:
+        for number, day in enumerate(("2025-02-28 23:59:59", "2025-03-01 00:00:00", "2025-03-02 12:00:00"), start=1):
+            held.connectors[number].date_create = day
     rows = installed.services.repository
     rows.set_registered(rows.connector(1).id, 2)
     page = many.get("/connectors/")
@@ -110,12 +110,13 @@ def test_sources_are_filtered_by_state_and_all_lists_by_their_day(
     client.post(
         "/sources/new", {"title": "Off", "connectorId": "1", "settings-login": "demo", "settings-password": "demo"}
     )
-    state = installed.portal.emulator.portal.state
-    state.sources[2].active = False
+    with installed.portal.changed() as held:
+        held.sources[2].active = False
     page = client.get("/sources/")
     assert titles(client.submit(page, "Apply", {"active": "Y"})) == ["Coffee shop, live"]
     assert titles(client.submit(page, "Apply", {"active": "N"})) == ["Off"]
-    state.sources[1].date_create = state.datasets[1].date_create = "2025-02-28 23:59:59"
+    with installed.portal.changed() as held:
+        held.sources[1].date_create = held.datasets[1].date_create = "2025-02-28 23:59:59"
     assert titles(client.submit(page, "Apply", {"dateCreate": "2025-03-01"})) == ["Off"]
     assert "Nothing found" in client.get("/datasets/?dateCreate=2025-03-01").text
     assert titles(client.get("/datasets/?dateCreate=2025-02-28")) == ["sales_orders"]
@@ -125,11 +126,10 @@ def test_pages_are_walked_without_a_total(enter: Enter, installed: Stage, connec
     """facts/biconnector 1.5: pages of 50, and only a short page is the last."""
     client = enter()[0]
     client.post("/connectors/new", connector)
-    state = installed.portal.emulator.portal.state
-    original = next(iter(state.connectors.values()))
-    for number in range(2, 102):
-        copy = type(original)(**{**vars(original), "id": number, "title": f"Connector {number:03}"})
-        state.connectors[number] = copy
+    with installed.portal.changed() as held:
+        (original,) = held.connectors.values()
+        for number in range(2, 102):
+            held.connectors[number] = {**vars(original), "id": number, "title": f"Connector {number:03}"}
     page = client.get("/connectors/?sort=id&order=asc")
     assert len(titles(page)) == 50
     assert "Previous" not in page.links()

@@ -96,12 +96,12 @@ ACTIONS = {
 
 def heal(installed: Stage) -> None:
     """Let the portal answer again."""
-    installed.portal.emulator.portal.journal.faults.clear()
+    installed.control("mend")
 
 
 def objects(installed: Stage) -> dict[str, list[Any]]:
     """Everything that the portal holds."""
-    state = installed.portal.emulator.portal.state
+    state = installed.portal.whole()
     return {
         "connectors": [repr(row) for row in state.connectors.values()],
         "sources": [repr(row) for row in state.sources.values()],
@@ -169,11 +169,10 @@ def test_a_source_that_was_changed_is_changed_although_its_switch_could_not_be_l
     client: PageClient, demo: Mapping[str, Any], control: Control, installed: Stage
 ) -> None:
     """facts/field 0.12: whether the portal took `active` over is seen only by looking at the source again."""
-    source = installed.portal.emulator.portal.state.sources[1]
     control("fail", target="biconnector.source.get", delay_seconds=0.01)  # the form's own look goes through
     control("fail", target="biconnector.source.get", times=50, shape="text", status=502)
     page = client.post("/sources/1/edit", {**SOURCE, "title": "Renamed", "active": "0"})
-    assert source.title == "Renamed"
+    assert installed.portal.whole().sources[1].title == "Renamed"
     assert (page.heading, page.alerts) == (DONE, ["The source was changed."])
 
 

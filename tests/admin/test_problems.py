@@ -29,7 +29,7 @@ def down(control: Control, target: str = "rest") -> None:
 
 def up(control: Control, installed: Stage) -> None:
     """Let the portal answer again."""
-    installed.portal.emulator.portal.journal.faults.clear()
+    installed.control("mend")
 
 
 def test_a_portal_that_is_down_gets_a_page_that_says_so_with_a_retry(
@@ -75,7 +75,7 @@ def test_the_retry_sends_the_chosen_logo_as_well(
     page = client.submit(page, "Try again")
     assert (page.status, page.alerts) == (200, ["The connector was changed."])
     logo = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    assert installed.portal.emulator.portal.state.connectors[1].logo == logo
+    assert installed.portal.whole().connectors[1].logo == logo
 
 
 def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing_is_sent_without_it(
@@ -98,7 +98,7 @@ def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing
         page = client.submit(page, "Back to the form")
         assert (page.status, page.path, page.value("title")) == (200, path, "As typed")
         assert page.sentences() == {name: "The file could not be kept. Choose it again."}
-    assert installed.portal.emulator.portal.state.connectors[1].title == "Online shop"
+    assert installed.portal.whole().connectors[1].title == "Online shop"
     assert installed.services.repository.titles(1) == {}
 
 

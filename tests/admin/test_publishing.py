@@ -24,14 +24,14 @@ def test_publishing_asks_first_with_everything_filled_in(hosted: HostedStage, cl
     assert (page.heading, page.value("datasetName")) == ("Publish orders", "orders")
     assert [row[1] for row in page.rows()] == ["id", "city", "amount", "made"]
     assert len([box for box in page.all("[name=columns]") if "checked" in box]) == 4
-    assert hosted.stage.portal.emulator.portal.state.datasets == {}
+    assert hosted.stage.portal.whole().datasets == {}
 
 
 def test_name_description_and_columns_are_chosen(hosted: HostedStage, client: PageClient) -> None:
     changes = {"datasetName": "shop_orders", "description": "Paid ones", "columns": ["CITY", "MADE"]}
     page = client.submit(asked(client), "Publish", changes)
     assert (page.heading, page.place) == ("shop_orders", "/datasets/1")
-    made = hosted.stage.portal.emulator.portal.state.datasets[1]
+    made = hosted.stage.portal.whole().datasets[1]
     assert (made.description, [column.name for column in made.columns]) == ("Paid ones", ["CITY", "MADE"])
     assert client.follow(page, "Publish another table").path == "/connections/1/tables"
 
@@ -54,7 +54,7 @@ def test_what_is_wrong_is_told_beside_it_and_the_choice_is_kept(
     assert list(page.sentences()) == [field]
     assert page.value("description") == "kept"
     assert [box["value"] for box in page.all("[name=columns]") if "checked" in box] == ["CITY"]
-    assert hosted.stage.portal.emulator.portal.state.datasets == {}
+    assert hosted.stage.portal.whole().datasets == {}
 
 
 def test_a_dataset_without_columns_is_refused(client: PageClient) -> None:

@@ -86,7 +86,7 @@ def test_after_a_reinstallation_the_password_is_asked_for_and_the_same_source_wo
     page = client.submit(page, "Test and save", {"settings-password": PASSWORD})
     assert page.alerts == ["The connection works and was saved."]
     assert [row[0] for row in page.rows()[:1]] == ["deals"]
-    assert list(hosted.stage.portal.emulator.portal.state.sources) == [1]
+    assert list(hosted.stage.portal.whole().sources) == [1]
     assert hosted.opens(1, hosted.registered_key(1))
 
 
@@ -135,7 +135,7 @@ def test_after_a_clean_removal_the_sources_left_in_the_portal_are_listed_and_can
     assert page.value("title") == "Shop"
     page = client.submit(page, "Save and connect", {"title": "Store", "settings-path": "shop.sqlite"})
     assert (page.heading, page.rows()[0][0]) == ("Store", "orders")
-    sources = hosted.stage.portal.emulator.portal.state.sources
+    sources = hosted.stage.portal.whole().sources
     assert [source.title for source in sources.values()] == ["Store"]
     client = analyst(hosted.stage)
     assert "Sources without a connection" not in client.get("/connections/").words

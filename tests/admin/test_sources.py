@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -71,9 +70,10 @@ def test_a_connector_that_asks_for_nothing_gets_its_source(
     with_connector: PageClient, installed: Stage, open_to_all: str
 ) -> None:
     """Such a connector's own page says that its sources have nothing to fill in."""
-    client, state = with_connector, installed.portal.emulator.portal.state
-    state.connectors[1].settings.clear()
-    state.connectors[1].url_check = open_to_all
+    client = with_connector
+    with installed.portal.changed() as held:
+        held.connectors[1].settings.clear()
+        held.connectors[1].url_check = open_to_all
     page = client.get("/sources/new?connectorId=1")
     assert "This connector asks for nothing." in page.text
     page = client.submit(page, "Check and create", {"title": "Open data"})
@@ -101,10 +101,12 @@ def test_settings_that_the_portal_misses_are_told_about_sources(with_connector: 
 def test_sources_can_be_listed_and_made_on_a_portal_with_hundreds_of_large_logos(
     installed: Stage, client: PageClient, demo: Any
 ) -> None:
-    known = installed.portal.emulator.portal.state.connectors
     logo = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64 * 1024 - 8)).decode()
-    for number in range(2, 250):
-        known[number] = replace(known[1], id=number, title=f"Connector {number}", logo=logo)
+    with installed.portal.changed() as held:
+        (demo_connector,) = held.connectors.values()
+        for number in range(2, 250):
+            changes = {"id": number, "title": f"Connector {number}", "logo": logo}
+            held.connectors[number] = vars(demo_connector) | changes
     assert client.get("/sources/").status == 200
     page = client.get("/sources/new?connectorId=249")
     assert page.status == 200

@@ -51,7 +51,7 @@ def codes(hosted: HostedStage) -> list[str]:
 
 
 def test_the_connector_asks_for_the_drivers_own_settings(hosted: HostedStage, offered: PageClient) -> None:
-    connector = hosted.stage.portal.emulator.portal.state.connectors[1]
+    connector = hosted.stage.portal.whole().connectors[1]
     assert [setting.code for setting in connector.settings] == [*LOCAL, "options"]
     assert connector.source_code == "bi-connectors-postgresql"
     assert connector.title == "PostgreSQL"
@@ -156,13 +156,13 @@ def test_a_connector_is_removed_unless_sources_use_it(hosted: HostedStage, offer
     sources.delete(hosted.client, 1)
     page = confirmed(offered, "Remove")
     assert page.alerts == ["The connector was removed."]
-    assert hosted.stage.portal.emulator.portal.state.connectors == {}
+    assert hosted.stage.portal.whole().connectors == {}
     assert hosted.stage.app.test_client().post(path, data={}).status_code == 404
 
 
 def test_offering_twice_makes_one_connector(hosted: HostedStage, offered: PageClient) -> None:
     offered.post("/connections/wizards/postgresql/register")
-    assert list(hosted.stage.portal.emulator.portal.state.connectors) == [1]
+    assert list(hosted.stage.portal.whole().connectors) == [1]
 
 
 def test_its_addresses_are_changed_and_the_former_ones_open_for_a_day(hosted: HostedStage, offered: PageClient) -> None:
@@ -186,7 +186,7 @@ def test_texts_that_stay_in_the_portal_are_in_its_language_whoever_makes_them(
     client = opened(hosted.stage.app, hosted.stage.enter("analyst"), hosted.stage.portal.url)[0]
     client.post("/connections/new", {"driver": "sqlite", "title": "Shop", "settings-path": "shop.sqlite"})
     client.post("/connections/wizards/postgresql/register")
-    made = hosted.stage.portal.emulator.portal.state.connectors
+    made = hosted.stage.portal.whole().connectors
     titles = {"en": "Databases and files", "ru": "Базы данных и файлы"}
     assert made[1].title == titles[language]
     assert made[2].settings[0].name == {"en": "Server", "ru": "Сервер"}[language]
@@ -194,7 +194,7 @@ def test_texts_that_stay_in_the_portal_are_in_its_language_whoever_makes_them(
 
 def test_a_hyphen_stands_for_no_password_and_no_options(hosted: HostedStage, offered: PageClient) -> None:
     """Portals want a value in every field of a source."""
-    names = [setting.name for setting in hosted.stage.portal.emulator.portal.state.connectors[1].settings]
+    names = [setting.name for setting in hosted.stage.portal.whole().connectors[1].settings]
     assert names[4] == "Password (type - if there is none)"
     assert names[5].startswith("Options (type - for none")
     assert read_typed(catalogue.DRIVERS["postgresql"], {**LOCAL, "password": "-", "options": " - "})["password"] == ""

@@ -16,7 +16,7 @@ def test_the_list_tells_everything_but_secrets(installed: Stage) -> None:
     assert told.exit_code == 0
     (row,) = json.loads(told.stdout)
     assert (row["member_id"], row["state"], row["version"]) == (installed.member_id, "active", 1)
-    assert installed.portal.emulator.portal.app.application_token not in told.output
+    assert installed.portal.application().application_token not in told.output
     assert "v1." not in told.output
     assert installed.member_id in installed.app.test_cli_runner().invoke(args=["portals", "list"]).output
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from emulator.controls import CONTROLS
-from tests.emulator.portals import EmulatedPortal
+from tests.emulator.portals import NOON, EmulatedPortal
 
 README = Path(__file__).resolve().parents[2] / "emulator" / "README.md"
 
@@ -18,7 +18,7 @@ def test_every_control_is_documented_with_an_example() -> None:
     text = README.read_text(encoding="utf-8")
     examples = set(re.findall(r"^POST /_emulator/([a-z-]+)", text, re.MULTILINE))
     assert examples == set(CONTROLS)
-    assert "GET /_emulator/state" in text
+    assert {"state", "whole"} == set(re.findall(r"`GET /_emulator/([a-z-]+)`", text))
 
 
 def test_every_documented_example_is_accepted(emulated: EmulatedPortal) -> None:
@@ -115,6 +115,43 @@ def test_reset_forgets_everything_but_the_identity(emulated: EmulatedPortal) -> 
     assert (state["portal"]["generation"], state["faults"]) == ("newer", [])
     assert (state["portal"]["origin"], state["portal"]["member_id"]) == ("http://localhost:8001", member_id)
     assert emulated.call("biconnector.connector.add", fields=_connector())["id"] == 1
+
+
+def test_the_whole_portal_can_be_told_changed_and_put_back(emulated: EmulatedPortal) -> None:
+    emulated.add_source(emulated.add_connector())
+    emulated.control("register")
+    whole = emulated.http.get("/_emulator/whole").get_json()
+    application = whole["applications"][emulated.config.client_id]
+    assert application["client_secret"] == emulated.config.client_secret
+    assert application["application_token"] == emulated.portal.app.application_token != ""
+    whole["connectors"]["1"]["title"] = "Changed"
+    del whole["sources"]["1"]
+    emulated.control("restore", state=whole)
+    assert emulated.call("biconnector.connector.get", id=1)["item"]["title"] == "Changed"
+    assert emulated.http.get("/_emulator/whole").get_json() == whole
+    assert emulated.http.get("/_emulator/whole", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+def test_a_state_that_no_portal_has_is_refused_and_changes_nothing(emulated: EmulatedPortal) -> None:
+    before = emulated.http.get("/_emulator/whole").get_json()
+    changes: list[dict[str, Any]] = [{}, before | {"connectors": {"1": {}}}, before | {"users": {"one": {}}}]
+    for wrong in changes:
+        answer = emulated.http.post("/_emulator/restore", json={"state": wrong})
+        assert (answer.status_code, "state" in answer.get_json()["error"]) == (400, True)
+    assert emulated.http.get("/_emulator/whole").get_json() == before
+
+
+def test_the_clock_stands_until_it_is_told_to_go_on_or_the_portal_is_fresh(emulated: EmulatedPortal) -> None:
+    for order in ({"name": "clock", "at": None}, {"name": "reset"}):
+        emulated.control("clock", at=NOON - 3600)
+        assert emulated.portal.timestamp() == "2026-11-24 11:00:00"
+        emulated.control(**order)
+        assert emulated.portal.timestamp() == "2026-11-24 12:00:00"
+
+
+def test_registering_opens_no_installer(emulated: EmulatedPortal) -> None:
+    emulated.control("register", user="admin")
+    assert (emulated.portal.app.registered, emulated.portal.app.finished) == (True, False)
 
 
 def test_an_ordered_failure_can_be_taken_back(emulated: EmulatedPortal) -> None:

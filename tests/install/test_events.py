@@ -26,8 +26,9 @@ def flat(
 
 
 def bare_auth(stage: Stage) -> dict[str, object]:
-    emulator = stage.portal.emulator
-    return emulator.deliveries.bare_auth(emulator.portal.app)
+    portal = stage.portal.state()["portal"]
+    told = {name: portal[name] for name in ("domain", "server_endpoint", "client_endpoint", "member_id")}
+    return {**told, "application_token": stage.portal.application().application_token}
 
 
 def full_auth(stage: Stage, user: str = "admin") -> dict[str, object]:
@@ -97,7 +98,7 @@ def test_another_portals_application_token_uninstalls_nothing(tmp_path: Path) ->
         for portal in (stage, stage.others[0]):
             portal.register()
             portal.install()
-        foreign = stage.others[0].portal.emulator.portal.app.application_token
+        foreign = stage.others[0].portal.application().application_token
         before = stage.rows()
         assert stage.tell(uninstalling(stage, application_token=foreign)).status_code == 403
         assert stage.rows() == before

@@ -10,12 +10,9 @@ from tests.doors import Stage
 
 
 @pytest.mark.parametrize("clean", [False, True])
-def test_the_events_of_a_reinstallation_in_the_same_second_are_new(
-    installed: Stage, monkeypatch: pytest.MonkeyPatch, clean: bool
-) -> None:
+def test_the_events_of_a_reinstallation_in_the_same_second_are_new(installed: Stage, clean: bool) -> None:
     """facts/platform 9 T7: removal and reinstallation on the same portal succeed."""
-    moment = time.time()
-    monkeypatch.setattr(installed.portal.emulator.portal, "clock", lambda: moment)
+    installed.control("clock", at=time.time())
     for _ in range(2):
         installed.register()
         assert installed.install().status_code == 200

@@ -15,7 +15,7 @@ FINISHES = "data-install-finish"
 
 
 def bound(stage: Stage) -> list[tuple[str, str]]:
-    return sorted((handler.event, handler.handler) for handler in stage.portal.emulator.portal.state.event_handlers)
+    return sorted((handler.event, handler.handler) for handler in stage.portal.whole().event_handlers)
 
 
 def all_bound(stage: Stage) -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def test_the_installation_completes_with_the_portals_own_events(installed: Stage
     assert "HTTP" not in str(journal)
     portal = installed.record()
     assert (portal.state, portal.version, portal.status) == ("active", 1, "F")
-    assert installed.services.installations.knows_token(portal, installed.portal.emulator.portal.app.application_token)
+    assert installed.services.installations.knows_token(portal, installed.portal.application().application_token)
 
 
 def test_the_portals_system_user_serves_the_background_once_it_is_ready(installed: Stage) -> None:
@@ -61,13 +61,13 @@ def test_installing_twice_changes_nothing(installed: Stage) -> None:
 
 
 def test_reinstalling_takes_the_new_application_token(installed: Stage) -> None:
-    old = installed.portal.emulator.portal.app.application_token
+    old = installed.portal.application().application_token
     installed.control("uninstall", clean=False)
     assert installed.record().state == "uninstalled"
     installed.register()
     assert installed.install().status_code == 200
     installed.finish()
-    new = installed.portal.emulator.portal.app.application_token
+    new = installed.portal.application().application_token
     portal = installed.record()
     assert portal.state == "active"
     assert old != new
@@ -103,7 +103,7 @@ def test_a_failed_binding_does_not_finish_and_can_be_tried_again_with_the_sessio
     assert FINISHES not in failed.text
     token = re.search(r'name="_s" value="([^"]+)"', failed.text)
     assert token is not None
-    stage.portal.emulator.portal.journal.faults.clear()
+    stage.control("mend")
     again = stage.app.test_client().post("/install/", data={"_s": token[1]}, headers=OWN)
     assert again.status_code == 200
     assert FINISHES in again.text
@@ -164,7 +164,7 @@ def test_the_installer_speaks_the_administrators_language(stage: Stage) -> None:
 
 
 def test_an_event_bound_by_somebody_else_meanwhile_counts_as_bound(installed: Stage) -> None:
-    portal = installed.portal.emulator.portal
-    portal.state.event_handlers = [handler for handler in portal.state.event_handlers if handler.event != "ONAPPUPDATE"]
+    with installed.portal.changed() as held:
+        held.event_handlers = [handler for handler in held.event_handlers if handler.event != "ONAPPUPDATE"]
     assert installed.enter().status_code == 200
     assert bound(installed) == all_bound(installed)

@@ -51,7 +51,7 @@ def test_an_opening_that_met_an_outage_can_be_tried_again(
         for secret in ("AUTH_ID", "REFRESH_ID", "APPLICATION_TOKEN"):
             assert opening.fields[secret] not in failed.text
         failed = send(installed, action, fields)
-    installed.portal.emulator.portal.journal.faults.clear()
+    installed.control("mend")
     answer = send(installed, *retry_of(failed))
     assert answer.status_code == 200
     assert ("data-install-finish" in answer.text) is (path == "/install/")
@@ -63,7 +63,7 @@ def test_a_first_installation_that_met_an_outage_is_completed_by_its_retry(stage
     stage.control("fail", target="rest", times=50, shape="text", status=502)
     failed = stage.install()
     assert (failed.status_code, stage.rows()["portals"]) == (503, [])
-    stage.portal.emulator.portal.journal.faults.clear()
+    stage.control("mend")
     answer = send(stage, *retry_of(failed))
     assert answer.status_code == 200
     assert "data-install-finish" in answer.text
@@ -73,7 +73,7 @@ def test_the_retry_is_no_way_around_the_checks_of_the_door(installed: Stage) -> 
     """facts/security 1 rows 2 and 5: nothing posted is believed, and openings are loaded into frames."""
     installed.control("fail", target="oauth", times=50, shape="text", status=502)
     retries = {path: retry_of(installed.post(path, installed.opening(login))) for path, login in DOORS.items()}
-    installed.portal.emulator.portal.journal.faults.clear()
+    installed.control("mend")
     before = installed.rows()
     for path, (action, fields) in retries.items():
         other = retries["/install/" if path == "/" else "/"][1]

@@ -26,9 +26,8 @@ def noisy(tmp_path: Path) -> Iterator[Stage]:
 
 def secrets_of(stage: Stage) -> set[str]:
     """Every token that the portal issued, and the application's own secrets."""
-    portal = stage.portal.emulator.portal
-    found = {CLIENT_SECRET, portal.app.application_token}
-    for grant in portal.state.grants:
+    found = {CLIENT_SECRET, stage.portal.application().application_token}
+    for grant in stage.portal.whole().grants:
         found |= {grant.access_token, grant.refresh_token}
     found |= {key.get_secret_value() for _, key in stage.services.settings.secret_keys}
     return {secret for secret in found if secret}
@@ -54,7 +53,7 @@ def test_no_secret_reaches_logs_or_answers_or_the_database_on_any_way(
         for target in ("oauth", "rest"):
             noisy.control("fail", target=target, times=2, **fault)
             pages.append(noisy.enter("analyst"))
-            noisy.portal.emulator.portal.journal.faults.clear()
+            noisy.control("mend")
     noisy.control("expire-tokens")
     client = noisy.app.test_client()
     for token in {token for page in pages for token in SESSION.findall(page.text)}:
@@ -88,7 +87,7 @@ def crash(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library's exception that quotes a request, as `requests` does, in the middle of a view."""
 
     def broken() -> str:
-        grant = stage.portal.emulator.portal.state.grants[-1]
+        grant = stage.portal.whole().grants[-1]
         raise RuntimeError(
             f"GET https://oauth.example/oauth/token/?refresh_token={grant.refresh_token}&auth={grant.access_token}"
         )

@@ -8,24 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from emulator.server import RunningServer
 from models import Portal, UserToken, VaultBroken
 from tests.doors import OWN, Stage, staged
+from tests.portals import ListeningPortal
 from tests.security.test_routes import token_of
 
 
-def furnish(portal: RunningServer, mark: str) -> None:
+def furnish(portal: ListeningPortal, mark: str) -> None:
     """One connector, source and dataset, all with id 1, named after their portal."""
-    portal.app.test_client().post("/_emulator/demo", json={})
-    for things in (
-        portal.emulator.portal.connectors(),
-        portal.emulator.portal.sources(),
-        portal.emulator.portal.datasets(),
-    ):
-        for thing in things:
-            for name in ("title", "name"):
-                if hasattr(thing, name):
-                    setattr(thing, name, f"{mark}_{thing.id}".lower() if name == "name" else f"{mark} {thing.id}")
+    portal.control("demo")
+    with portal.changed() as held:
+        held.connectors[1].title = held.sources[1].title = f"{mark} 1"
+        held.datasets[1].name = f"{mark}_1".lower()
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +60,7 @@ def test_every_page_shows_its_own_portals_objects_and_none_of_the_other(two: tup
 
 def test_an_id_of_the_other_portal_is_not_found_for_reading_or_changing(two: tuple[Stage, Stage, str, str]) -> None:
     first, second, mine, theirs = two
-    client, compared, before = first.app.test_client(), 0, str(second.portal.emulator.portal.state.connectors)
+    client, compared, before = first.app.test_client(), 0, str(second.portal.whole().connectors)
     for stage in (first, second):
         first.services.connections.add(stage.member_id, "sqlite", "Shop", {"path": "shop.sqlite"})
     for address in (address for address in addresses(first, 2) if "/2" in address):
@@ -76,7 +70,7 @@ def test_an_id_of_the_other_portal_is_not_found_for_reading_or_changing(two: tup
         posted = client.post(address, headers={"X-App-Session": mine, **OWN}, data={"title": "taken over"})
         assert posted.status_code in (404, 422), address
     assert compared == 16
-    assert str(second.portal.emulator.portal.state.connectors) == before
+    assert str(second.portal.whole().connectors) == before
 
 
 def test_the_session_of_one_portal_is_not_renewed_by_the_tokens_of_another(two: tuple[Stage, Stage, str, str]) -> None:

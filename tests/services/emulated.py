@@ -9,49 +9,39 @@ from collections.abc import Mapping
 from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from pydantic import SecretStr
 
 from egress.policy import Policy
-from emulator.server import RunningServer
 from errors import Forged
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Transport
 from services.portal_api.client import PortalClient
 from services.portal_api.oauth import AuthorizationServers, Identity
+from tests.portals import ListeningPortal
 from tests.waiting import HANG
 
 EAGER = Patience(first_delay=0.05, growth=1.5, budget=HANG)
 
 
-class EmulatedPortal:
+class EmulatedPortal(ListeningPortal):
     """One user of the application on an emulated portal, seen through the real client."""
 
-    def __init__(self, server: RunningServer) -> None:
-        self.server = server
-        self.port = server.config.port
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.port = urlsplit(url).port
         hosts = [f"127.0.0.1:{self.port}", f"localhost:{self.port}"]
         self.transport = Transport(Policy(insecure_hosts=hosts))
+        application = self.application()
         self.servers = AuthorizationServers(
-            self.transport, [server.url], server.config.client_id, SecretStr(server.config.client_secret)
+            self.transport, [url], application.client_id, SecretStr(application.client_secret)
         )
-
-    def control(self, name: str, **order: Any) -> dict[str, Any]:
-        """Give the emulator an order."""
-        answer = requests.post(f"{self.server.url}/_emulator/{name}", json=order, timeout=HANG)
-        assert answer.ok, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
-
-    def state(self) -> dict[str, Any]:
-        """Everything that can be counted."""
-        told: dict[str, Any] = requests.get(f"{self.server.url}/_emulator/state", timeout=HANG).json()
-        return told
 
     def tokens(self, user: str = "analyst", **order: Any) -> LiveTokens:
         """A fresh pair of tokens of a user."""
-        return LiveTokens(self.servers, self.control("token", user=user, **order), self.server.url)
+        return LiveTokens(self.servers, self.control("token", user=user, **order), self.url)
 
     def client(self, user: str = "analyst", tokens: LiveTokens | None = None) -> PortalClient:
         """The client of a user."""

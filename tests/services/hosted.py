@@ -79,12 +79,12 @@ class HostedStage:
 
     def registered_key(self, source_id: int) -> str:
         """The key that the portal really has."""
-        source = self.stage.portal.emulator.portal.state.sources[source_id]
-        return next(setting.value for setting in source.settings if setting.code == "key")
+        source = self.stage.portal.whole().sources[source_id]
+        return str(next(setting.value for setting in source.settings if setting.code == "key"))
 
     def registered_urls(self, connector_id: int) -> list[str]:
         """The four addresses that the portal really has."""
-        connector = self.stage.portal.emulator.portal.state.connectors[connector_id]
+        connector = self.stage.portal.whole().connectors[connector_id]
         return [connector.url_check, connector.url_table_list, connector.url_table_description, connector.url_data]
 
     def opens(self, connector_id: int, key: str) -> bool:
@@ -117,7 +117,7 @@ def hosted_stage(folder: Path, **given: Any) -> Iterator[HostedStage]:
         stage.finish()
         assert stage.enter("analyst").status_code == 200
         house, record = stage.services, stage.record()
-        analyst = stage.portal.emulator.portal.user("analyst")
+        analyst = stage.portal.user("analyst")
         wire = Wire(house.transport)
         tokens = house.tokens.tokens(record.id, analyst.id)
         client = PortalClient(wire, tokens, patience=IMPATIENT)  # type: ignore[arg-type]  # a transport at the edge

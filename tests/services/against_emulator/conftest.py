@@ -10,23 +10,23 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.config import EmulatorConfig
-from emulator.server import start
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
+from tests.portals import listening
 from tests.services.against_emulator.objects import CAPS, GENERATIONS, SHAPES
 from tests.services.emulated import EmulatedPortal
 
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[EmulatedPortal]:
-    with start(EmulatorConfig(port=0)) as server:
-        yield EmulatedPortal(server)
+    with listening(EmulatorConfig(port=0)) as portal:
+        yield EmulatedPortal(portal.url)
 
 
 @pytest.fixture
 def portal(running: EmulatedPortal) -> EmulatedPortal:
     """A fresh portal."""
-    running.control("reset")
+    running.reset()
     return running
 
 

@@ -17,7 +17,7 @@ Either = tuple[PortalClient, Capabilities]
 
 
 def connector_fields(portal: EmulatedPortal, **changes: Any) -> dict[str, Any]:
-    base = f"{portal.server.url}/_demo"
+    base = f"{portal.url}/_demo"
     return {
         "title": "Warehouse",
         "logo": "data:image/svg+xml;base64,PHN2Zy8+",

@@ -9,7 +9,6 @@ import pytest
 
 from egress.policy import Policy
 from emulator.config import EmulatorConfig
-from emulator.server import start
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -26,6 +25,7 @@ from services.bi import connectors, datasets, sources
 from services.portal_api._transport import Transport
 from services.portal_api.capabilities import NEWER
 from services.portal_api.client import PortalClient
+from tests.portals import listening
 from tests.services.against_emulator.objects import DATASET, SOURCE, connector_fields, fill
 from tests.services.emulated import EAGER, EmulatedPortal, LosingProxy
 from tests.waiting import eventually
@@ -57,7 +57,7 @@ def test_a_refresh_token_works_once(portal: EmulatedPortal) -> None:
     used = tokens.refresh
     tokens.renew(tokens.access)
     with pytest.raises(TokenDead):
-        portal.servers.refresh(portal.server.url, used)
+        portal.servers.refresh(portal.url, used)
 
 
 def test_a_token_is_identified(portal: EmulatedPortal) -> None:
@@ -135,7 +135,7 @@ def test_twins_of_objects_whose_add_failed_are_not_taken_for_them(portal: Emulat
         portal.control("fail", target=f"biconnector.{kind}.add", shape="text", status=502)
         with pytest.raises(OutcomeUnknown):
             add()
-    with LosingProxy(portal.server.url, r"\.add$") as proxy:
+    with LosingProxy(portal.url, r"\.add$") as proxy:
         twin = connectors.add(losing(portal, proxy), NEWER, connector_fields(portal))
     assert [connector.id for connector in connectors.everything(client)] == [connector_id, twin]
 
@@ -149,7 +149,7 @@ def losing(portal: EmulatedPortal, proxy: LosingProxy) -> PortalClient:
 
 def test_objects_whose_add_was_answered_into_the_void_are_found_and_made_once(portal: EmulatedPortal) -> None:
     """facts/platform 5.1: each add is carried out by the portal, its answer is lost"""
-    with LosingProxy(portal.server.url, r"\.add$") as proxy:
+    with LosingProxy(portal.url, r"\.add$") as proxy:
         ids = fill(portal, losing(portal, proxy))
     client = portal.client()
     assert [connector.id for connector in connectors.everything(client)] == [ids[0]]
@@ -159,7 +159,7 @@ def test_objects_whose_add_was_answered_into_the_void_are_found_and_made_once(po
 
 def test_deletions_that_were_answered_into_the_void_count_as_done(portal: EmulatedPortal) -> None:
     connector_id, source_id, dataset_id = fill(portal, portal.client())
-    with LosingProxy(portal.server.url, r"\.delete$") as proxy:
+    with LosingProxy(portal.url, r"\.delete$") as proxy:
         client = losing(portal, proxy)
         datasets.delete(client, NEWER, dataset_id)
         sources.delete(client, source_id)
@@ -190,7 +190,7 @@ def test_an_unpaid_application_gets_no_new_tokens(portal: EmulatedPortal) -> Non
     tokens = portal.tokens()
     portal.control("payment", required=True)
     with pytest.raises(PaymentRequired):
-        portal.servers.refresh(portal.server.url, tokens.refresh)
+        portal.servers.refresh(portal.url, tokens.refresh)
 
 
 def test_an_uninstalled_application_is_told_so(portal: EmulatedPortal) -> None:
@@ -200,7 +200,7 @@ def test_an_uninstalled_application_is_told_so(portal: EmulatedPortal) -> None:
     with pytest.raises((PortalGone, TokenDead)):
         connectors.everything(portal.client(tokens=tokens))
     with pytest.raises((PortalGone, TokenDead)):
-        portal.servers.refresh(portal.server.url, tokens.refresh)
+        portal.servers.refresh(portal.url, tokens.refresh)
 
 
 @pytest.mark.parametrize("code", ["OPERATION_TIME_LIMIT", "OVERLOAD_LIMIT", "user_access_error", "PORTAL_DELETED"])
@@ -220,8 +220,8 @@ def test_system_errors_of_the_emulator_are_those_of_the_tree(
 
 
 def test_a_portal_that_is_down_is_reported_soon() -> None:
-    with start(EmulatorConfig(port=0)) as server:
-        portal = EmulatedPortal(server)
+    with listening(EmulatorConfig(port=0)) as running:
+        portal = EmulatedPortal(running.url)
         tokens = portal.tokens()
     with pytest.raises(PortalUnreachable) as caught:
         connectors.everything(portal.client(tokens=tokens))

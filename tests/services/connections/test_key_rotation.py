@@ -176,6 +176,6 @@ def test_after_many_rotations_one_key_is_current(tmp_path: Path, hosted: HostedS
     assert len(used) == 1000
     assert rows.slot(Connection, 1, has[-1]) == "current"
     assert sum(rows.slot(Connection, 1, key) != "" for key in used) == 2
-    source = hosted.stage.portal.emulator.portal.state.sources[1]
-    source.settings[0].value = has[-1]
+    with hosted.stage.portal.changed() as portal:
+        portal.sources[1].settings[0].value = has[-1]
     assert opens(hosted)

@@ -21,12 +21,11 @@ def hosted(tmp_path: Path) -> Iterator[HostedStage]:
 
 
 def connectors_of(hosted: HostedStage) -> dict[int, str]:
-    state = hosted.stage.portal.emulator.portal.state
-    return {number: connector.title for number, connector in state.connectors.items()}
+    return {number: connector.title for number, connector in hosted.stage.portal.whole().connectors.items()}
 
 
 def sources_of(hosted: HostedStage) -> list[str]:
-    return [source.title for source in hosted.stage.portal.emulator.portal.state.sources.values()]
+    return [source.title for source in hosted.stage.portal.whole().sources.values()]
 
 
 def test_a_connection_becomes_a_connector_and_a_source_whose_key_opens_it(hosted: HostedStage) -> None:
@@ -125,12 +124,13 @@ def test_a_connector_of_an_earlier_database_is_found_again(hosted: HostedStage, 
     hosted.connect(held)
     hosted_row = hosted.house.repository.connector(hosted.portal_id)
     hosted.house.repository.set_registered(hosted_row.id, None)
-    connector = hosted.stage.portal.emulator.portal.state.connectors[1]
-    if lost != "number":
-        for name in ("url_check", "url_table_list", "url_table_description", "url_data"):
-            setattr(connector, name, getattr(connector, name).replace(hosted_row.uid, "0" * 32))
-    if lost == "everything but the title":
-        connector.source_code = ""
+    with hosted.stage.portal.changed() as portal:
+        connector = portal.connectors[1]
+        if lost != "number":
+            for name in ("url_check", "url_table_list", "url_table_description", "url_data"):
+                setattr(connector, name, getattr(connector, name).replace(hosted_row.uid, "0" * 32))
+        if lost == "everything but the title":
+            connector.source_code = ""
     assert hosted.connect(hosted.held(held.id)) == 1
     assert list(connectors_of(hosted)) == [1]
     assert hosted.opens(1, hosted.registered_key(1))
@@ -154,22 +154,21 @@ def test_a_connector_of_the_same_title_that_is_not_hosted_stays_as_it_is(hosted:
 def test_what_was_deleted_in_the_portal_is_told_and_made_again(hosted: HostedStage) -> None:
     held = hosted.connection()
     hosted.connect(held)
-    state = hosted.stage.portal.emulator.portal.state
-    state.sources.clear()
+    hosted.stage.portal.clear("sources")
     inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
     assert (inspection.connector, inspection.source, inspection.in_step) == ("good", "missing", False)
-    state.connectors.clear()
+    hosted.stage.portal.clear("connectors")
     inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
     assert (inspection.connector, inspection.source) == ("missing", "missing")
     number = hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
     assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).in_step
-    assert hosted.opens(next(iter(state.connectors)), hosted.registered_key(number))
+    assert hosted.opens(next(iter(hosted.stage.portal.whole().connectors)), hosted.registered_key(number))
 
 
 def test_what_was_deleted_can_be_forgotten(hosted: HostedStage) -> None:
     held = hosted.connection()
     hosted.connect(held)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     hosted.house.portal_sync.forget(hosted.held(held.id))
     assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).source == "none"
 
@@ -177,22 +176,21 @@ def test_what_was_deleted_can_be_forgotten(hosted: HostedStage) -> None:
 def test_a_source_that_was_renamed_in_the_portal_can_be_adopted_or_written_back(hosted: HostedStage) -> None:
     held = hosted.connection()
     number = hosted.connect(held)
-    source = hosted.stage.portal.emulator.portal.state.sources[number]
-    source.title = "Lager"
+    hosted.stage.portal.rename_source(number, "Lager")
     inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
     assert (inspection.source, inspection.in_step) == ("renamed", True)
     hosted.house.portal_sync.adopt(hosted.client, hosted.held(held.id))
     assert hosted.held(held.id).title == "Lager"
-    source.title = "Lager 2"
+    hosted.stage.portal.rename_source(number, "Lager 2")
     hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
-    assert source.title == "Lager"
+    assert hosted.stage.portal.whole().sources[number].title == "Lager"
 
 
 def test_a_source_whose_key_was_overwritten_is_told_and_gets_its_key_back(hosted: HostedStage) -> None:
     held = hosted.connection()
     number = hosted.connect(held)
-    source = hosted.stage.portal.emulator.portal.state.sources[number]
-    source.settings[0].value = "bxs1_typed_by_somebody"
+    with hosted.stage.portal.changed() as portal:
+        portal.sources[number].settings[0].value = "bxs1_typed_by_somebody"
     assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).source == "key"
     hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
     assert hosted.opens(1, hosted.registered_key(number))
@@ -201,7 +199,8 @@ def test_a_source_whose_key_was_overwritten_is_told_and_gets_its_key_back(hosted
 def test_addresses_that_were_edited_in_the_portal_are_told_and_written_back(hosted: HostedStage) -> None:
     held = hosted.connection()
     hosted.connect(held)
-    hosted.stage.portal.emulator.portal.state.connectors[1].url_data = "https://example.com/elsewhere"
+    with hosted.stage.portal.changed() as portal:
+        portal.connectors[1].url_data = "https://example.com/elsewhere"
     inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
     assert (inspection.connector, inspection.in_step) == ("changed", False)
     hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
@@ -232,7 +231,7 @@ def test_a_connection_with_datasets_is_not_removed_and_without_them_leaves_nothi
 def test_a_connection_whose_source_is_gone_can_be_removed(hosted: HostedStage) -> None:
     held = hosted.connection()
     hosted.connect(held)
-    hosted.stage.portal.emulator.portal.state.sources.clear()
+    hosted.stage.portal.clear("sources")
     hosted.house.portal_sync.remove(hosted.client, hosted.held(held.id))
     assert hosted.house.repository.page(hosted.portal_id).items == ()
 

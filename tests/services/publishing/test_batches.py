@@ -72,7 +72,7 @@ def states(outcomes: Sequence[Outcome]) -> list[str]:
 
 def in_the_portal(hosted: HostedStage) -> dict[str, str]:
     """External codes by the names of the datasets that the portal really has."""
-    return {row.name: row.external_code for row in hosted.stage.portal.emulator.portal.state.datasets.values()}
+    return {row.name: row.external_code for row in hosted.stage.portal.whole().datasets.values()}
 
 
 def same(*names: str) -> dict[str, str]:
@@ -172,7 +172,7 @@ def test_twelve_tables_take_two_batches_and_one_look_at_the_names(hosted: Hosted
     assert in_the_portal(hosted) == same(*names)
     # What is published already, the names, ten tables, two tables.
     assert hosted.wire.methods == ["batch"] * 4
-    numbers = {row.name: row.id for row in hosted.stage.portal.emulator.portal.state.datasets.values()}
+    numbers = {row.name: row.id for row in hosted.stage.portal.whole().datasets.values()}
     assert {row.name: row.dataset_id for row in outcomes} == numbers
 
 
@@ -183,7 +183,7 @@ def test_columns_arrive_whole_from_a_batch_and_those_of_wide_tables_alone_as_jso
     tables(hosted, "wide", columns=400)
     assert states(published(hosted, same("narrow", "wide", "slim"))) == ["created"] * 3
     assert hosted.wire.methods == ["batch", "batch", ADD, "batch"]
-    columns = {row.name: row.columns for row in hosted.stage.portal.emulator.portal.state.datasets.values()}
+    columns = {row.name: row.columns for row in hosted.stage.portal.whole().datasets.values()}
     assert {name: len(made) for name, made in columns.items()} == {"narrow": 2, "wide": 400, "slim": 2}
     assert [(row.name, row.external_code, row.type) for row in columns["slim"]] == [
         ("C0", "C0", "int"),
