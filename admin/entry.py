@@ -1,4 +1,4 @@
-"""The entry: a portal's page posts an opening, and gets a session and the first page for it (facts/security 2.2).
+"""The entry: a portal's page posts a launch, and gets a session and the first page for it (facts/security 2.2).
 
 `POST /` answers with the page itself, 200: a redirect could not carry the session's token. `POST /session/renew` gives
 a page that stays open another token.
@@ -28,7 +28,7 @@ blueprint = Blueprint("entry", __name__)
 def front() -> ResponseReturnValue:
     """A page for those who come without a portal; also what the vendor's check of the address gets.
 
-    In a session it is the first page: the browser's way back to the opening asks for this address with the token.
+    In a session it is the first page: the browser's way back to the launch asks for this address with the token.
     """
     try:
         session_required()
@@ -40,18 +40,18 @@ def front() -> ResponseReturnValue:
 @blueprint.post("/")
 def open_app() -> ResponseReturnValue:
     """Open a session for the user of a portal's frame and show the first page."""
-    house = services()
+    app = services()
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
-    if not framed and not house.settings.allow_open_outside_frame:
-        security_log.warning("an opening outside a frame was refused")
+    if not framed and not app.settings.allow_open_outside_frame:
+        security_log.warning("a launch outside a frame was refused")
         abort(403, "The app opens in a frame of Bitrix24 only.")
-    opening = g.opening = _opening()
+    launch = g.launch = _launch()
     # Whatever goes wrong from here on is told inside the frame of a portal that was verified before.
-    show_in_frame(house.installations.known_origin(opening.member_id), opening.language)
-    proof = house.installations.prove(opening)
-    show_in_frame(origin_of(proof.endpoint), opening.language)
-    arrival = house.installations.open(proof, opening)
-    token, current = house.user_sessions.open(
+    show_in_frame(app.installations.known_origin(launch.member_id), launch.language)
+    proof = app.installations.prove(launch)
+    show_in_frame(origin_of(proof.endpoint), launch.language)
+    arrival = app.installations.open(proof, launch)
+    token, current = app.user_sessions.open(
         arrival.portal_id,
         arrival.user_id,
         is_admin=arrival.is_admin,
@@ -61,11 +61,11 @@ def open_app() -> ResponseReturnValue:
     return start_page()
 
 
-def _opening() -> Launch:
+def _launch() -> Launch:
     """What the portal's page posts, or our own page that offers another try (`admin.problems`)."""
     sealed = request.form.get(postponed_launches.FIELD, "")
     if sealed:
-        return services().postponed_launches.opened(sealed, blueprint.name)
+        return services().postponed_launches.unsealed(sealed, blueprint.name)
     return Launch.parse(request.args, request.form)
 
 
@@ -76,16 +76,16 @@ def renew() -> ResponseReturnValue:
     The page sends the old token like any request, and in the body what BX24.refreshAuth gave it: `AUTH_ID`,
     `member_id`, and `REFRESH_ID` if it has one (facts/security 2.4). Both limits of the session start anew.
     """
-    house, old = services(), carried_token()
-    opening = Launch.parse({}, request.form)
-    proof = house.installations.prove(opening)
+    app, old = services(), carried_token()
+    launch = Launch.parse({}, request.form)
+    proof = app.installations.prove(launch)
     try:
-        token, current = house.user_sessions.renew(old, proof.member_id, proof.user_id)
+        token, current = app.user_sessions.renew(old, proof.member_id, proof.user_id)
     except Forged:
         security_log.warning("user %s of portal %s tried to renew a foreign session", proof.user_id, proof.member_id)
         raise
-    house.tokens.opened(
-        current.portal_id, current.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
+    app.tokens.keep(
+        current.portal_id, current.user_id, launch.access_token, proof.expires_at, launch.refresh_token or None
     )
     begin(token, current)
     return jsonify(session=token)

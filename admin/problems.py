@@ -138,7 +138,7 @@ def try_later(error: TryLater) -> ResponseReturnValue:
         problem = Problem(503, heading, sentence(problems_of(error)[0]), "hourglass")
     else:
         problem = Problem(503, _("The portal does not answer"), _down(error), "no-network")
-    return _page(problem, resend=_sent_again(), opening=_opened_again())
+    return _page(problem, resend=_sent_again(), launch=_launch_again())
 
 
 def give_up(error: GiveUp) -> ResponseReturnValue:
@@ -192,7 +192,7 @@ def _broken(status: int, error: BaseException) -> ResponseReturnValue:
 
 
 def _page(problem: Problem, **values: object) -> ResponseReturnValue:
-    known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": "", "opening": ""}
+    known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": "", "launch": ""}
     told = _after_acting(problem) if acted() else problem
     page = render_template("problems/problem.html", problem=told, **{**known, **values})
     place = next_path() or "false"
@@ -239,7 +239,7 @@ def _sent_again() -> Again | None:
     if acted():
         return Again(next_path(), (), True)
     if request.blueprint != "admin":
-        # The opening of the app carries the user's tokens, which must not stand in a page.
+        # The launch of the app carries the user's tokens, which must not stand in a page.
         return Again(url_for("admin.start"), (), True)
     is_view = request.method != "POST" or VIEW_FIELD in request.form
     logo = _chosen_logo()
@@ -248,13 +248,13 @@ def _sent_again() -> Again | None:
     return Again(request.full_path.removesuffix("?"), tuple(_fields(logo)), is_view, comes_back=is_lost or comes_back())
 
 
-def _opened_again() -> str:
-    """The opening of this request, sealed for another try; an empty text if it led to a session, or there is none."""
-    opening = g.get("opening")
+def _launch_again() -> str:
+    """The launch of this request, sealed for another try; an empty text if it led to a session, or there is none."""
+    launch = g.get("launch")
     return (
         ""
-        if opening is None or g.get("app_session")
-        else services().postponed_launches.sealed(opening, request.blueprint or "")
+        if launch is None or g.get("app_session")
+        else services().postponed_launches.sealed(launch, request.blueprint or "")
     )
 
 

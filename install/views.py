@@ -6,7 +6,7 @@
 | `event=...` | a lifecycle event | 200, 403 if not proved, 503 if it could not be proved now |
 | `AUTH_ID=...` | an administrator's browser in the installer's frame | the page that ends the installation |
 | `_s=...` | the same browser, trying again after binding failed | the same |
-| `_opening=...` | the same browser, trying again after nothing could be proved | the same |
+| `_launch=...` | the same browser, trying again after nothing could be proved | the same |
 
 Errors become pages here and nowhere else: `Forged` 403, `AccessDenied` 403, `Reopen` 401, `TryLater` 503 with a way to
 try again, `GiveUp` 409.
@@ -56,7 +56,7 @@ def check() -> ResponseReturnValue:
 
 @blueprint.post("/")
 def arrive() -> ResponseReturnValue:
-    """An event, the installer's opening, or another try of it."""
+    """An event, the installer's launch, or another try of it."""
     if "event" in request.form:
         return take_event()
     if "AUTH_ID" not in request.form and TOKEN_FIELD in request.form:
@@ -67,7 +67,7 @@ def arrive() -> ResponseReturnValue:
 def take_event() -> ResponseReturnValue:
     """Apply a lifecycle event; the answer says nothing but its status."""
     try:
-        _house().lifecycle.accept(Event.parse(request.form))
+        _services().lifecycle.accept(Event.parse(request.form))
     except Forged:
         return _plain(403)
     except ApplicationError as problem:
@@ -78,31 +78,31 @@ def take_event() -> ResponseReturnValue:
 
 def install() -> ResponseReturnValue:
     """Record the portal, bind its events, and send the page that tells Bitrix24 that the installation is complete."""
-    house = _house()
+    app = _services()
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
-    if not framed and not house.settings.allow_open_outside_frame:
+    if not framed and not app.settings.allow_open_outside_frame:
         abort(403, "The installer opens in a frame of Bitrix24 only.")
-    opening: Launch | None = None
+    launch: Launch | None = None
     try:
-        opening = _opening()
-        g.language = spoken(opening.language)
-        g.portal_origin = house.installations.known_origin(opening.member_id)
-        proof = house.installations.prove(opening, remembered=False)
+        launch = _launch()
+        g.language = spoken(launch.language)
+        g.portal_origin = app.installations.known_origin(launch.member_id)
+        proof = app.installations.prove(launch, remembered=False)
         g.portal_origin = origin_of(proof.endpoint)
-        arrival = house.installations.install(proof, opening)
+        arrival = app.installations.install(proof, launch)
     except ApplicationError as problem:
-        return _problem(problem, opening=opening)
-    token, current = house.user_sessions.open(
+        return _problem(problem, launch=launch)
+    token, current = app.user_sessions.open(
         arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
     )
     return _bind(token, current)
 
 
-def _opening() -> Launch:
+def _launch() -> Launch:
     """What the portal's page posts, or our own page that offers another try."""
     sealed = request.form.get(postponed_launches.FIELD, "")
     return (
-        _house().postponed_launches.opened(sealed, blueprint.name)
+        _services().postponed_launches.unsealed(sealed, blueprint.name)
         if sealed
         else Launch.parse(request.args, request.form)
     )
@@ -110,13 +110,13 @@ def _opening() -> Launch:
 
 def try_again() -> ResponseReturnValue:
     """Bind again, for the administrator whose first try failed; only our own page asks for this."""
-    house = _house()
-    own = {origin_of(request.host_url), origin_of(house.settings.base_url)}
+    app = _services()
+    own = {origin_of(request.host_url), origin_of(app.settings.base_url)}
     if not is_own_request(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), own):
         abort(403, "The request comes from another site.")
     token = request.form[TOKEN_FIELD]
     try:
-        current = house.user_sessions.find(token)
+        current = app.user_sessions.find(token)
     except ApplicationError as problem:
         return _problem(problem)
     g.language, g.portal_origin = spoken(current.language), current.origin
@@ -128,21 +128,21 @@ def try_again() -> ResponseReturnValue:
 def _bind(token: str, current: ActiveSession) -> ResponseReturnValue:
     g.portal_origin = current.origin
     try:
-        _house().installations.bind(current.portal_id, current.user_id)
+        _services().installations.bind(current.portal_id, current.user_id)
     except ApplicationError as problem:
         return _problem(problem, retry_token=token)
     return render_template("install/finish.html")
 
 
-def _problem(problem: ApplicationError, *, retry_token: str = "", opening: Launch | None = None) -> ResponseReturnValue:
+def _problem(problem: ApplicationError, *, retry_token: str = "", launch: Launch | None = None) -> ResponseReturnValue:
     status, sentence = _explained(problem)
     log.warning("installing failed: %s", problem)
     fields: dict[str, str] = {}
     if isinstance(problem, TryLater | AskUser) and not _is_for_administrators(problem):
         if retry_token:
             fields = {TOKEN_FIELD: retry_token}
-        elif opening is not None:
-            fields = {postponed_launches.FIELD: _house().postponed_launches.sealed(opening, blueprint.name)}
+        elif launch is not None:
+            fields = {postponed_launches.FIELD: _services().postponed_launches.sealed(launch, blueprint.name)}
     return render_template("install/problem.html", sentence=sentence, retry=fields), status
 
 
@@ -176,5 +176,5 @@ def _plain(status: int) -> ResponseReturnValue:
     return "", status, {"Content-Type": "text/plain; charset=utf-8"}
 
 
-def _house() -> Services:
+def _services() -> Services:
     return cast(Services, current_app.extensions["services"])

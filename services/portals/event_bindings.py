@@ -59,7 +59,7 @@ class EventBindings:
             self.bind(client, missing)
 
     def bind(self, client: PortalClient, missing: Iterable[str]) -> None:
-        """Bind these events; one that another opening bound in the meantime counts as bound."""
+        """Bind these events; one that another launch bound in the meantime counts as bound."""
         outcomes = client.batch({name: ("event.bind", {"event": name, "handler": self._handler}) for name in missing})
         failed = [outcome for outcome in outcomes.values() if isinstance(outcome, ApplicationError)]
         if failed and self._missing(client.call("event.get")):

@@ -61,13 +61,13 @@ class Installations:
         vault: Vault,
         transport: Transport,
         verifier: Verifier,
-        grants: Tokens,
+        tokens: Tokens,
         bindings: EventBindings,
     ) -> None:
         self._sessions, self._vault, self._transport = sessions, vault, transport
-        self._verifier, self._grants, self._bindings = verifier, grants, bindings
+        self._verifier, self._tokens, self._bindings = verifier, tokens, bindings
 
-    def open(self, proof: Proof, opening: Launch) -> Arrival:
+    def open(self, proof: Proof, launch: Launch) -> Arrival:
         """A proved user opens the app: recorded, and bindings mended if an administrator comes.
 
         Also takes in a portal that we have no record of, since its event may be lost. Raises `Forged` if the app is not
@@ -75,68 +75,68 @@ class Installations:
         """
         if not proof.installed:
             raise Forged("the authorization server says that the app is not installed")
-        portal = self.register(proof, opening.language)
-        self._keep_grant(portal, proof, opening)
-        client = PortalClient(self._transport, self._grants.tokens(portal.id, proof.user_id))
+        portal = self.register(proof, launch.language)
+        self._keep_tokens(portal, proof, launch)
+        client = PortalClient(self._transport, self._tokens.tokens(portal.id, proof.user_id))
         try:
             survey = self._bindings.survey(client, mark=NEWER_MARK)
         except (AskUser, TryLater) as problem:
             # The page that follows shows what is wrong with the portal, with a way to try again.
             log.warning("portal %s could not be surveyed: %s", portal.member_id, problem)
-            return self._arrival(portal, proof, opening, is_admin=False)
+            return self._arrival(portal, proof, launch, is_admin=False)
         self._note_generation(portal, newer=survey.marked)
         if survey.is_admin:
-            self._welcome_administrator(portal, proof, opening)
+            self._welcome_administrator(portal, proof, launch)
             self._mend(client, survey.missing)
-        return self._arrival(portal, proof, opening, is_admin=survey.is_admin)
+        return self._arrival(portal, proof, launch, is_admin=survey.is_admin)
 
-    def install(self, proof: Proof, opening: Launch) -> Arrival:
+    def install(self, proof: Proof, launch: Launch) -> Arrival:
         """A proved administrator runs the installer: recorded; binding events is `bind`'s work.
 
         Raises `AccessDenied` for a user who is no administrator, and what the portal's REST raises; nothing is stored
         then.
         """
-        if not self._is_admin(proof, opening):
+        if not self._is_admin(proof, launch):
             raise AccessDenied("user.admin", "ADMINISTRATOR_NEEDED")
-        portal = self.register(proof, opening.language)
-        self._keep_grant(portal, proof, opening)
-        self._welcome_administrator(portal, proof, opening)
+        portal = self.register(proof, launch.language)
+        self._keep_tokens(portal, proof, launch)
+        self._welcome_administrator(portal, proof, launch)
         # The installer runs again after updates: what the portal knows may have changed.
         self._change(portal, {"capabilities": None})
-        return self._arrival(portal, proof, opening, is_admin=True)
+        return self._arrival(portal, proof, launch, is_admin=True)
 
-    def take_in(self, proof: Proof, opening: Launch) -> Portal:
+    def take_in(self, proof: Proof, launch: Launch) -> Portal:
         """The portal of an event that was proved by an access token; raises `Forged` unless an administrator's."""
-        if not self._is_admin(proof, opening):
+        if not self._is_admin(proof, launch):
             raise Forged("the access token is no administrator's")
-        portal = self.register(proof, opening.language)
-        self._keep_grant(portal, proof, opening)
-        self._welcome_administrator(portal, proof, opening)
+        portal = self.register(proof, launch.language)
+        self._keep_tokens(portal, proof, launch)
+        self._welcome_administrator(portal, proof, launch)
         return portal
 
-    def keep_system_user(self, portal: Portal, proof: Proof, opening: Launch) -> None:
+    def keep_system_user(self, portal: Portal, proof: Proof, launch: Launch) -> None:
         """Let the portal's system user serve work without a person (facts/platform 3.3, 4)."""
-        self._keep_grant(portal, proof, opening)
+        self._keep_tokens(portal, proof, launch)
         self._change(portal, {"background_user_id": proof.user_id})
 
     def bind(self, portal_id: int, user_id: int) -> None:
         """Bind the lifecycle events that are not bound yet; may be repeated. Raises like `Bindings.complete`."""
-        client = PortalClient(self._transport, self._grants.tokens(portal_id, user_id))
+        client = PortalClient(self._transport, self._tokens.tokens(portal_id, user_id))
         self._bindings.complete(client, needed=NEEDED_METHOD)
 
-    def prove(self, opening: Launch, *, remembered: bool = True) -> Proof:
-        """The proof behind an opening; raises `Forged`, leaving a line in the security log, and `NobodyVouches`."""
-        known = self.find(opening.member_id)
+    def prove(self, launch: Launch, *, remembered: bool = True) -> Proof:
+        """The proof behind a launch; raises `Forged`, leaving a line in the security log, and `NobodyVouches`."""
+        known = self.find(launch.member_id)
         active = known is not None and known.state == "active"
         try:
             return self._verifier.prove(
-                opening,
+                launch,
                 earlier_domain=known.domain if known else "",
                 earlier_server=known.oauth_url if known else "",
                 remembered=remembered and active,
             )
         except Forged as problem:
-            security_log.warning("opening for portal %s refused: %s", opening.member_id, problem.reason)
+            security_log.warning("launch for portal %s refused: %s", launch.member_id, problem.reason)
             raise
         except PortalUnreachable as problem:
             raise NobodyVouches(problem) from problem
@@ -162,7 +162,7 @@ class Installations:
             try:
                 with self._sessions.begin() as session:
                     session.add(portal)
-            except IntegrityError:  # two openings of a new portal at the same moment
+            except IntegrityError:  # two launches of a new portal at the same moment
                 continue
             log.info("portal %s is registered", proof.member_id)
             return portal
@@ -239,17 +239,15 @@ class Installations:
             raise ApplicationError(f"There is a portal with member_id {member_id} already.") from None
         return portal
 
-    def _keep_grant(self, portal: Portal, proof: Proof, opening: Launch) -> None:
-        self._grants.opened(
-            portal.id, proof.user_id, opening.access_token, proof.expires_at, opening.refresh_token or None
-        )
+    def _keep_tokens(self, portal: Portal, proof: Proof, launch: Launch) -> None:
+        self._tokens.keep(portal.id, proof.user_id, launch.access_token, proof.expires_at, launch.refresh_token or None)
 
-    def _is_admin(self, proof: Proof, opening: Launch) -> bool:
-        client = PortalClient(self._transport, ProvenToken(proof, opening.access_token))
+    def _is_admin(self, proof: Proof, launch: Launch) -> bool:
+        client = PortalClient(self._transport, ProvenToken(proof, launch.access_token))
         return client.call("user.admin") is True
 
-    def _welcome_administrator(self, portal: Portal, proof: Proof, opening: Launch) -> None:
-        self.accept_token(portal, opening.application_token)
+    def _welcome_administrator(self, portal: Portal, proof: Proof, launch: Launch) -> None:
+        self.accept_token(portal, launch.application_token)
         if portal.background_user_id is None:
             self._change(portal, {"background_user_id": proof.user_id})
         if portal.version != proof.version:
@@ -261,7 +259,7 @@ class Installations:
         try:
             self._bindings.bind(client, missing)
         except ApplicationError as problem:
-            # The user came to work; the next administrator's opening tries again.
+            # The user came to work; the next administrator's launch tries again.
             log.warning("events could not be bound: %s", problem)
 
     def _note_generation(self, portal: Portal, *, newer: bool | None) -> None:
@@ -274,10 +272,10 @@ class Installations:
         for name, value in values.items():
             setattr(portal, name, value)
 
-    def _arrival(self, portal: Portal, proof: Proof, opening: Launch, *, is_admin: bool) -> Arrival:
+    def _arrival(self, portal: Portal, proof: Proof, launch: Launch, *, is_admin: bool) -> Arrival:
         return Arrival(
             portal_id=portal.id,
             user_id=proof.user_id,
             is_admin=is_admin,
-            language=opening.language,
+            language=launch.language,
         )

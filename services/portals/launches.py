@@ -1,4 +1,4 @@
-"""Openings: what a browser or an event posts about itself, and the proof that it is true (facts/platform 2, 3.5).
+"""Launches: what a browser or an event posts about itself, and the proof that it is true (facts/platform 2, 3.5).
 
 Nothing posted is believed. The access token is shown to an authorization server of our own list, and portal, address
 and user are taken from its answer.
@@ -28,12 +28,12 @@ ACCESS_TOKEN_LIFE = timedelta(hours=1)
 
 _TOKEN = re.compile(r"[!-~]{1,1024}\Z")
 MEMBER_ID = re.compile(r"[0-9A-Za-z_-]{1,64}\Z")
-"""What a portal's `member_id` looks like, in openings and in events."""
+"""What a portal's `member_id` looks like, in launches and in events."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """An opening as it was posted: claims of the browser, fit in form, not yet proved.
+    """A launch as it was posted: claims of the browser, fit in form, not yet proved.
 
     `domain` may be empty; `server_endpoint` is only a hint; `application_token` and `refresh_token` may be empty, since
     older portals send no application token in a frame and a renewed page has no refresh token.
@@ -49,7 +49,7 @@ class Launch:
 
     @classmethod
     def parse(cls, query: Mapping[str, str], form: Mapping[str, str]) -> Launch:
-        """The opening in a POST's address and body. Raises `Forged` for fields that no portal would send."""
+        """The launch in a POST's address and body. Raises `Forged` for fields that no portal would send."""
         return cls(
             access_token=_shaped(_TOKEN, form.get("AUTH_ID", ""), "AUTH_ID"),
             refresh_token=_shaped(_TOKEN, form.get("REFRESH_ID", ""), "REFRESH_ID", may_lack=True),
@@ -96,7 +96,7 @@ class Proof:
 
 
 class Verifier:
-    """Turns openings into proofs; remembers each proof for 60 s (facts/security 2.2 step 5)."""
+    """Turns launches into proofs; remembers each proof for 60 s (facts/security 2.2 step 5)."""
 
     def __init__(
         self,
@@ -112,27 +112,27 @@ class Verifier:
         self._lock = threading.Lock()
 
     def prove(
-        self, opening: Launch, *, earlier_domain: str = "", earlier_server: str = "", remembered: bool = True
+        self, launch: Launch, *, earlier_domain: str = "", earlier_server: str = "", remembered: bool = True
     ) -> Proof:
-        """The proof behind an opening.
+        """The proof behind a launch.
 
         `earlier_domain` is the address under which we know the portal: after a rename a page may still post it.
         `earlier_server` is the authorization server that vouched for it: renewals and older portals name none.
         `remembered` False asks the server again in any case, which is due before a portal is taken in. Raises `Forged`
         when nobody vouches for the token, or when it is another application's, portal's or address's than posted.
         """
-        key = hashlib.sha256(opening.access_token.encode()).hexdigest()
+        key = hashlib.sha256(launch.access_token.encode()).hexdigest()
         with self._lock:
             proof = self._proofs.get(key) if remembered else None
         if proof is None:
-            identity = self._servers.identify(opening.access_token, opening.server_endpoint, earlier_server)
+            identity = self._servers.identify(launch.access_token, launch.server_endpoint, earlier_server)
             proof = self._proof(identity)
             with self._lock:
                 self._proofs[key] = proof
-        if not hmac.compare_digest(proof.member_id.encode(), opening.member_id.encode()):
+        if not hmac.compare_digest(proof.member_id.encode(), launch.member_id.encode()):
             raise Forged("the token belongs to another portal than posted")
         known = {proof.domain, proof.named_domain, normal_domain(earlier_domain)}
-        if opening.domain and normal_domain(opening.domain) not in known - {""}:
+        if launch.domain and normal_domain(launch.domain) not in known - {""}:
             raise Forged("the token belongs to another address than posted")
         return proof
 

@@ -70,11 +70,11 @@ class Lifecycle:
         self,
         sessions: Sessions,
         installations: Installations,
-        departures: Uninstallations,
+        uninstallations: Uninstallations,
         *,
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._installations, self._departures = sessions, installations, departures
+        self._sessions, self._installations, self._uninstallations = sessions, installations, uninstallations
         self._clock = clock
 
     def accept(self, event: Event) -> None:
@@ -115,7 +115,7 @@ class Lifecycle:
         """The event comes once, so it is compared with what is stored until both hold still."""
         for _ in range(MOST_COMPARISONS):
             portal = self._known_portal(event)
-            if self._departures.told(portal, clean=event.data.get("CLEAN") == "1"):
+            if self._uninstallations.end_by_event(portal, clean=event.data.get("CLEAN") == "1"):
                 return
         raise PortalBusy("PORTAL_UNDER_CHANGE", retry_after=1)
 
@@ -125,22 +125,22 @@ class Lifecycle:
         The application token proves nothing here, because every user's frame is posted with it: an administrator's
         access token must come in `auth`, and another user's of the same portal in `data`.
         """
-        opening, installer = self._vouched(event)
+        launch, installer = self._vouched(event)
         claims = {**event.data, "member_id": event.member_id}
         given = Launch.of_event(claims, event.application_token, event.language)
         system = self._installations.prove(given, remembered=False)
         if system.user_id == installer.user_id:
             raise Forged("the installing user's own token came as the system user's")
-        portal = self._taken_in(event, opening, installer)
+        portal = self._taken_in(event, launch, installer)
         self._installations.keep_system_user(portal, system, given)
 
     def _vouched(self, event: Event) -> tuple[Launch, Proof]:
         """The user whose token the event brings in `auth`, proved now; `take_in` wants an administrator."""
-        opening = Launch.of_event(event.auth, event.application_token, event.language)
-        return opening, self._installations.prove(opening, remembered=False)
+        launch = Launch.of_event(event.auth, event.application_token, event.language)
+        return launch, self._installations.prove(launch, remembered=False)
 
-    def _taken_in(self, event: Event, opening: Launch, proof: Proof) -> Portal:
-        portal = self._installations.take_in(proof, opening)
+    def _taken_in(self, event: Event, launch: Launch, proof: Proof) -> Portal:
+        portal = self._installations.take_in(proof, launch)
         if event.data.get("LANGUAGE_ID") and portal.language != event.language:
             self._installations.speaks(portal, event.language)
         return portal

@@ -1,6 +1,6 @@
-"""Openings that wait for another try: sealed into the page that says why the first one failed (facts/security 2.2).
+"""Launches that wait for another try: sealed into the page that says why the first one failed (facts/security 2.2).
 
-The page's form posts the opening again. It stays the browser's own data: nothing is stored here, and no token can be
+The page's form posts the launch again. It stays the browser's own data: nothing is stored here, and no token can be
 read in the page or stands in an address.
 """
 
@@ -15,15 +15,15 @@ from errors import Forged, SessionEnded
 from models import Vault, VaultBroken, now
 from services.portals.launches import Launch
 
-FIELD = "_opening"
-"""The form's field that carries a sealed opening."""
+FIELD = "_launch"
+"""The form's field that carries a sealed launch."""
 GOOD_FOR = timedelta(minutes=10)
-"""Outages that last longer are over when the app is opened anew; each try that fails seals the opening again."""
+"""Outages that last longer are over when the app is opened anew; each try that fails seals the launch again."""
 
 
 @dataclass
 class SealedLaunch:
-    """An opening on its way from one page of a door to the next; `Vault` binds it to that door."""
+    """A launch on its way from one page of a door to the next; `Vault` binds it to that door."""
 
     door: str
     value: str | None = field(default=None, repr=False)
@@ -36,28 +36,28 @@ class SealedLaunch:
 
 
 class PostponedLaunches:
-    """Seals openings for another try at the same door, and opens them again."""
+    """Seals launches for another try at the same door, and opens them again."""
 
     def __init__(self, vault: Vault, *, clock: Callable[[], datetime] = now) -> None:
         self._vault, self._clock = vault, clock
 
-    def sealed(self, opening: Launch, door: str) -> str:
-        """The text that stands for an opening in a page."""
+    def sealed(self, launch: Launch, door: str) -> str:
+        """The text that stands for a launch in a page."""
         row = SealedLaunch(door)
-        claims = {"sealed_at": self._clock().timestamp(), "opening": asdict(opening)}
+        claims = {"sealed_at": self._clock().timestamp(), "launch": asdict(launch)}
         self._vault.put(row, "value", json.dumps(claims))
         return row.value or ""
 
-    def opened(self, sealed: str, door: str) -> Launch:
-        """The opening in a sealed text; not yet proved, like every opening.
+    def unsealed(self, sealed: str, door: str) -> Launch:
+        """The launch in a sealed text; not yet proved, like every launch.
 
         Raises `SessionEnded` ten minutes after it was sealed, `Forged` if it was not sealed here for this door.
         """
         try:
             claims = json.loads(self._vault.get(SealedLaunch(door, sealed), "value") or "{}")
-            sealed_at, opening = float(claims["sealed_at"]), Launch(**claims["opening"])
+            sealed_at, launch = float(claims["sealed_at"]), Launch(**claims["launch"])
         except (VaultBroken, ValueError, KeyError, TypeError):
-            raise Forged("a postponed opening does not open") from None
+            raise Forged("a postponed launch does not open") from None
         if self._clock().timestamp() - sealed_at > GOOD_FOR.total_seconds():
-            raise SessionEnded("the opening was postponed for too long")
-        return opening
+            raise SessionEnded("the launch was postponed for too long")
+        return launch

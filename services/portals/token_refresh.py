@@ -1,7 +1,7 @@
-"""Renewals: a new pair of tokens by lease and compare-and-swap (facts/security 3).
+"""Token refresh: a new pair of tokens by lease and compare-and-swap (facts/security 3).
 
 No transaction is open while an authorization server is asked, so a slow server holds no connection of the database.
-Of all callers in all processes one wins a lease in the grant's row and asks; the others wait until the row has a new
+Of all callers in all processes one wins a lease in the user's row and asks; the others wait until the row has a new
 token. A winner that dies leaves a lease that ends by itself.
 """
 
@@ -40,16 +40,16 @@ MOST_SWAPS = 8
 
 @dataclass(frozen=True)
 class _Lease:
-    """The right to renew one grant, and what was read when it was won."""
+    """The right to renew the tokens of one user, and what was read when it was won."""
 
-    grant: UserToken
+    row: UserToken
     owner: str
     tokens: tuple[str, ...] = field(repr=False)
     """Refresh tokens to try in their order: the proven one, then the candidate."""
 
 
 class TokenRefresh:
-    """Renews grants, each at most once at a time."""
+    """Renews tokens, those of one user at most once at a time."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class TokenRefresh:
         Callers in this process share one attempt. Raises `TokenDead`, `PaymentRequired`, `PortalGone`; `PortalBusy`
         while the authorization server gets a rest; `PortalUnreachable` when it gave no answer.
         """
-        grant = self._rows.usable(portal_id, user_id)
-        token = self._rows.secret(grant, "access_token")
+        row = self._rows.usable(portal_id, user_id)
+        token = self._rows.secret(row, "access_token")
         if token is not None and token != rejected:
             return token
         with self._flights_lock:
-            flight = self._flights.get(grant.id)
+            flight = self._flights.get(row.id)
             if leads := flight is None:
-                flight = self._flights[grant.id] = Future()
+                flight = self._flights[row.id] = Future()
         assert flight is not None  # noqa: S101 - narrows the type, it was just made
         if not leads:
             shared = _landed(flight)
@@ -89,42 +89,42 @@ class TokenRefresh:
             raise
         finally:
             with self._flights_lock:
-                del self._flights[grant.id]
+                del self._flights[row.id]
         return flight.result()
 
     def _renew_or_wait(self, portal_id: int, user_id: int, rejected: str) -> str:
         give_up = self._wait_clock() + WAIT_SECONDS
         while self._wait_clock() < give_up:
-            grant = self._rows.usable(portal_id, user_id)
-            token = self._rows.secret(grant, "access_token")
+            row = self._rows.usable(portal_id, user_id)
+            token = self._rows.secret(row, "access_token")
             if token is not None and token != rejected:
                 return token
-            rest = (grant.retry_after - self._rows.clock()).total_seconds() if grant.retry_after else 0
+            rest = (row.retry_after - self._rows.clock()).total_seconds() if row.retry_after else 0
             if rest > 0:
                 raise PortalBusy("REFRESH_RESTS", retry_after=rest)
-            lease = self._win(grant)
+            lease = self._win(row)
             if lease is not None:
                 return self._ask(lease)
             self._sleep(random.uniform(*POLL_SECONDS))
         raise PortalBusy("REFRESH_UNDER_WAY", retry_after=2)
 
-    def _win(self, grant: UserToken) -> _Lease | None:
+    def _win(self, row: UserToken) -> _Lease | None:
         moment, owner = self._rows.clock(), new_uid()
         free = or_(UserToken.lease_until.is_(None), UserToken.lease_until < moment)
-        take = update(UserToken).where(UserToken.id == grant.id, UserToken.version == grant.version, free)
+        take = update(UserToken).where(UserToken.id == row.id, UserToken.version == row.version, free)
         if not self._rows.change(take.values(lease_owner=owner, lease_until=moment + LEASE)):
             return None
-        both = (self._rows.secret(grant, "refresh_token"), self._rows.secret(grant, "candidate_token"))
-        return _Lease(grant, owner, tuple(dict.fromkeys(token for token in both if token)))
+        both = (self._rows.secret(row, "refresh_token"), self._rows.secret(row, "candidate_token"))
+        return _Lease(row, owner, tuple(dict.fromkeys(token for token in both if token)))
 
     def _ask(self, lease: _Lease) -> str:
         """Ask the authorization server with one refresh token after the other; the lease is ours."""
-        portal_id = lease.grant.portal_id
+        portal_id = lease.row.portal_id
         try:
             for refresh_token in lease.tokens:
                 if not self._extend(lease):
                     break
-                pair = self._pair(lease.grant, refresh_token)
+                pair = self._pair(lease.row, refresh_token)
                 if pair is not None:
                     return self._store(lease, pair, refresh_token)
         except PaymentRequired:
@@ -141,15 +141,15 @@ class TokenRefresh:
     def _extend(self, lease: _Lease) -> bool:
         return self._rows.change(_held(lease).values(lease_until=self._rows.clock() + LEASE))
 
-    def _pair(self, grant: UserToken, refresh_token: str) -> TokenPair | None:
+    def _pair(self, row: UserToken, refresh_token: str) -> TokenPair | None:
         """The answer to one refresh token; None if it is dead or somebody else's."""
-        portal = self._rows.portal(grant.portal_id)
+        portal = self._rows.portal(row.portal_id)
         try:
             pair = self._servers.refresh(portal.oauth_url, refresh_token)
         except TokenDead:
             return None
         # `user_id` is missing in some answers (facts/platform 3.3); the portal never is.
-        if pair.member_id != portal.member_id or (pair.user_id and pair.user_id != grant.user_id):
+        if pair.member_id != portal.member_id or (pair.user_id and pair.user_id != row.user_id):
             security_log.warning("a refresh token of portal %s belongs to somebody else: dropped", portal.member_id)
             return None
         return pair
@@ -157,13 +157,13 @@ class TokenRefresh:
     def _store(self, lease: _Lease, pair: TokenPair, used: str) -> str:
         """Write the new pair in one statement; a row that moved meanwhile keeps the later pair (step 4).
 
-        An opening may have moved it: then the lease is still ours, and the pair that was just proved goes in.
+        A launch may have moved it: then the lease is still ours, and the pair that was just proved goes in.
         """
         for _ in range(MOST_SWAPS):
-            current = self._rows.again(lease.grant)
+            current = self._rows.again(lease.row)
             taken_over = current.lease_owner != lease.owner
             if taken_over and current.expires_at is not None and current.expires_at >= pair.expires_at:
-                log.warning("grant %s was renewed by another process as well; its later pair stays", current.id)
+                log.warning("the tokens %s were renewed by another process as well; its later pair stays", current.id)
                 return self._rows.secret(current, "access_token") or pair.access_token
             spent = used == self._rows.secret(current, "candidate_token")
             values = self._rows.sealed(current, access_token=pair.access_token, refresh_token=pair.refresh_token)
@@ -171,7 +171,7 @@ class TokenRefresh:
             values |= {"expires_at": pair.expires_at, "state": "valid", "fail_count": 0, "retry_after": None}
             if self._rows.swap(current, values | {"lease_owner": None, "lease_until": None}):
                 self._rows.follow(current.portal_id, pair.client_endpoint, pair.server_url)
-                if lease.grant.state in RESTING:
+                if lease.row.state in RESTING:
                     self._rows.wake(current.portal_id)
                 return pair.access_token
         raise PortalBusy("GRANT_UNDER_CHANGE", retry_after=1)
@@ -180,16 +180,16 @@ class TokenRefresh:
         """No token was accepted: use what another caller stored meanwhile, else the user has to open the app."""
         dead = {"state": "needs_reopen", "access_token": None, "refresh_token": None, "candidate_token": None}
         if self._end(lease, dead):
-            log.warning("grant %s needs its user to open the app", lease.grant.id)
+            log.warning("the tokens %s need their user to open the app", lease.row.id)
             raise TokenDead("no refresh token of this user is accepted any more")
-        token = self._rows.secret(self._rows.again(lease.grant), "access_token")
+        token = self._rows.secret(self._rows.again(lease.row), "access_token")
         if token is None:
             raise TokenDead("no refresh token of this user is accepted any more")
         return token
 
     def _rest(self, lease: _Lease) -> None:
         """The server gave no answer: keep the pair, and let 2 s, 30 s, 60 s ... 30 min pass between attempts."""
-        fails = lease.grant.fail_count + 1
+        fails = lease.row.fail_count + 1
         pause = FIRST_RETRY if fails == 1 else min(COOL_DOWN * 2 ** min(fails - 2, 10), LONGEST_COOL_DOWN)
         again = self._rows.clock() + pause
         self._end(lease, {"state": "uncertain", "fail_count": fails, "retry_after": again})
@@ -197,15 +197,15 @@ class TokenRefresh:
     def _end(self, lease: _Lease, values: dict[str, Any]) -> bool:
         """End the lease, with an outcome unless the row moved meanwhile; whether the outcome was written."""
         over = {"lease_owner": None, "lease_until": None}
-        still = _held(lease).where(UserToken.version == lease.grant.version)
-        if self._rows.change(still.values(values | over | {"version": lease.grant.version + 1})):
+        still = _held(lease).where(UserToken.version == lease.row.version)
+        if self._rows.change(still.values(values | over | {"version": lease.row.version + 1})):
             return True
         self._rows.change(_held(lease).values(over))
         return False
 
 
 def _held(lease: _Lease) -> Any:
-    return update(UserToken).where(UserToken.id == lease.grant.id, UserToken.lease_owner == lease.owner)
+    return update(UserToken).where(UserToken.id == lease.row.id, UserToken.lease_owner == lease.owner)
 
 
 def _landed(flight: Future[str]) -> str:

@@ -1,4 +1,4 @@
-"""Rows of grants, read and changed in short transactions; every change is one statement (facts/security 3)."""
+"""Tokens of users as rows, read and changed in short transactions; every change is one statement (facts/security 3)."""
 
 from __future__ import annotations
 
@@ -22,60 +22,60 @@ RESTING: Mapping[str, Callable[[], GiveUp]] = {
     "unpaid": lambda: PaymentRequired("PAYMENT_REQUIRED"),
     "closed": lambda: PortalGone("PORTAL_DELETED"),
 }
-"""States of grants that are not used for a while, and what is told meanwhile."""
+"""States of tokens that are not used for a while, and what is raised meanwhile."""
 REST = timedelta(hours=1)
-"""How long such a grant is left alone between two tries: "pause, probe rarely" (facts/platform 3.4)."""
+"""How long such tokens are left alone between two tries: "pause, probe rarely" (facts/platform 3.4)."""
 
 
 class TokenRepository:
-    """Grants and the addresses of their portals, as the database keeps them."""
+    """Tokens of users, and the addresses of their portals, as the database keeps them."""
 
     def __init__(
         self,
         sessions: Sessions,
         vault: Vault,
-        departures: Uninstallations,
+        uninstallations: Uninstallations,
         *,
         insecure_hosts: tuple[str, ...] = (),
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._vault, self._departures = sessions, vault, departures
+        self._sessions, self._vault, self._uninstallations = sessions, vault, uninstallations
         self._insecure_hosts, self.clock = insecure_hosts, clock
 
     def find(self, portal_id: int, user_id: int) -> UserToken | None:
-        """The grant of one user of a portal."""
+        """The tokens of one user of a portal."""
         with self._sessions() as session:
             return session.scalar(_of(portal_id, user_id))
 
-    def again(self, grant: UserToken) -> UserToken:
-        """The same grant as it is now; raises `PortalGone` if it was deleted, as uninstalling does."""
+    def again(self, row: UserToken) -> UserToken:
+        """The same row as it is now; raises `PortalGone` if it was deleted, as uninstalling does."""
         with self._sessions() as session:
-            current = session.get(UserToken, grant.id)
+            current = session.get(UserToken, row.id)
         if current is None:
             raise PortalGone("NOT_INSTALLED")
         return current
 
     def usable(self, portal_id: int, user_id: int) -> UserToken:
-        """The grant, unless it is known that no token of it works.
+        """The row, unless it is known that no token of it works.
 
         Raises `TokenDead`, `PaymentRequired` or `PortalGone`, so that nobody is asked in vain. A rest that is over is
         no obstacle: the answer to the next call tells whether it goes on.
         """
-        grant = self.find(portal_id, user_id)
+        row = self.find(portal_id, user_id)
         with self._sessions() as session:
             portal_state = session.scalar(select(Portal.state).where(Portal.id == portal_id))
         if portal_state is None or portal_state == "uninstalled":
             raise PortalGone("NOT_INSTALLED")
-        if grant is None:
+        if row is None:
             raise TokenDead("this user never opened the app")
-        if grant.state == "needs_reopen":
+        if row.state == "needs_reopen":
             raise TokenDead("the user has to open the app again")
-        if grant.state in RESTING and grant.retry_after is not None and grant.retry_after > self.clock():
-            raise RESTING[grant.state]()
-        return grant
+        if row.state in RESTING and row.retry_after is not None and row.retry_after > self.clock():
+            raise RESTING[row.state]()
+        return row
 
     def due(self, renewed_before: datetime) -> list[UserToken]:
-        """Grants for background work that were not renewed since about `renewed_before`, or whose rest is over."""
+        """Tokens for background work that were not renewed since about `renewed_before`, or whose rest is over."""
         query = select(UserToken).join(UserToken.portal)
         serving = UserToken.user_id == Portal.background_user_id
         old = and_(UserToken.state.in_(("valid", "uncertain")), UserToken.expires_at < renewed_before)
@@ -84,7 +84,7 @@ class TokenRepository:
             return list(session.scalars(query.where(serving, or_(old, rested))))
 
     def wake(self, portal_id: int) -> None:
-        """Use all resting grants of a portal again, since one of its users has just got or proved a token."""
+        """Use all resting tokens of a portal again, since one of its users has just got or proved a token."""
         resting = update(UserToken).where(UserToken.portal_id == portal_id, UserToken.state.in_(RESTING))
         closed = update(Portal).where(Portal.id == portal_id, Portal.state == "closed")
         with self._sessions.begin() as session:
@@ -92,7 +92,7 @@ class TokenRepository:
             session.execute(closed.values(state="active"))
 
     def forget(self, ended_before: datetime) -> int:
-        """Delete grants whose access token ended before then; returns how many.
+        """Delete the tokens of users whose access token ended before then; returns how many.
 
         A portal whose background was served by one of them has nobody for that, until an administrator comes.
         """
@@ -107,30 +107,30 @@ class TokenRepository:
             return int(ended.rowcount)
 
     def create(self, portal_id: int, user_id: int, expires_at: datetime, **secrets_: str | None) -> bool:
-        """A new grant; False if another opening of the same user was faster."""
-        grant = UserToken(portal_id=portal_id, user_id=user_id, expires_at=expires_at)
-        self.sealed(grant, **secrets_)
+        """A new row; False if another launch of the same user was faster."""
+        row = UserToken(portal_id=portal_id, user_id=user_id, expires_at=expires_at)
+        self.sealed(row, **secrets_)
         try:
             with self._sessions.begin() as session:
-                session.add(grant)
+                session.add(row)
         except IntegrityError:
             return False
         return True
 
-    def secret(self, grant: UserToken, column: str) -> str | None:
-        """An opened secret of a grant."""
-        return self._vault.get(grant, column)
+    def secret(self, row: UserToken, column: str) -> str | None:
+        """An opened secret of a row."""
+        return self._vault.get(row, column)
 
-    def sealed(self, grant: UserToken, **secrets_: str | None) -> dict[str, Any]:
+    def sealed(self, row: UserToken, **secrets_: str | None) -> dict[str, Any]:
         """Secrets as values of an UPDATE, sealed for this very row."""
         for column, secret in secrets_.items():
-            self._vault.put(grant, column, secret)
-        return {column: getattr(grant, column) for column in secrets_}
+            self._vault.put(row, column, secret)
+        return {column: getattr(row, column) for column in secrets_}
 
-    def swap(self, grant: UserToken, values: dict[str, Any]) -> bool:
-        """Change a grant unless its version moved since it was read; the version moves on."""
-        same = update(UserToken).where(UserToken.id == grant.id, UserToken.version == grant.version)
-        return self.change(same.values(version=grant.version + 1, **values))
+    def swap(self, row: UserToken, values: dict[str, Any]) -> bool:
+        """Change a row unless its version moved since it was read; the version moves on."""
+        same = update(UserToken).where(UserToken.id == row.id, UserToken.version == row.version)
+        return self.change(same.values(version=row.version + 1, **values))
 
     def change(self, statement: Any) -> bool:
         """Run one UPDATE in a transaction of its own; whether it changed a row."""
@@ -139,7 +139,7 @@ class TokenRepository:
             return bool(result.rowcount)
 
     def portal(self, portal_id: int) -> Portal:
-        """The portal of a grant; raises `PortalGone` if we do not know it any more."""
+        """The portal of a row; raises `PortalGone` if we do not know it any more."""
         with self._sessions() as session:
             portal = session.get(Portal, portal_id)
         if portal is None or not portal.client_endpoint:
@@ -172,7 +172,7 @@ class TokenRepository:
         users opens the app (facts/platform 5.3).
         """
         if code.lower() in SIGNS:
-            self._departures.noticed(portal_id, code)
+            self._uninstallations.end_by_sign(portal_id, code)
             return
         asleep = {"state": "closed", "retry_after": self.clock() + REST}
         asleep |= {"version": UserToken.version + 1, "lease_owner": None, "lease_until": None}

@@ -1,4 +1,4 @@
-"""Grants: the tokens of a portal's users, as openings bring them and as calls need them (facts/security 3).
+"""Tokens: the tokens of a portal's users, as launches bring them and as calls need them (facts/security 3).
 
 Tokens are renewed when a portal rejects one, never by the clock (facts/platform 3.3): `token_refresh` does that.
 """
@@ -28,14 +28,14 @@ REFRESH_TOKEN_LIVES = timedelta(days=180)
 
 
 class Tokens:
-    """Keeps grants and hands out their tokens."""
+    """Keeps the tokens of users and hands them out."""
 
     def __init__(
         self,
         sessions: Sessions,
         vault: Vault,
         servers: AuthorizationServers,
-        departures: Uninstallations,
+        uninstallations: Uninstallations,
         *,
         insecure_hosts: tuple[str, ...] = (),
         clock: Callable[[], datetime] = now,
@@ -43,55 +43,55 @@ class Tokens:
         wait_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers, self._clock = servers, clock
-        self._rows = TokenRepository(sessions, vault, departures, insecure_hosts=insecure_hosts, clock=clock)
-        self._renewals = TokenRefresh(self._rows, servers, sleep=sleep, wait_clock=wait_clock)
+        self._rows = TokenRepository(sessions, vault, uninstallations, insecure_hosts=insecure_hosts, clock=clock)
+        self._refresh = TokenRefresh(self._rows, servers, sleep=sleep, wait_clock=wait_clock)
 
     def tokens(self, portal_id: int, user_id: int) -> UserTokens:
         """The tokens of one user, as the REST client asks for them."""
         return UserTokens(self, portal_id, user_id)
 
-    def opened(
+    def keep(
         self, portal_id: int, user_id: int, access_token: str, expires_at: datetime, candidate: str | None
     ) -> None:
         """Keep a verified access token, and the refresh token that came with it as an unproven candidate.
 
-        Heals a grant in any state (facts/security 3 step 6): whatever kept it from being renewed, its user is here. So
-        the portal is open and paid for, and its other users' grants are used again as well. Without a candidate the
+        Heals tokens in any state (facts/security 3 step 6): whatever kept them from being renewed, its user is here. So
+        the portal is open and paid for, and its other users' tokens are used again as well. Without a candidate the
         earlier one stays.
         """
-        self._keep(portal_id, user_id, access_token, expires_at, candidate)
+        self._write(portal_id, user_id, access_token, expires_at, candidate)
         self._rows.wake(portal_id)
 
-    def _keep(
+    def _write(
         self, portal_id: int, user_id: int, access_token: str, expires_at: datetime, candidate: str | None
     ) -> None:
         secrets_ = {"access_token": access_token} | ({"candidate_token": candidate} if candidate else {})
         for attempt in range(MOST_SWAPS):
-            grant = self._rows.find(portal_id, user_id)
-            if grant is None:
+            row = self._rows.find(portal_id, user_id)
+            if row is None:
                 if self._rows.create(portal_id, user_id, expires_at, **secrets_):
                     return
                 continue
-            if attempt and grant.state == "valid" and grant.expires_at and grant.expires_at >= expires_at:
-                # Another opening of the same moment was faster, and its token lives as long.
+            if attempt and row.state == "valid" and row.expires_at and row.expires_at >= expires_at:
+                # Another launch of the same moment was faster, and its token lives as long.
                 return
-            values = self._rows.sealed(grant, **secrets_)
+            values = self._rows.sealed(row, **secrets_)
             values |= {"expires_at": expires_at, "state": "valid", "fail_count": 0, "retry_after": None}
-            if self._rows.swap(grant, values):
+            if self._rows.swap(row, values):
                 return
         raise PortalBusy("GRANT_UNDER_CHANGE", retry_after=1)
 
     def access_token(self, portal_id: int, user_id: int) -> str:
         """The stored access token, valid or not: only the portal decides that.
 
-        Raises `TokenDead`, `PaymentRequired` or `PortalGone` for a grant that is known to be unusable.
+        Raises `TokenDead`, `PaymentRequired` or `PortalGone` for a row that is known to be unusable.
         """
         token = self._rows.secret(self._rows.usable(portal_id, user_id), "access_token")
         return token if token is not None else self.renew(portal_id, user_id, "")
 
     def renew(self, portal_id: int, user_id: int, rejected: str) -> str:
         """An access token that is not `rejected`; raises like `TokenRefresh.renew`."""
-        return self._renewals.renew(portal_id, user_id, rejected)
+        return self._refresh.renew(portal_id, user_id, rejected)
 
     def endpoint(self, portal_id: int) -> str:
         """Base address of the portal's REST; raises `PortalGone` if there is none."""
@@ -114,49 +114,49 @@ class Tokens:
         self._rows.gone(portal_id, code)
 
     def keep_alive(self) -> tuple[int, int]:
-        """Renew grants that were not renewed for about 120 days, before their refresh token dies at 180.
+        """Renew tokens that were not renewed for about 120 days, before their refresh token dies at 180.
 
-        Also tries those that rest because their portal was closed or not paid for. One grant of a portal is enough, the
+        Also tries those that rest because their portal was closed or not paid for. One user of a portal is enough, the
         one that serves the background. Returns how many were renewed and how many failed; a portal that was removed
         without telling is found out here (facts/security 3 step 7).
         """
         due = self._rows.due(self._clock() - KEEP_ALIVE_AFTER - random.random() * KEEP_ALIVE_SPREAD)
         failed = 0
-        for grant in due:
+        for row in due:
             try:
-                self.renew(grant.portal_id, grant.user_id, self._rows.secret(grant, "access_token") or "")
+                self.renew(row.portal_id, row.user_id, self._rows.secret(row, "access_token") or "")
             except ApplicationError as problem:
                 failed += 1
-                log.warning("grant %s could not be kept alive: %s", grant.id, problem)
+                log.warning("the tokens %s could not be kept alive: %s", row.id, problem)
         return len(due) - failed, failed
 
     def forget_dead(self) -> int:
-        """Delete grants whose refresh token has died of age, as those of users who are gone; returns how many."""
+        """Delete tokens whose refresh token has died of age, as those of users who are gone; returns how many."""
         return self._rows.forget(self._clock() - REFRESH_TOKEN_LIVES)
 
 
 class UserTokens:
     """`services.portal_api`'s source of tokens: one user of one portal."""
 
-    def __init__(self, grants: Tokens, portal_id: int, user_id: int) -> None:
-        self._grants, self._portal_id, self._user_id = grants, portal_id, user_id
+    def __init__(self, tokens: Tokens, portal_id: int, user_id: int) -> None:
+        self._tokens, self._portal_id, self._user_id = tokens, portal_id, user_id
 
     def token(self) -> str:
         """The access token to use now."""
-        return self._grants.access_token(self._portal_id, self._user_id)
+        return self._tokens.access_token(self._portal_id, self._user_id)
 
     def renew(self, rejected: str) -> str:
         """A token that is not `rejected`."""
-        return self._grants.renew(self._portal_id, self._user_id, rejected)
+        return self._tokens.renew(self._portal_id, self._user_id, rejected)
 
     def endpoint(self) -> str:
         """Base address of REST calls."""
-        return self._grants.endpoint(self._portal_id)
+        return self._tokens.endpoint(self._portal_id)
 
     def moved_to(self, endpoint: str) -> None:
         """Follow the portal to `endpoint` once the authorization server confirms it."""
-        self._grants.confirm_move(self._portal_id, self._user_id, endpoint)
+        self._tokens.confirm_move(self._portal_id, self._user_id, endpoint)
 
     def gone(self, code: str) -> None:
         """Stop using the tokens of a portal that is gone."""
-        self._grants.gone(self._portal_id, code)
+        self._tokens.gone(self._portal_id, code)

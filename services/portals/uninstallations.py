@@ -1,4 +1,4 @@
-"""Departures: a portal removes the app, and tells so by its event or by a sign (facts/platform 8, facts/security 1.21).
+"""Uninstallations: a portal removes the app, and says so by its event or by a sign (facts/platform 8, security 1.21).
 
 An event is proved by the portal's application token. It comes once, late or never, so an answer which says that the app
 is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and
@@ -49,7 +49,7 @@ class Uninstallations:
         self._sessions, self._vault, self._verifier = sessions, vault, verifier
         self._uploads, self._clock = uploads, clock
 
-    def told(self, portal: Portal, *, clean: bool) -> bool:
+    def end_by_event(self, portal: Portal, *, clean: bool) -> bool:
         """Its event came: tokens, sessions, keys and credentials end at once, everything else too if `clean`.
 
         The caller has compared the application token of `portal` as it was read. False, and nothing happens, if that
@@ -71,7 +71,7 @@ class Uninstallations:
         log.info("portal %s uninstalled the app, %s deleted", portal.member_id, what)
         return True
 
-    def noticed(self, portal_id: int, code: str) -> None:
+    def end_by_sign(self, portal_id: int, code: str) -> None:
         """The portal or its authorization server answers one of `SIGNS`; the same as the event without `clean`.
 
         The application token stays, so that the event can still prove itself when it comes late; and connections stay

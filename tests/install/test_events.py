@@ -116,15 +116,15 @@ def test_an_application_token_that_was_never_learned_is_no_empty_password(instal
 def counted(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Stage, list[bool]]]:
-    """A stage on each database, and what every call of `Uninstallations.told` answered."""
+    """A stage on each database, and what every call of `Uninstallations.end_by_event` answered."""
     answers: list[bool] = []
-    told = Uninstallations.told
+    told = Uninstallations.end_by_event
 
     def counting(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
         answers.append(told(self, portal, clean=clean))
         return answers[-1]
 
-    monkeypatch.setattr(Uninstallations, "told", counting)
+    monkeypatch.setattr(Uninstallations, "end_by_event", counting)
     with database(request.param, tmp_path) as url, staged(url) as stage:
         stage.register()
         stage.install()
@@ -436,14 +436,14 @@ def test_the_event_that_comes_after_the_sign_still_proves_itself(used: Stage, co
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Let something happen once between reading a portal and ending it."""
-    told, once = Uninstallations.told, iter([act])
+    told, once = Uninstallations.end_by_event, iter([act])
 
     def late(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
         for happens in once:
             happens()
         return told(self, portal, clean=clean)
 
-    monkeypatch.setattr(Uninstallations, "told", late)
+    monkeypatch.setattr(Uninstallations, "end_by_event", late)
 
 
 def test_an_uninstall_event_is_not_lost_when_the_token_is_sealed_anew_meanwhile(

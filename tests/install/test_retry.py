@@ -78,7 +78,7 @@ def test_the_retry_is_no_way_around_the_checks_of_the_door(installed: Stage) -> 
     for path, (action, fields) in retries.items():
         other = retries["/install/" if path == "/" else "/"][1]
         assert send(installed, action, other).status_code == 403
-        assert send(installed, action, {"_opening": "v1.k1.AAAA"}).status_code == 403
+        assert send(installed, action, {"_launch": "v1.k1.AAAA"}).status_code == 403
         assert send(installed, action, fields, **{"Sec-Fetch-Dest": "document"}).status_code == 403
     assert installed.rows() == before
 

@@ -13,30 +13,30 @@ from services.portals.postponed_launches import PostponedLaunches
 from tests.doors import key, settings_for
 from tests.services.clocks import Clock
 
-OPENING = Launch("access-canary", "refresh-canary", "application-canary", "m" * 32, "acme.bitrix24.com", "", "ru")
+LAUNCH = Launch("access-canary", "refresh-canary", "application-canary", "m" * 32, "acme.bitrix24.com", "", "ru")
 
 
 def vault() -> Vault:
     return Vault(settings_for("sqlite://", secret_keys=key("k1")).secret_keys)
 
 
-def test_an_opening_comes_out_as_it_went_in_and_nothing_of_it_can_be_read_meanwhile() -> None:
+def test_an_launch_comes_out_as_it_went_in_and_nothing_of_it_can_be_read_meanwhile() -> None:
     postponed = PostponedLaunches(vault())
-    sealed = postponed.sealed(OPENING, "entry")
+    sealed = postponed.sealed(LAUNCH, "entry")
     assert "canary" not in sealed
-    assert postponed.opened(sealed, "entry") == OPENING
-    assert postponed.opened(postponed.sealed(replace(OPENING, refresh_token=""), "entry"), "entry").refresh_token == ""
+    assert postponed.unsealed(sealed, "entry") == LAUNCH
+    assert postponed.unsealed(postponed.sealed(replace(LAUNCH, refresh_token=""), "entry"), "entry").refresh_token == ""
 
 
-def test_a_sealed_opening_is_good_for_ten_minutes() -> None:
+def test_a_sealed_launch_is_good_for_ten_minutes() -> None:
     clock = Clock()
     postponed = PostponedLaunches(vault(), clock=clock)
-    sealed = postponed.sealed(OPENING, "entry")
+    sealed = postponed.sealed(LAUNCH, "entry")
     clock.move(minutes=10)
-    postponed.opened(sealed, "entry")
+    postponed.unsealed(sealed, "entry")
     clock.move(seconds=1)
     with pytest.raises(SessionEnded):
-        postponed.opened(sealed, "entry")
+        postponed.unsealed(sealed, "entry")
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,12 @@ def test_a_sealed_opening_is_good_for_ten_minutes() -> None:
 )
 def test_what_was_not_sealed_here_is_forged(text: str) -> None:
     with pytest.raises(Forged):
-        PostponedLaunches(vault()).opened(text, "entry")
+        PostponedLaunches(vault()).unsealed(text, "entry")
 
 
-def test_an_opening_is_good_at_the_door_for_which_it_was_sealed_and_with_our_keys_only() -> None:
+def test_an_launch_is_good_at_the_door_for_which_it_was_sealed_and_with_our_keys_only() -> None:
     postponed = PostponedLaunches(vault())
-    sealed = postponed.sealed(OPENING, "entry")
+    sealed = postponed.sealed(LAUNCH, "entry")
     for other, door in ((postponed, "install"), (PostponedLaunches(vault()), "entry")):
         with pytest.raises(Forged):
-            other.opened(sealed, door)
+            other.unsealed(sealed, door)

@@ -46,13 +46,13 @@ class Bench:
     server: OAuthServer
     clock: Clock
 
-    def grants(self, servers: AuthorizationServers | None = None, **given: Callable[..., object]) -> Tokens:
+    def tokens(self, servers: AuthorizationServers | None = None, **given: Callable[..., object]) -> Tokens:
         """Grants as one process has them: it shares nothing with another but the database."""
         servers = servers or self.servers()
-        departures = Uninstallations(
+        uninstallations = Uninstallations(
             self.sessions, self.vault, Verifier(servers), Uploads(Path("no uploads"), 0), clock=self.clock
         )
-        return Tokens(self.sessions, self.vault, servers, departures, clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
+        return Tokens(self.sessions, self.vault, servers, uninstallations, clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
 
     def servers(self) -> AuthorizationServers:
         transport = Transport(Policy("external-only", (), (urlsplit(self.server.url).netloc,)))
@@ -66,18 +66,18 @@ class Bench:
             )
             session.add(portal)
             session.flush()
-            grant = UserToken(portal_id=portal.id, user_id=USER, expires_at=self.clock() - timedelta(minutes=1))
-            self.vault.put(grant, "access_token", f"old-{name}")
-            self.vault.put(grant, "refresh_token", self.server.issue(name, USER))
-            session.add(grant)
+            row = UserToken(portal_id=portal.id, user_id=USER, expires_at=self.clock() - timedelta(minutes=1))
+            self.vault.put(row, "access_token", f"old-{name}")
+            self.vault.put(row, "refresh_token", self.server.issue(name, USER))
+            session.add(row)
             return portal.id
 
-    def grant(self, portal_id: int) -> UserToken:
+    def row(self, portal_id: int) -> UserToken:
         with self.sessions() as session:
             return session.query(UserToken).filter_by(portal_id=portal_id, user_id=USER).one()
 
     def secret(self, portal_id: int, column: str) -> str | None:
-        return self.vault.get(self.grant(portal_id), column)
+        return self.vault.get(self.row(portal_id), column)
 
 
 @contextmanager
@@ -109,7 +109,7 @@ def test_32_threads_of_4_processes_renew_20_portals_with_exactly_20_refreshes(
     monkeypatch.setattr(token_refresh, "WAIT_SECONDS", HANG)
     any_bench.server.delay = 0.05
     portals = [any_bench.portal(f"portal{number}") for number in range(20)]
-    processes = [any_bench.grants() for _ in range(4)]
+    processes = [any_bench.tokens() for _ in range(4)]
     start = threading.Barrier(32)
 
     def work(number: int) -> list[str]:
@@ -121,8 +121,8 @@ def test_32_threads_of_4_processes_renew_20_portals_with_exactly_20_refreshes(
         got = list(pool.map(work, range(32)))
     assert (any_bench.server.refreshes, any_bench.server.invalid_grants) == (20, 0)
     for portal in portals:
-        grant = any_bench.grant(portal)
-        assert (grant.state, grant.lease_owner, grant.lease_until) == ("valid", None, None)
+        row = any_bench.row(portal)
+        assert (row.state, row.lease_owner, row.lease_until) == ("valid", None, None)
         assert any_bench.secret(portal, "refresh_token") in any_bench.server.owners
     assert len({token for tokens in got for token in tokens}) == 20
 
@@ -144,7 +144,7 @@ def test_no_transaction_is_open_while_the_authorization_server_is_asked(tmp_path
             return 200, bench.server.pair("acme", USER)
 
         bench.server.next_answers.append(look)
-        bench.grants().renew(portal, USER, "old-acme")
+        bench.tokens().renew(portal, USER, "old-acme")
         other.dispose()
     assert open_transactions == [[]]
 
@@ -154,28 +154,28 @@ def test_a_token_is_used_until_the_portal_rejects_it_whatever_our_clock_says(ben
     portal = bench.portal()
     for minutes in (-5, 5, 600):
         bench.clock.move(minutes=minutes)
-        assert bench.grants().access_token(portal, USER) == "old-acme"
+        assert bench.tokens().access_token(portal, USER) == "old-acme"
     assert bench.server.forms == []
 
 
 def test_a_caller_whose_token_was_already_replaced_does_not_refresh_again(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
-    fresh = grants.renew(portal, USER, "old-acme")
-    assert grants.renew(portal, USER, "old-acme") == fresh
+    portal, tokens = bench.portal(), bench.tokens()
+    fresh = tokens.renew(portal, USER, "old-acme")
+    assert tokens.renew(portal, USER, "old-acme") == fresh
     assert bench.server.refreshes == 1
 
 
 def test_the_secret_travels_in_the_body_and_never_in_the_address(bench: Bench) -> None:
-    bench.grants().renew(bench.portal(), USER, "old-acme")
+    bench.tokens().renew(bench.portal(), USER, "old-acme")
     assert bench.server.queries == [b""]
     assert bench.server.forms[0]["client_secret"] == "canary-client-secret"
 
 
 def test_while_another_process_holds_the_lease_nobody_asks_and_callers_are_told_when_to_return(bench: Bench) -> None:
     portal = bench.portal()
-    bench.grants()._renewals._win(bench.grant(portal))
+    bench.tokens()._refresh._win(bench.row(portal))
     ticks = iter(range(0, 1000, 5))
-    waiting = bench.grants(sleep=lambda _seconds: None, wait_clock=lambda: float(next(ticks)))
+    waiting = bench.tokens(sleep=lambda _seconds: None, wait_clock=lambda: float(next(ticks)))
     with pytest.raises(PortalBusy) as busy:
         waiting.renew(portal, USER, "old-acme")
     assert busy.value.code == "REFRESH_UNDER_WAY"
@@ -183,70 +183,70 @@ def test_while_another_process_holds_the_lease_nobody_asks_and_callers_are_told_
 
 
 def test_a_waiting_process_uses_the_token_that_the_winner_stored(bench: Bench) -> None:
-    portal, winner = bench.portal(), bench.grants()
-    lease = winner._renewals._win(bench.grant(portal))
+    portal, winner = bench.portal(), bench.tokens()
+    lease = winner._refresh._win(bench.row(portal))
     assert lease is not None
 
     def meanwhile(_seconds: float) -> None:
-        winner._renewals._ask(lease)
+        winner._refresh._ask(lease)
 
-    fresh = bench.grants(sleep=meanwhile).renew(portal, USER, "old-acme")
+    fresh = bench.tokens(sleep=meanwhile).renew(portal, USER, "old-acme")
     assert fresh == bench.secret(portal, "access_token")
     assert bench.server.refreshes == 1
 
 
 def test_no_answer_keeps_the_pair_and_rests_2_s_then_30_s_doubling_to_30_min(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     refresh_token = bench.secret(portal, "refresh_token")
     rests = []
     for _ in range(9):
         bench.server.next_answers.append((502, {}))
         with pytest.raises(PortalUnreachable):
-            grants.renew(portal, USER, "old-acme")
+            tokens.renew(portal, USER, "old-acme")
         with pytest.raises(PortalBusy) as busy:
-            grants.renew(portal, USER, "old-acme")
+            tokens.renew(portal, USER, "old-acme")
         rests.append(busy.value.retry_after)
-        assert bench.grant(portal).state == "uncertain"
+        assert bench.row(portal).state == "uncertain"
         bench.clock.move(seconds=busy.value.retry_after or 0)
     assert rests == [2, 30, 60, 120, 240, 480, 960, 1800, 1800]
     assert bench.secret(portal, "refresh_token") == refresh_token
-    grants.renew(portal, USER, "old-acme")
-    grant = bench.grant(portal)
-    assert (grant.state, grant.fail_count, grant.retry_after) == ("valid", 0, None)
+    tokens.renew(portal, USER, "old-acme")
+    row = bench.row(portal)
+    assert (row.state, row.fail_count, row.retry_after) == ("valid", 0, None)
 
 
 def test_a_dead_refresh_token_without_candidate_stops_all_calls_until_the_user_opens_the_app(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     bench.server.owners.clear()
     with pytest.raises(TokenDead):
-        grants.renew(portal, USER, "old-acme")
+        tokens.renew(portal, USER, "old-acme")
     with pytest.raises(TokenDead):
-        grants.access_token(portal, USER)
+        tokens.access_token(portal, USER)
     with pytest.raises(TokenDead):
-        grants.renew(portal, USER, "old-acme")
+        tokens.renew(portal, USER, "old-acme")
     assert len(bench.server.forms) == 1
-    assert bench.grant(portal).state == "needs_reopen"
+    assert bench.row(portal).state == "needs_reopen"
 
     candidate = bench.server.issue("acme", USER)
-    grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), candidate)
-    assert grants.access_token(portal, USER) == "opened"
-    assert grants.renew(portal, USER, "opened").startswith("access-")
-    assert (bench.grant(portal).state, bench.secret(portal, "candidate_token")) == ("valid", None)
+    tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), candidate)
+    assert tokens.access_token(portal, USER) == "opened"
+    assert tokens.renew(portal, USER, "opened").startswith("access-")
+    assert (bench.row(portal).state, bench.secret(portal, "candidate_token")) == ("valid", None)
 
 
 def test_a_posted_refresh_token_is_used_only_when_the_proven_one_is_dead(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     proven, candidate = bench.secret(portal, "refresh_token"), bench.server.issue("acme", USER)
-    grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), candidate)
-    grants.renew(portal, USER, "opened")
+    tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), candidate)
+    tokens.renew(portal, USER, "opened")
     assert [form["refresh_token"] for form in bench.server.forms] == [proven]
     assert bench.secret(portal, "candidate_token") == candidate
 
 
 def test_a_garbage_refresh_token_in_an_opening_does_not_knock_out_the_good_pair(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
-    grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), "garbage")
-    assert grants.renew(portal, USER, "opened").startswith("access-")
+    portal, tokens = bench.portal(), bench.tokens()
+    tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), "garbage")
+    assert tokens.renew(portal, USER, "opened").startswith("access-")
     assert bench.server.invalid_grants == 0
 
 
@@ -254,68 +254,68 @@ def test_a_garbage_refresh_token_in_an_opening_does_not_knock_out_the_good_pair(
 def test_a_candidate_is_dropped_when_the_answer_names_another_portal_or_user(
     bench: Bench, member_id: str, user_id: int
 ) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     bench.server.owners.clear()
-    grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), bench.server.issue(member_id, user_id))
+    tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), bench.server.issue(member_id, user_id))
     with pytest.raises(TokenDead):
-        grants.renew(portal, USER, "opened")
+        tokens.renew(portal, USER, "opened")
     assert bench.secret(portal, "access_token") is None
-    assert bench.grant(portal).state == "needs_reopen"
+    assert bench.row(portal).state == "needs_reopen"
 
 
 def test_an_opening_during_the_refresh_does_not_lose_the_rotated_refresh_token(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
-    lease = grants._renewals._win(bench.grant(portal))
+    portal, tokens = bench.portal(), bench.tokens()
+    lease = tokens._refresh._win(bench.row(portal))
     assert lease is not None
-    grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), None)
-    grants._renewals._ask(lease)
+    tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), None)
+    tokens._refresh._ask(lease)
     assert bench.secret(portal, "refresh_token") in bench.server.owners
-    assert bench.grant(portal).lease_owner is None
+    assert bench.row(portal).lease_owner is None
 
 
 def test_a_winner_that_was_too_slow_leaves_the_later_pair_alone(bench: Bench) -> None:
     """OAuth answers after 20 s: the lease is over and another process has renewed already."""
-    portal, slow = bench.portal(), bench.grants()
-    lease = slow._renewals._win(bench.grant(portal))
+    portal, slow = bench.portal(), bench.tokens()
+    lease = slow._refresh._win(bench.row(portal))
     assert lease is not None
-    late_answer = slow._renewals._pair(lease.grant, lease.tokens[0])
+    late_answer = slow._refresh._pair(lease.row, lease.tokens[0])
     assert late_answer is not None
     bench.clock.move(seconds=20)
     with bench.sessions.begin() as session:
-        grant = session.query(UserToken).one()
-        bench.vault.put(grant, "refresh_token", bench.server.issue("acme", USER))
-    fresh = bench.grants().renew(portal, USER, "old-acme")
+        row = session.query(UserToken).one()
+        bench.vault.put(row, "refresh_token", bench.server.issue("acme", USER))
+    fresh = bench.tokens().renew(portal, USER, "old-acme")
     with bench.sessions.begin() as session:
         session.query(UserToken).update({"expires_at": late_answer.expires_at + timedelta(seconds=1)})
-    assert slow._renewals._store(lease, late_answer, lease.tokens[0]) == fresh
+    assert slow._refresh._store(lease, late_answer, lease.tokens[0]) == fresh
     assert bench.secret(portal, "refresh_token") in bench.server.owners
 
 
 @pytest.mark.parametrize("code", ["PAYMENT_REQUIRED", "payment_required"])
 def test_an_unpaid_app_is_asked_once_an_hour_and_works_again_as_soon_as_it_is_paid(bench: Bench, code: str) -> None:
     """facts/platform 3.4: pause, probe rarely"""
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     for hours in (1, 2):
         bench.server.next_answers.append((401, {"error": code}))
         for _ in range(3):
             with pytest.raises(PaymentRequired):
-                grants.renew(portal, USER, "old-acme")
+                tokens.renew(portal, USER, "old-acme")
         assert len(bench.server.forms) == hours
-        assert bench.grant(portal).state == "unpaid"
+        assert bench.row(portal).state == "unpaid"
         assert bench.secret(portal, "refresh_token") is not None
         bench.clock.move(minutes=61)
-    assert grants.renew(portal, USER, grants.access_token(portal, USER)).startswith("access-")
-    grant = bench.grant(portal)
-    assert (grant.state, grant.retry_after) == ("valid", None)
+    assert tokens.renew(portal, USER, tokens.access_token(portal, USER)).startswith("access-")
+    row = bench.row(portal)
+    assert (row.state, row.retry_after) == ("valid", None)
 
 
 def test_not_installed_is_taken_for_the_uninstall_event_that_was_lost(bench: Bench) -> None:
     """facts/platform 8: events are never repeated."""
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     bench.server.next_answers.append((401, {"error": "NOT_INSTALLED"}))
     for _ in range(3):
         with pytest.raises(PortalGone):
-            grants.renew(portal, USER, "old-acme")
+            tokens.renew(portal, USER, "old-acme")
     assert len(bench.server.forms) == 1
     with bench.sessions() as session:
         assert session.query(UserToken).count() == 0
@@ -330,41 +330,41 @@ def state_of(bench: Bench, portal_id: int) -> str:
 @pytest.mark.parametrize("code", ["PORTAL_DELETED", "", "SOMETHING_NEW"])
 def test_a_closed_portal_keeps_its_tokens_and_is_tried_again_after_an_hour(bench: Bench, code: str) -> None:
     """PORTAL_DELETED is also a box whose public part is closed for a while: suspend (facts/platform 5.3)."""
-    portal, grants = bench.portal(), bench.grants()
-    grants.gone(portal, code)
+    portal, tokens = bench.portal(), bench.tokens()
+    tokens.gone(portal, code)
     with pytest.raises(PortalGone):
-        grants.access_token(portal, USER)
-    assert (bench.grant(portal).state, state_of(bench, portal)) == ("closed", "closed")
+        tokens.access_token(portal, USER)
+    assert (bench.row(portal).state, state_of(bench, portal)) == ("closed", "closed")
     assert bench.secret(portal, "refresh_token") is not None
     bench.clock.move(minutes=61)
-    assert grants.access_token(portal, USER) == "old-acme"
+    assert tokens.access_token(portal, USER) == "old-acme"
     # Its answer that the token has expired shows that it is open.
-    grants.renew(portal, USER, "old-acme")
-    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
+    tokens.renew(portal, USER, "old-acme")
+    assert (bench.row(portal).state, state_of(bench, portal)) == ("valid", "active")
 
 
 @pytest.mark.parametrize("why", ["closed", "unpaid"])
 def test_one_user_who_opens_the_app_wakes_the_grants_of_all(bench: Bench, why: str) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     if why == "closed":
-        grants.gone(portal, "PORTAL_DELETED")
+        tokens.gone(portal, "PORTAL_DELETED")
     else:
         bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
         with pytest.raises(PaymentRequired):
-            grants.renew(portal, USER, "old-acme")
-    grants.opened(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
-    assert grants.access_token(portal, USER) == "old-acme"
-    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
+            tokens.renew(portal, USER, "old-acme")
+    tokens.keep(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
+    assert tokens.access_token(portal, USER) == "old-acme"
+    assert (bench.row(portal).state, state_of(bench, portal)) == ("valid", "active")
 
 
 def test_a_grant_that_needs_its_user_is_not_woken_without_him(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     bench.server.owners.clear()
     with pytest.raises(TokenDead):
-        grants.renew(portal, USER, "old-acme")
-    grants.gone(portal, "PORTAL_DELETED")
-    grants.opened(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
-    assert bench.grant(portal).state == "needs_reopen"
+        tokens.renew(portal, USER, "old-acme")
+    tokens.gone(portal, "PORTAL_DELETED")
+    tokens.keep(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
+    assert bench.row(portal).state == "needs_reopen"
 
 
 def serve_background(bench: Bench) -> None:
@@ -374,53 +374,53 @@ def serve_background(bench: Bench) -> None:
 
 @pytest.mark.parametrize("why", ["closed", "unpaid"])
 def test_daily_care_tries_the_background_grant_of_a_closed_or_unpaid_portal(bench: Bench, why: str) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     serve_background(bench)
     if why == "closed":
-        grants.gone(portal, "PORTAL_DELETED")
+        tokens.gone(portal, "PORTAL_DELETED")
     else:
         bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
         with pytest.raises(PaymentRequired):
-            grants.renew(portal, USER, "old-acme")
-    assert grants.keep_alive() == (0, 0)
+            tokens.renew(portal, USER, "old-acme")
+    assert tokens.keep_alive() == (0, 0)
     bench.clock.move(days=1)
-    assert grants.keep_alive() == (1, 0)
-    assert (bench.grant(portal).state, state_of(bench, portal)) == ("valid", "active")
-    assert grants.keep_alive() == (0, 0)
+    assert tokens.keep_alive() == (1, 0)
+    assert (bench.row(portal).state, state_of(bench, portal)) == ("valid", "active")
+    assert tokens.keep_alive() == (0, 0)
 
 
 def test_grants_of_users_who_are_gone_are_deleted_when_their_refresh_token_has_died(any_bench: Bench) -> None:
     """facts/platform 3.3: a refresh token lives 180 days; who was here later keeps his."""
-    portal, grants = any_bench.portal(), any_bench.grants()
+    portal, tokens = any_bench.portal(), any_bench.tokens()
     serve_background(any_bench)
     any_bench.clock.move(days=100)
-    grants.opened(portal, USER + 1, "opened", any_bench.clock() + timedelta(hours=1), None)
+    tokens.keep(portal, USER + 1, "opened", any_bench.clock() + timedelta(hours=1), None)
     any_bench.clock.move(days=79)
-    assert grants.forget_dead() == 0
+    assert tokens.forget_dead() == 0
     any_bench.clock.move(days=2)
-    assert grants.forget_dead() == 1
+    assert tokens.forget_dead() == 1
     with any_bench.sessions() as session:
-        assert [grant.user_id for grant in session.query(UserToken)] == [USER + 1]
+        assert [row.user_id for row in session.query(UserToken)] == [USER + 1]
         # The next administrator who opens the app takes over.
         assert session.get_one(Portal, portal).background_user_id is None
 
 
 def test_a_refresh_follows_a_renamed_portal_but_not_to_an_address_that_could_break_a_header(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     for named, kept in (
         ("https://renamed.bitrix24.com/rest/", "https://renamed.bitrix24.com/rest/"),
         ("https://user@evil.example/rest/", "https://renamed.bitrix24.com/rest/"),
         ("http://evil.example/rest/", "https://renamed.bitrix24.com/rest/"),
     ):
         bench.server.endpoint = named
-        grants.renew(portal, USER, grants.access_token(portal, USER))
-        assert grants.endpoint(portal) == kept
+        tokens.renew(portal, USER, tokens.access_token(portal, USER))
+        assert tokens.endpoint(portal) == kept
 
 
 def test_a_redirect_is_followed_only_where_the_authorization_server_confirms_it(bench: Bench) -> None:
     """facts/platform 5.6."""
     portal = bench.portal()
-    tokens = bench.grants().tokens(portal, USER)
+    tokens = bench.tokens().tokens(portal, USER)
     bench.server.knows("old-acme", "acme", USER, "https://new.bitrix24.com/rest/")
     with pytest.raises(Forged):
         tokens.moved_to("https://evil.example/rest/")
@@ -437,18 +437,18 @@ def test_a_redirect_is_followed_only_where_the_authorization_server_confirms_it(
 def test_another_user_of_the_same_portal_has_no_part_in_the_grant(bench: Bench) -> None:
     portal = bench.portal()
     with pytest.raises(TokenDead):
-        bench.grants().access_token(portal, USER + 1)
+        bench.tokens().access_token(portal, USER + 1)
     with pytest.raises(PortalGone):
-        bench.grants().access_token(portal + 1, USER)
+        bench.tokens().access_token(portal + 1, USER)
 
 
 def test_background_grants_are_kept_alive_after_120_days_and_no_sooner(bench: Bench) -> None:
-    portal, grants = bench.portal(), bench.grants()
+    portal, tokens = bench.portal(), bench.tokens()
     serve_background(bench)
     bench.clock.move(days=119)
-    assert grants.keep_alive() == (0, 0)
+    assert tokens.keep_alive() == (0, 0)
     bench.clock.move(days=22)
-    assert grants.keep_alive() == (1, 0)
+    assert tokens.keep_alive() == (1, 0)
     assert bench.secret(portal, "access_token") != "old-acme"
 
 
@@ -485,9 +485,9 @@ def test_kill_9_between_answer_and_store_is_healed_by_the_next_opening(any_datab
         secret_key = key("k1").partition(":")[2]
         bench.vault = Vault((("k1", SecretStr(secret_key)),))
         with bench.sessions.begin() as session:
-            grant = session.query(UserToken).one()
-            bench.vault.put(grant, "access_token", "old-acme")
-            bench.vault.put(grant, "refresh_token", bench.server.issue("acme", USER))
+            row = session.query(UserToken).one()
+            bench.vault.put(row, "access_token", "old-acme")
+            bench.vault.put(row, "refresh_token", bench.server.issue("acme", USER))
         killed = subprocess.run(
             [
                 sys.executable,
@@ -505,10 +505,10 @@ def test_kill_9_between_answer_and_store_is_healed_by_the_next_opening(any_datab
         )
         assert killed.returncode == -9
         assert bench.server.refreshes == 1
-        grants = bench.grants(sleep=lambda _seconds: bench.clock.move(seconds=5))
+        tokens = bench.tokens(sleep=lambda _seconds: bench.clock.move(seconds=5))
         # The lease ends by itself; the rotated token is lost, which the next caller finds out and says so.
         with pytest.raises(TokenDead):
-            grants.renew(portal, USER, "old-acme")
-        assert bench.grant(portal).state == "needs_reopen"
-        grants.opened(portal, USER, "opened", bench.clock() + timedelta(hours=1), bench.server.issue("acme", USER))
-        assert grants.renew(portal, USER, "opened").startswith("access-")
+            tokens.renew(portal, USER, "old-acme")
+        assert bench.row(portal).state == "needs_reopen"
+        tokens.keep(portal, USER, "opened", bench.clock() + timedelta(hours=1), bench.server.issue("acme", USER))
+        assert tokens.renew(portal, USER, "opened").startswith("access-")
