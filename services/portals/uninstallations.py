@@ -1,4 +1,4 @@
-"""Uninstallations: a portal removes the app, and says so by its event or by a sign (facts/platform 8, security 1.21).
+"""Uninstallations: a portal removes the app, by its event or by a sign (facts/platform 8, facts/security 1.21).
 
 An event is proved by the portal's application token. It comes once, late or never, so an answer which says that the app
 is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and
