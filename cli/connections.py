@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from drivers import catalogue
+from drivers.base import Field
 from errors import InvalidInput
 from services.connections.keys import Connections, Issued
 
@@ -44,6 +45,15 @@ def add(member_id: str, driver: str, title: str, given: tuple[str, ...]) -> None
         _print_issued(_connections().add(member_id, driver, title, _settings(given)))
     except InvalidInput as problem:
         raise _complaint(problem) from None
+
+
+@group.command("drivers")
+def list_drivers() -> None:
+    """Show every driver with its settings, for `flask connections add`."""
+    for driver in catalogue.DRIVERS.values():
+        click.echo(f"{driver.name}\t{driver.label}{'' if driver.proven else ' (unproven)'}")
+        for declared in driver.fields:
+            click.echo(f"  {declared.code}\t{_told(declared)}")
 
 
 @group.command("list")
@@ -99,6 +109,17 @@ def _settings(given: tuple[str, ...]) -> dict[str, str]:
             raise click.ClickException(f"--set names {name} twice.")
         settings[name] = value
     return settings
+
+
+def _told(declared: Field) -> str:
+    """What a setting is, what it may be, and what it is if nothing is given."""
+    needed = ", ".join(["required"] * declared.required + ["secret"] * (declared.kind == "secret"))
+    possible = "; ".join(
+        [f"one of {', '.join(declared.choices)}"] * bool(declared.choices)
+        + [f"without it {declared.default}"] * bool(declared.default)
+    )
+    sentences = (declared.label, declared.hint, needed.capitalize(), possible[:1].upper() + possible[1:])
+    return " ".join(f"{sentence.removesuffix('.')}." for sentence in sentences if sentence)
 
 
 def _print_issued(issued: Issued) -> None:

@@ -141,7 +141,7 @@ class ConnectionTester:
 def steps_of(settings: Mapping[str, str]) -> tuple[StepName, ...]:
     """The steps that a trial of these settings has."""
     if "host" in settings:
-        encrypted: tuple[StepName, ...] = () if settings.get("tls") == "disable" else ("tls",)
+        encrypted: tuple[StepName, ...] = () if settings.get("tls", "disable") == "disable" else ("tls",)
         return ("address", "name", "port", *encrypted, "login", "tables", "row")
     return ("name", "open", "tables", "row") if settings.get("url") else ("open", "tables", "row")
 
