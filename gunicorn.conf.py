@@ -78,7 +78,7 @@ bind = [f"127.0.0.1:{settings.port}"]
 worker_class = PunctualWorker
 workers = settings.web_concurrency
 threads = settings.web_threads
-# Loaded before the processes fork: a wrong setting ends the start at once, memory is shared, and so is the board on
+# Loaded before the processes fork: a wrong setting ends the start at once, memory is shared, and so is the memory in
 # which the processes tell each other who queries (services/limits/shared_memory.py).
 preload_app = True
 # A portal waits up to 250 s for data (facts/platform 11); threads keep the worker's own heartbeat going meanwhile.

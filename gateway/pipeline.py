@@ -94,7 +94,7 @@ class _Trail:
     opened: Opened | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)
     inside: str = ""
-    """Under which name the call is in the hall."""
+    """Under which name the call is counted as inside."""
 
     @property
     def milliseconds(self) -> int:
@@ -112,14 +112,14 @@ class Pipeline:
         budgets: Budgets,
         guards: Guards,
         lists: TableLists,
-        board: SharedMemory,
-        hall: ConcurrencyLimit,
-        pace: RateLimit,
-        turns: FairQueue,
+        memory: SharedMemory,
+        concurrency: ConcurrencyLimit,
+        rate_limit: RateLimit,
+        queue: FairQueue,
     ) -> None:
         self._connections, self._access, self._targets = connections, access, targets
         self._budgets, self._guards = budgets, guards
-        self._board, self._hall, self._pace, self._turns = board, hall, pace, turns
+        self._memory, self._concurrency, self._rate_limit, self._queue = memory, concurrency, rate_limit, queue
         self._lists, self._lately = lists, StaleCache()
         self._delayed: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -148,7 +148,7 @@ class Pipeline:
     def _spooled(self, endpoint: Endpoint[Call], arrived: IncomingRequest, trail: _Trail) -> tuple[Spool, int]:
         doorway = self._enter(arrived)
         trail.portal_id = doorway.portal_id
-        self._hall.enter(str(doorway.portal_id))
+        self._concurrency.enter(str(doorway.portal_id))
         trail.inside = str(doorway.portal_id)
         call = endpoint.read(arrived.body(), arrived.content_type)
         trail.asked = names_of(call)
@@ -159,9 +159,9 @@ class Pipeline:
         target = target_of(opened.driver, opened.settings)
         if doorway.driver and not self._is_admitted(doorway, target):
             raise BudgetSpent("new_targets")
-        self._pace.wait(opened.budget or opened.uid)
+        self._rate_limit.wait(opened.budget or opened.uid)
         tenant = str(opened.portal_id)
-        with self._turns.turn(tenant, opened.uid, target), Spool(Room(self._board, tenant)) as spool:
+        with self._queue.slot(tenant, opened.uid, target), Spool(Room(self._memory, tenant)) as spool:
             with self._access.session(opened, self._guards, opened.budget) as session:
                 rows = endpoint.write(call, opened, session, self._lists, spool)
             spool.finish()
@@ -209,7 +209,7 @@ class Pipeline:
 
     def _delay(self, source: str) -> None:
         with self._lock:
-            if self._delayed.total() >= self._hall.room // 4:
+            if self._delayed.total() >= self._concurrency.room // 4:
                 return
             self._delayed[source] += 1
         time.sleep(BAD_KEY_DELAY)
@@ -222,7 +222,7 @@ class Pipeline:
 
     def _leave(self, trail: _Trail) -> None:
         if trail.inside:
-            self._hall.leave(trail.inside)
+            self._concurrency.leave(trail.inside)
             trail.inside = ""
 
     def _refusal(self, error: Exception, trail: _Trail) -> Answer:

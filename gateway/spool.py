@@ -42,14 +42,14 @@ class Room:
 
     def __init__(
         self,
-        board: SharedMemory,
+        memory: SharedMemory,
         tenant: str,
         *,
         most_bytes: int = PORTAL_BYTES,
         share: float = VOLUME_SHARE,
         piece: int = PIECE,
     ) -> None:
-        self._board, self._tenant = board, tenant
+        self._memory, self._tenant = memory, tenant
         self._most, self._share, self._piece = most_bytes // piece, share, piece
         self._holding: Places | None = None
         self._taken = 0
@@ -57,7 +57,7 @@ class Room:
     def reach(self, size: int) -> None:
         """Have room for so many bytes; raises `SpoolFull`."""
         while self._taken * self._piece < size:
-            self._holding = self._holding or self._board.holding()
+            self._holding = self._holding or self._memory.places()
             if self._holding.take(f"room {self._tenant}", self._most) is None:
                 raise SpoolFull("portal_room")
             if self._holding.take("room", self._all()) is None:

@@ -55,8 +55,8 @@ class TableList:
 class TableLists:
     """The lists of all connections; `clock` tells the moment that people see."""
 
-    def __init__(self, board: SharedMemory, *, clock: Callable[[], datetime] = now) -> None:
-        self._board, self._clock = board, clock
+    def __init__(self, memory: SharedMemory, *, clock: Callable[[], datetime] = now) -> None:
+        self._memory, self._clock = memory, clock
         self._lists: TTLCache[str, TableList] = TTLCache(LISTS_KEPT, PAGE_SECONDS)
         self._lock = threading.Lock()
 
@@ -67,7 +67,7 @@ class TableLists:
             known = self._lists.get(key)
         if known is None:
             return None
-        outdated = self._board.moment(f"tables {key}") - PAGE_SECONDS
+        outdated = self._memory.moment(f"tables {key}") - PAGE_SECONDS
         return known if known.read >= max(time.monotonic() - seconds, outdated) else None
 
     def read(self, of: Listing, session: Session) -> TableList:
@@ -84,7 +84,7 @@ class TableLists:
     def outdate(self, of: Listing) -> None:
         """No list that was read before this moment is used any more, in whichever process."""
         moment = time.monotonic() + PAGE_SECONDS
-        self._board.change(f"tables {_key(of)}", lambda _: moment)
+        self._memory.change(f"tables {_key(of)}", lambda _: moment)
 
     def find(self, of: Listing, session: Session, asked: str) -> PublishedTable:
         """The table that `asked` means; a name that the remembered list lacks is looked for in a fresh one.

@@ -1,4 +1,4 @@
-"""Turns: how many queries run at once, and who is next (facts/security 4 layer 4, 7 "Fairness").
+"""The fair queue: how many queries run at once, and who is next (facts/security 4 layer 4, 7 "Fairness").
 
 A call waits rather than fails, since a portal takes any failure for "no connection"; but not for ever. Among those who
 wait in this process, the portal with the fewest running queries is next. The limits hold for all processes of this
@@ -28,12 +28,12 @@ _LOOK_AGAIN = 0.05
 
 
 class Busy(TryLater):
-    """No turn came up in time, or too many calls of the portal wait already."""
+    """No slot became free in time, or too many calls of the portal wait already."""
 
 
 @dataclass(frozen=True)
 class _Wish:
-    """What a call needs: its portal's, its connection's and its target's turn."""
+    """What a call needs: a place of its portal, its connection and its target."""
 
     tenant: str
     connection: str
@@ -42,19 +42,19 @@ class _Wish:
 
 @dataclass
 class _Waiter:
-    """One call that waits; `held` is what it holds once it has all it needs."""
+    """One call that waits; `places` is what it holds once it has all it needs."""
 
     wish: _Wish
     arrived: float = field(default_factory=time.monotonic)
-    held: Places | None = None
+    places: Places | None = None
 
 
 class FairQueue:
-    """Gives turns; `board` is what the processes share."""
+    """Gives slots; `memory` is what the processes share."""
 
     def __init__(
         self,
-        board: SharedMemory,
+        memory: SharedMemory,
         *,
         per_connection: int = PER_CONNECTION,
         per_target: int = PER_TARGET,
@@ -62,7 +62,7 @@ class FairQueue:
         altogether: int = ALTOGETHER,
         longest_wait: float = LONGEST_WAIT,
     ) -> None:
-        self._board, self._longest_wait = board, longest_wait
+        self._memory, self._longest_wait = memory, longest_wait
         self._per_connection, self._per_target = per_connection, per_target
         self._per_portal, self._altogether = per_portal, altogether
         self._changed = threading.Condition()
@@ -70,8 +70,8 @@ class FairQueue:
         self._running: Counter[str] = Counter()
 
     @contextlib.contextmanager
-    def turn(self, tenant: str, connection: str, target: str) -> Iterator[None]:
-        """Run the block when its turn comes; raises `Busy` if that takes too long.
+    def slot(self, tenant: str, connection: str, target: str) -> Iterator[None]:
+        """Run the block in a slot of the queue; raises `Busy` if that takes too long.
 
         `tenant` is who is treated fairly, `connection` and `target` are what is limited.
         """
@@ -81,8 +81,8 @@ class FairQueue:
             yield
         finally:
             with self._changed:
-                if waiter.held is not None:
-                    waiter.held.release()
+                if waiter.places is not None:
+                    waiter.places.release()
                     self._running[tenant] -= 1
                     self._changed.notify_all()
 
@@ -90,12 +90,12 @@ class FairQueue:
         with self._changed:
             self._waiting.append(waiter)
             try:
-                while waiter.held is None:
+                while waiter.places is None:
                     self._serve()
                     left = waiter.arrived + self._longest_wait - time.monotonic()
-                    if waiter.held is None and left <= 0:
+                    if waiter.places is None and left <= 0:
                         raise Busy
-                    if waiter.held is None:
+                    if waiter.places is None:
                         # The longest-waiting one looks what other processes left, for all.
                         self._changed.wait(min(left, _LOOK_AGAIN) if waiter is self._waiting[0] else left)
             finally:
@@ -109,8 +109,8 @@ class FairQueue:
         for waiter in sorted(self._waiting, key=lambda waiter: (self._running[waiter.wish.tenant], waiter.arrived)):
             if waiter.wish in hopeless:
                 continue
-            waiter.held = self._places(waiter.wish)
-            if waiter.held is None:
+            waiter.places = self._places(waiter.wish)
+            if waiter.places is None:
                 hopeless.add(waiter.wish)
                 continue
             self._waiting.remove(waiter)
@@ -119,16 +119,16 @@ class FairQueue:
 
     def _places(self, wish: _Wish) -> Places | None:
         """All that is needed, or None."""
-        holding = self._board.holding()
-        number = holding.take(f"portal {wish.tenant}", self._per_portal)
+        places = self._memory.places()
+        number = places.take(f"portal {wish.tenant}", self._per_portal)
         if (
             number is not None
-            and holding.take(f"connection {wish.connection}", self._per_connection) is not None
-            and holding.take(f"target {wish.target}", _open_to(number, self._per_target)) is not None
-            and holding.take("altogether", _open_to(number, self._altogether)) is not None
+            and places.take(f"connection {wish.connection}", self._per_connection) is not None
+            and places.take(f"target {wish.target}", _open_to(number, self._per_target)) is not None
+            and places.take("altogether", _open_to(number, self._altogether)) is not None
         ):
-            return holding
-        holding.release()
+            return places
+        places.release()
         return None
 
 

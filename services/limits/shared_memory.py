@@ -1,6 +1,6 @@
 """What all processes of one server share without a database: places that are taken, and moments to come.
 
-The board is memory without a name. Processes that are forked after it is made have it in common (gunicorn.conf.py loads
+It is memory without a name. Processes that are forked after it is made have it in common (gunicorn.conf.py loads
 the application before it forks), nobody else can reach it, and nothing is left of it.
 """
 
@@ -58,12 +58,12 @@ class SharedMemory:
     """One for an application."""
 
     def __init__(self) -> None:
-        self._file = os.memfd_create("board")
+        self._file = os.memfd_create("shared-memory")
         os.ftruncate(self._file, _SLOTS * _SLOT.size)
         self._table = mmap.mmap(self._file, _SLOTS * _SLOT.size)
         weakref.finalize(self, os.close, self._file)
 
-    def holding(self) -> Places:
+    def places(self) -> Places:
         """Nothing held yet."""
         return Places(os.open(f"/proc/self/fd/{self._file}", os.O_RDWR | os.O_CLOEXEC))
 
@@ -86,12 +86,12 @@ class SharedMemory:
     @contextlib.contextmanager
     def _found(self, subject: str) -> Iterator[int | None]:
         """Where the moment of a subject is or may be, while nobody else looks."""
-        holding = self.holding()
+        places = self.places()
         try:
-            _lock(holding.file, fcntl.F_OFD_SETLKW, _TABLE_LOCK)
+            _lock(places.file, fcntl.F_OFD_SETLKW, _TABLE_LOCK)
             yield self._slot(_tag(subject))
         finally:
-            holding.release()
+            places.release()
 
     def _slot(self, tag: bytes) -> int | None:
         first, free, present = int.from_bytes(tag, "big"), None, time.monotonic()
