@@ -1,4 +1,4 @@
-r"""Rows to JSON: the general path, which every faster one has to equal byte for byte.
+r"""Rows to JSON, cell by cell; rows that a database writes as JSON itself equal these byte for byte (`tests/suite/`).
 
 A cell arrives as the text that the database shows, or None. Strings are escaped in one way everywhere: `\"`, `\\`,
 `\b`, `\f`, `\n`, `\r`, `\t`, other control characters as `\u00xx` in lower case, all else as UTF-8.

@@ -3,8 +3,7 @@
 Every request is read-only by the server's own setting (`readonly=2`), limited in time, and told to fail where a profile
 would cut (`..._overflow_mode=throw`, `limit=0`). The server itself writes the rows as JSON (`CustomSeparated`), and an
 end mark of this request's own behind the last one: an answer without it is broken, whatever its status says, since
-ClickHouse reports an error in the middle of an answer with status 200 (facts/security 6). `general_rows` takes cells
-apart and says the same, byte for byte.
+ClickHouse reports an error in the middle of an answer with status 200 (facts/security 6).
 """
 
 from __future__ import annotations
@@ -48,7 +47,6 @@ from drivers.clickhouse.protocol import (
     Bound,
     Busy,
     ReadOnlyProfile,
-    binary_rows,
     failure,
     placed,
     text_value,
@@ -59,7 +57,6 @@ from drivers.conditions import floating, is_odd, moments
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
 from drivers.query import Condition, Group, OneOf, TableName, TableQuery, Value
-from drivers.rows import json_rows
 from drivers.sql import MARK, Dialect, Shape, Sql
 from egress.errors import TargetError
 
@@ -204,26 +201,18 @@ class ClickHouseSession(Session):
         """ClickHouse and its version."""
         return Server("ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._wire.encrypted)
 
-    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        """What `rows` gives, read as `RowBinary` and put together here cell by cell."""
-        columns = [description.column(name) for name in query.columns]
-        statement = self._statement(query, description, "CAST({x} AS Nullable(String))")
-        with self._errors():
-            data = b"".join(self._asked(statement, {"default_format": "RowBinary"}).blocks(_BLOCK))
-            yield from json_rows(binary_rows(data, len(columns)), columns)
-
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         with self._errors():
             # The server may stop early; whether the answer is over the cap is counted here (`Session.rows`).
             limit = {} if self.limits.rows is None else {"max_result_rows": str(self.limits.rows)}
-            for rows in self._rows(self._statement(query, description, "{x}"), limit):
+            for rows in self._rows(self._statement(query, description), limit):
                 yield Chunk(tidy(rows).replace(b"\n", b",\n"), rows.count(b"\n") + 1)
 
-    def _statement(self, query: TableQuery, description: Description, cell: str) -> Sql:
+    def _statement(self, query: TableQuery, description: Description) -> Sql:
         as_text = any(is_odd(moment, self._zone) for moment in moments(query.where))
         spoken = dialect(self._zone, as_text)
         # Without aliases: ClickHouse would let them stand for columns in conditions.
-        items = (cell.replace("{x}", spoken.shown(description.column(name))) for name in query.columns)
+        items = (spoken.shown(description.column(name)) for name in query.columns)
         where = None if query.where is None else _without_fractions(query.where, description)
         return spoken.tail(Sql(f"SELECT {', '.join(items)}"), replace(query, where=where), description)
 

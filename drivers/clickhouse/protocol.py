@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout, TooBig
@@ -136,27 +136,3 @@ def tidy(rows: bytes) -> bytes:
     if b"\\u20" in rows:
         rows = _LINE_SEPARATORS.sub(lambda found: found[1] + _SEPARATOR[found[2]], rows)
     return lower_escapes(valid_utf8(rows))
-
-
-def binary_rows(data: bytes, width: int) -> Iterator[tuple[bytes | None, ...]]:
-    """Cells of `Nullable(String)` in RowBinary: a byte that is 1 for NULL, a length in LEB128, the text."""
-    position = 0
-
-    def cell() -> bytes | None:
-        nonlocal position
-        position += 1
-        if data[position - 1]:
-            return None
-        length = shift = 0
-        while True:
-            byte = data[position]
-            position += 1
-            length |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                break
-        position += length
-        return data[position - length : position]
-
-    while position < len(data):
-        yield tuple(cell() for _ in range(width))

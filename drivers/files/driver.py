@@ -58,7 +58,7 @@ from drivers.files.source import (
 )
 from drivers.local_files import local_path
 from drivers.query import TableName, TableQuery, Value
-from drivers.rows import CHUNK_ROWS, json_rows, lower_escapes
+from drivers.rows import lower_escapes
 from drivers.sql import Dialect, Shape, Sql
 from egress.errors import TargetError
 
@@ -296,16 +296,6 @@ class FileSession(Session):
         """Tables by name; those that cannot be read come last, and asking for one of them raises why."""
         return sorted(super().tables(search), key=lambda table: table.name.name in self._problems)
 
-    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        """What `rows` gives, put together here cell by cell."""
-        columns = [description.column(name) for name in query.columns]
-        number = "CASE WHEN ({x}) IS NOT NULL THEN CAST(to_json({x}) AS VARCHAR) END"
-        statement = DIALECT.select(_fitted(query, description), description, "CAST({x} AS VARCHAR)", number)
-        with self._errors():
-            rows = self._rows(statement)
-            yield from json_rows(([None if cell is None else cell.encode() for cell in row] for row in rows), columns)
-        self._check_unchanged()
-
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
         selected = Sql(f"SELECT json_array({shown}) || '{_BETWEEN}'")
@@ -317,11 +307,6 @@ class FileSession(Session):
                 self.deadline.check()
                 yield Chunk(lower_escapes(texts), count)
         self._check_unchanged()
-
-    def _rows(self, statement: Sql) -> Iterator[tuple[Any, ...]]:
-        result = self._connection.execute(statement.placed("?"), list(statement.values))
-        while rows := result.fetchmany(CHUNK_ROWS):
-            yield from rows
 
     def _prepared(self, source: _Source, settings: dict[str, str], among_others: bool) -> Prepared:
         """What a file holds; one of several that cannot be read leaves the others alone."""

@@ -3,7 +3,7 @@
 The server puts each row together as one text (`CONCAT`), which costs it little more than sending the cells and spares
 us taking a million rows apart. The marks round texts and dates are bytes that UTF-8 does not have, so that what stands
 between them can be escaped here in whole blocks while the server goes on; its own `JSON_QUOTE` takes longer.
-`general_rows` takes cells apart and says the same, byte for byte. Rows are never buffered, and a result that nobody
+Rows are never buffered, and a result that nobody
 wants to its end is dropped with the socket: PyMySQL would read it all.
 """
 
@@ -41,9 +41,9 @@ from drivers.base import (
 )
 from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import QueryRefused, SettingsWrong
-from drivers.mysql.protocol import WIRE_ERRORS, Wire, cells, connected, only_cell, translated
+from drivers.mysql.protocol import WIRE_ERRORS, Wire, connected, only_cell, translated
 from drivers.query import TableName, TableQuery, Value
-from drivers.rows import escape_controls, json_rows, valid_utf8
+from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
 from egress.errors import TargetError
 
@@ -184,14 +184,6 @@ class MySQLSession(Session):
         product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         wire: Any = self._wire
         return Server(product, version.partition("-")[0], bool(wire._secure))
-
-    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        """What `rows` gives, put together here cell by cell."""
-        columns = [description.column(name) for name in query.columns]
-        statement = DIALECT.select(query, description)
-        with self._errors():
-            blocks = self._blocks(statement.placed("%s"), statement.values)
-            yield from json_rows((cells(packet) for block in blocks for packet in block), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         columns = [description.column(name) for name in query.columns]

@@ -102,29 +102,6 @@ class Wire(_Connection):
                 block, size = [], 0
 
 
-def _length(packet: bytes, position: int) -> tuple[int, int]:
-    """Length of the cell at `position` and where its bytes start; -1 for NULL."""
-    first = packet[position]
-    if first < 0xFB:
-        return first, position + 1
-    if first == 0xFB:
-        return -1, position + 1
-    size = {0xFC: 2, 0xFD: 3, 0xFE: 8}[first]
-    start = position + 1 + size
-    return int.from_bytes(packet[position + 1 : start], "little"), start
-
-
-def cells(packet: bytes) -> list[bytes | None]:
-    """The cells of a row packet."""
-    found: list[bytes | None] = []
-    position = 0
-    while position < len(packet):
-        length, start = _length(packet, position)
-        found.append(None if length < 0 else packet[start : start + length])
-        position = start + max(length, 0)
-    return found
-
-
 def only_cell(packet: bytes, cap: int) -> bytes:
     """The row that the server put together; it gives NULL for a text longer than its `max_allowed_packet`."""
     first = packet[0]

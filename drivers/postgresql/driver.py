@@ -2,8 +2,7 @@
 
 Rows come by `COPY ... (FORMAT csv)` in a dress that is JSON already (facts/performance 2): backslash as escape
 character, `null` for NULL, texts and times always quoted. What remains is to escape control characters, where a block
-holds any, and to put brackets between rows. `general_rows` reads the same cells one by one and says the same, byte for
-byte.
+holds any, and to put brackets between rows.
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from typing import Any, ClassVar
 import certifi
 import psycopg
 from psycopg import pq
-from psycopg.adapt import Buffer, Loader
 
 from drivers.base import (
     CA,
@@ -50,7 +48,7 @@ from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Tim
 from drivers.postgresql.copy import Connection, copied
 from drivers.postgresql.meter import MeteredConnection
 from drivers.query import TableName, TableQuery, Value
-from drivers.rows import CHUNK_ROWS, escape_controls, json_rows, valid_utf8
+from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
 from egress.errors import TargetError, Unreachable
 from egress.policy import Target
@@ -164,13 +162,6 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bi_reader;""
         return session
 
 
-class _Bytes(Loader):
-    """Texts as the server sent them."""
-
-    def load(self, data: Buffer) -> bytes:
-        return bytes(data)
-
-
 class PostgreSQLSession(Session):
     """A read-only session whose times are in the connection's zone."""
 
@@ -198,17 +189,6 @@ class PostgreSQLSession(Session):
         """PostgreSQL and its version."""
         product, _, rest = str(self._fetched("SELECT version()")[0][0]).partition(" ")
         return Server(product, rest.split(" ")[0], self._connection.pgconn.ssl_in_use)
-
-    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        """What `rows` gives, read through a server-side cursor and put together cell by cell."""
-        columns = [description.column(name) for name in query.columns]
-        cell = "convert_to(({x})::text, 'SQL_ASCII')" if self._any_bytes else "({x})::text"
-        statement = self._dialect.select(query, description, cell)
-        with self._errors(), self._connection.transaction(), self._connection.cursor("rows") as cursor:
-            cursor.adapters.register_loader("text", _Bytes)
-            cursor.itersize = CHUNK_ROWS
-            cursor.execute(statement.placed("%s").encode(), statement.values)
-            yield from json_rows(cursor, columns)
 
     def _tables(self) -> list[Table]:
         return [

@@ -3,7 +3,7 @@
 SQLite's columns hold whatever was put there: a value that does not fit its column's declared type counts as NULL.
 Dates are texts (ISO 8601), seconds since 1970 or Julian days; texts and numbers that name an instant are shown in the
 connection's zone. Rows come as JSON from the database itself, whole tables in ranges by more than one connection
-(`drivers/sqlite/ranges.py`); `general_rows` reads cells and says the same, byte for byte.
+(`drivers/sqlite/ranges.py`).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from drivers.columns import Column, Form, sqlite_form
 from drivers.errors import Broken, QueryRefused, SettingsWrong, Timeout, TooBig
 from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
-from drivers.rows import CHUNK_ROWS, json_rows, valid_utf8
+from drivers.rows import CHUNK_ROWS, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
 from drivers.sqlite.ranges import Table as RangedTable
 from drivers.sqlite.ranges import is_large, joined_rows, readers, row_number
@@ -231,14 +231,6 @@ class SQLiteSession(Session):
         """SQLite and the version that reads the file."""
         self._fetched("SELECT count(*) FROM sqlite_schema")
         return Server("SQLite", apsw.sqlite_lib_version(), encrypted=False)
-
-    def general_rows(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        """What `rows` gives, put together here cell by cell."""
-        columns = [description.column(name) for name in query.columns]
-        statement = self._dialect.select(query, description, self._bytes("CAST({x} AS TEXT)"))
-        with self._errors():
-            cursor = self._executed(statement.placed("?"), statement.values)
-            yield from json_rows((tuple(map(self._encoded, row)) for row in cursor), columns)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         row = _array([self._dialect.shown(description.column(name)) for name in query.columns])

@@ -15,6 +15,7 @@ import pytest
 from drivers.clickhouse.column_types import CLICKHOUSE
 from drivers.errors import QueryRefused
 from drivers.query import Comparison, IsNull, OneOf, TableQuery, Value
+from tests.suite.cell_by_cell import rows_by_cell
 from tests.suite.clickhouse_engine import ClickHouseDatabase
 from tests.suite.databases import read
 
@@ -102,8 +103,7 @@ def test_a_type_is_shown_and_found_as_its_row_says(
         assert description.column("v").type == portal_type
         query = TableQuery(table, ("v",))
         fast = b",\n".join(chunk.data for chunk in session.rows(query))
-        general = b",\n".join(chunk.data for chunk in session.general_rows(query, description))  # type: ignore[attr-defined]
-        assert fast == general
+        assert fast == rows_by_cell(session, query)
         ((value,),) = json.loads(b"[" + fast + b"]", parse_float=Decimal)
         assert value == expected
         assert read(session, table, ["id"], IsNull("v")) == ([[1]] if expected is None else [])

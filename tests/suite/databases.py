@@ -35,6 +35,8 @@ class Database(ABC):
     driver: str
     #: The database's own type for each form, as a test table uses it.
     types: Mapping[Form, str]
+    #: How many conditions a filter of the suite has; a portal's call can hold 5,000.
+    most_conditions = 5000
     #: What the tables' schema is called.
     schema: str = ""
     #: What a view is listed as.
@@ -54,6 +56,11 @@ class Database(ABC):
     def table(self, name: str) -> TableName:
         """The name of a test's table."""
         return TableName(self.schema, name)
+
+    @property
+    def long_text(self) -> str:
+        """The type for texts of a megabyte."""
+        return self.types[Form.TEXT]
 
     @abstractmethod
     def quote(self, name: str) -> str:
@@ -165,6 +172,7 @@ class MariaDBDatabase(Database):
         }
     )
     endless = "SELECT 1 AS id, SLEEP(600) AS note"
+    long_text = "longtext"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
