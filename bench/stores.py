@@ -1,4 +1,4 @@
-"""Where the table is: five stores, each with a plain way to read it and the fastest that its own tools can do."""
+"""The five stores that hold the table, each with a plain way to read it and the fastest that its own tools can do."""
 
 from __future__ import annotations
 

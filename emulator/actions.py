@@ -10,10 +10,10 @@ from typing import Any
 import requests
 
 from emulator import demo as demonstration
-from emulator import grants, installations
+from emulator import installations, tokens
 from emulator.context import Emulator
 from emulator.journal import Fault
-from emulator.opening import open_application
+from emulator.launch import open_application
 from emulator.orders import (
     AccessOrder,
     AppUpdateOrder,
@@ -73,7 +73,7 @@ def token(emulator: Emulator, order: TokenOrder) -> Answer:
         "access_token": grant.access_token,
         "refresh_token": grant.refresh_token,
         "expires": int(grant.expires_at),
-        "expires_in": grants.ACCESS_SECONDS,
+        "expires_in": tokens.ACCESS_SECONDS,
         "member_id": portal.member_id,
         "domain": portal.domain,
         "client_endpoint": portal.client_endpoint,
@@ -90,12 +90,12 @@ def code(emulator: Emulator, order: CodeOrder) -> Answer:
     portal = emulator.portal
     application, user = _application(portal, order.client_id), portal.user(order.user)
     installations.register(portal, application, user)
-    return {"code": grants.issue_code(portal, application, user).code, "expires_in": grants.CODE_SECONDS}
+    return {"code": tokens.issue_code(portal, application, user).code, "expires_in": tokens.CODE_SECONDS}
 
 
 def expire_tokens(emulator: Emulator, order: ExpireOrder) -> Answer:
     """All access tokens expire now."""
-    return {"expired": grants.expire(emulator.portal, refresh_tokens=order.refresh)}
+    return {"expired": tokens.expire(emulator.portal, refresh_tokens=order.refresh)}
 
 
 def register(emulator: Emulator, order: UserOrder) -> Answer:
@@ -163,7 +163,7 @@ def deliver(emulator: Emulator, order: DeliverOrder) -> Answer:
     name = order.event.upper()
     auth = deliveries.bare_auth(application)
     if name != "ONAPPUNINSTALL" and application.registered:
-        grant = grants.issue(portal, application, portal.user(application.installed_by))
+        grant = tokens.issue(portal, application, portal.user(application.installed_by))
         auth = deliveries.full_auth(application, grant)
     auth |= _replacements(order, auth)
     addresses = [order.url] if order.url else deliveries.addresses(application, name)

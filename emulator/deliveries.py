@@ -11,7 +11,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from emulator import brackets, grants, outgoing
+from emulator import brackets, outgoing, tokens
 from emulator.journal import Delivery
 from emulator.portal import Portal
 from emulator.records import Application, EventHandler, Grant, User
@@ -53,7 +53,7 @@ class Deliveries:
         installer = self._portal.user(application.installed_by)
         bound = [handler.handler for handler in self._bound(application, "ONAPPINSTALL")]
         for address in dict.fromkeys([*bound, application.install_url]):
-            grant = grants.issue(self._portal, application, installer)
+            grant = tokens.issue(self._portal, application, installer)
             self.send(address, self.event("ONAPPINSTALL", data, self.full_auth(application, grant)))
 
     def application_updated(self, application: Application, previous_version: int) -> None:
@@ -64,16 +64,16 @@ class Deliveries:
             "LANGUAGE_ID": self._portal.language.code,
         }
         for handler in self._bound(application, "ONAPPUPDATE"):
-            grant = grants.issue(self._portal, application, self._portal.user(application.installed_by))
+            grant = tokens.issue(self._portal, application, self._portal.user(application.installed_by))
             self.send(handler.handler, self.event("ONAPPUPDATE", data, self.full_auth(application, grant), handler))
 
     def system_user_ready(self, application: Application, system_user: User) -> None:
         """ONAPPUSERREADY, to the installer's address: the system user's tokens in `data`, the installer's in `auth`."""
-        grant = grants.issue(self._portal, application, system_user)
+        grant = tokens.issue(self._portal, application, system_user)
         data = {
             "access_token": grant.access_token,
             "refresh_token": grant.refresh_token,
-            "expires_in": grants.ACCESS_SECONDS,
+            "expires_in": tokens.ACCESS_SECONDS,
             "scope": ",".join(grant.scope),
             "domain": self._authorization_server,
             "server_endpoint": self._portal.server_endpoint,
@@ -85,7 +85,7 @@ class Deliveries:
             "LANGUAGE_ID": self._portal.language.code,
         }
         installer = self._portal.user(application.installed_by)
-        auth = self.full_auth(application, grants.issue(self._portal, application, installer))
+        auth = self.full_auth(application, tokens.issue(self._portal, application, installer))
         event = {**self.event("ONAPPUSERREADY", data, auth), "event_handler_id": self._portal.next_id("event_handler")}
         self.send(application.install_url, event)
 
@@ -114,7 +114,7 @@ class Deliveries:
         """Any bound event; answers to how many handlers it goes. Nothing leaves before `installFinish`."""
         handlers = self._bound(application, name)
         for handler in handlers:
-            grant = grants.issue(self._portal, application, user)
+            grant = tokens.issue(self._portal, application, user)
             self.send(handler.handler, self.event(name, data, self.full_auth(application, grant), handler))
         return len(handlers)
 
@@ -137,7 +137,7 @@ class Deliveries:
             "access_token": grant.access_token,
             "refresh_token": grant.refresh_token,
             "expires": int(grant.expires_at),
-            "expires_in": grants.ACCESS_SECONDS,
+            "expires_in": tokens.ACCESS_SECONDS,
             "scope": ",".join(grant.scope),
             "status": application.status,
             "user_id": grant.user_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 
-from emulator import grants
+from emulator import tokens
 from emulator.deliveries import Deliveries
 from emulator.portal import Portal
 from emulator.records import Application, Grant, User
@@ -106,4 +106,4 @@ def _system_user(portal: Portal, installer: User) -> User:
 def register_for_token(portal: Portal, application: Application, user: User) -> Grant:
     """A pair of tokens, registering the application first where that has not happened yet."""
     with portal.lock:
-        return grants.issue(portal, register(portal, application, user), user)
+        return tokens.issue(portal, register(portal, application, user), user)

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from emulator import faults, grants
+from emulator import faults, tokens
 from emulator.context import Emulator, current_emulator
 from emulator.incoming import read_parameters
 from emulator.journal import MASK, Call, masked
@@ -75,7 +75,7 @@ def token_answer(portal: Portal, grant: Grant) -> dict[str, Any]:
         "access_token": grant.access_token,
         "refresh_token": grant.refresh_token,
         "expires": int(grant.expires_at),
-        "expires_in": grants.ACCESS_SECONDS,
+        "expires_in": tokens.ACCESS_SECONDS,
         "scope": ",".join(grant.scope),
         "domain": portal.server_endpoint.split("://", 1)[1].removesuffix("/rest/"),
         "server_endpoint": portal.server_endpoint,
@@ -88,8 +88,8 @@ def token_answer(portal: Portal, grant: Grant) -> dict[str, Any]:
 
 def _grant(portal: Portal, params: Mapping[str, Any]) -> Grant:
     exchanges = {
-        "refresh_token": ("refresh_token", grants.refresh),
-        "authorization_code": ("code", grants.exchange),
+        "refresh_token": ("refresh_token", tokens.refresh),
+        "authorization_code": ("code", tokens.exchange),
     }
     grant_type = params.get("grant_type")
     if not grant_type:
@@ -106,7 +106,7 @@ def _grant(portal: Portal, params: Mapping[str, Any]) -> Grant:
         raise OAuthError("PAYMENT_REQUIRED")
     try:
         return exchange(portal, application.client_id, str(params[name]))
-    except grants.InvalidGrant:
+    except tokens.InvalidGrant:
         raise OAuthError("invalid_grant") from None
 
 

@@ -1,4 +1,4 @@
-"""The app's own database: portals, grants, sessions, hosted connections and sealed secrets."""
+"""The app's own database: portals, tokens, sessions, hosted connections and sealed secrets."""
 
 from models.base import Base, Sessions, connect, new_uid, now, servers_of, sessions_for
 from models.connection import Connection, EndpointCall, HostedConnector, Keyed, KnownTarget, Strike

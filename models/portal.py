@@ -1,4 +1,4 @@
-"""A portal and what belongs to it: grants of its users, their sessions, its lifecycle events."""
+"""A portal and what belongs to it: tokens of its users, their sessions, its lifecycle events."""
 
 from __future__ import annotations
 

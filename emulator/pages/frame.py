@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, send_from_directory, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from emulator import grants, installations
+from emulator import installations, tokens
 from emulator.context import current_emulator
 from emulator.languages import LANGUAGES
-from emulator.opening import Opening, open_application
-from emulator.pages.desk import current_desk
+from emulator.launch import LaunchForm, open_application
+from emulator.pages.app_options import current_options
 from emulator.pages.layout import app_title, local_address, page_address, say
 from emulator.portal import Portal
 from emulator.records import Application, User
@@ -45,12 +45,12 @@ def show() -> str | AnyResponse:
         return render_template("portal/notice.html", title=app_title(app), reason="unfinished")
     if app.only_for_users is not None and user.id not in app.only_for_users:
         return render_template("portal/notice.html", title=app_title(app), reason="denied")
-    opening = open_application(portal, app, user, options=_placement_options())
+    launch = open_application(portal, app, user, options=_placement_options())
     return render_template(
         "portal/frame.html",
         title=app_title(app) if app.finished else say()("Installation: {title}", title=app_title(app)),
-        opening=opening,
-        frame=_frame(portal, app, user, opening),
+        launch=launch,
+        frame=_frame(portal, app, user, launch),
     )
 
 
@@ -60,8 +60,8 @@ def refresh() -> Response:
     portal = current_emulator().portal
     if not portal.app.registered:
         abort(409)
-    grant = grants.issue(portal, portal.app, portal.browser_user)
-    return jsonify(AUTH_ID=grant.access_token, REFRESH_ID=grant.refresh_token, AUTH_EXPIRES=str(grants.ACCESS_SECONDS))
+    grant = tokens.issue(portal, portal.app, portal.browser_user)
+    return jsonify(AUTH_ID=grant.access_token, REFRESH_ID=grant.refresh_token, AUTH_EXPIRES=str(tokens.ACCESS_SECONDS))
 
 
 @blueprint.post("/marketplace/app/finish/")
@@ -77,7 +77,7 @@ def finish() -> Response:
 @blueprint.post("/marketplace/app/first-run/")
 def first_run() -> Response:
     """The current user has run the application."""
-    current_desk().note_run(current_emulator().portal.browser_user.id)
+    current_options().note_run(current_emulator().portal.browser_user.id)
     return jsonify({})
 
 
@@ -89,10 +89,10 @@ def option() -> Response:
     if not isinstance(given, dict) or not isinstance(given.get("name"), str):
         abort(400)
     if given.get("kind") == "user":
-        return jsonify(current_desk().set_user_option(user.id, given["name"], given.get("value")))
+        return jsonify(current_options().set_user_option(user.id, given["name"], given.get("value")))
     if not user.admin:
         abort(403)
-    return jsonify(current_desk().set_app_option(given["name"], given.get("value")))
+    return jsonify(current_options().set_app_option(given["name"], given.get("value")))
 
 
 @blueprint.get("/api/v1/")
@@ -146,14 +146,14 @@ def _placement_options() -> dict[str, str] | None:
     return {str(name): value if isinstance(value, str) else json.dumps(value) for name, value in options.items()}
 
 
-def _frame(portal: Portal, app: Application, user: User, opening: Opening) -> dict[str, Any]:
+def _frame(portal: Portal, app: Application, user: User, launch: LaunchForm) -> dict[str, Any]:
     """What the page's script must know: whom to answer (`origin`, `sid`), what, and where to ask."""
     sentences = say()
-    action = urlsplit(opening.action)
+    action = urlsplit(launch.action)
     return {
-        "sid": opening.app_sid,
+        "sid": launch.app_sid,
         "origin": f"{action.scheme}://{action.netloc}",
-        "init": _handshake(portal, app, user, opening),
+        "init": _handshake(portal, app, user, launch),
         "page": {
             "title": app_title(app),
             "open": url_for("pages.frame.show"),
@@ -169,10 +169,10 @@ def _frame(portal: Portal, app: Application, user: User, opening: Opening) -> di
     }
 
 
-def _handshake(portal: Portal, app: Application, user: User, opening: Opening) -> dict[str, Any]:
+def _handshake(portal: Portal, app: Application, user: User, launch: LaunchForm) -> dict[str, Any]:
     """The answer to `getInitData`."""
-    desk = current_desk()
-    posted = opening.fields
+    options = current_options()
+    posted = launch.fields
     return {
         "DOMAIN": portal.domain,
         "PROTOCOL": portal.protocol,
@@ -183,10 +183,10 @@ def _handshake(portal: Portal, app: Application, user: User, opening: Opening) -
         "AUTH_ID": posted["AUTH_ID"],
         "REFRESH_ID": posted["REFRESH_ID"],
         "AUTH_EXPIRES": posted["AUTH_EXPIRES"],
-        "APP_OPTIONS": dict(desk.app_options),
-        "USER_OPTIONS": desk.options_of(user.id),
+        "APP_OPTIONS": dict(options.app_options),
+        "USER_OPTIONS": options.options_of(user.id),
         "PLACEMENT": posted["PLACEMENT"],
         "PLACEMENT_OPTIONS": json.loads(posted["PLACEMENT_OPTIONS"]),
         "INSTALL": not app.finished,
-        "FIRST_RUN": desk.is_first_run(user.id),
+        "FIRST_RUN": options.is_first_run(user.id),
     }

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from emulator import installations
 from emulator.context import current_emulator
-from emulator.pages.desk import clear_desk
+from emulator.pages.app_options import forget_options
 from emulator.pages.layout import page_address
 
 blueprint = Blueprint("market", __name__, url_prefix="/market")
@@ -39,5 +39,5 @@ def uninstall() -> AnyResponse:
     clean = request.form.get("clean") == "1"
     installations.remove(emulator.portal, emulator.deliveries, emulator.portal.app, clean=clean)
     if clean:
-        clear_desk()
+        forget_options()
     return redirect(page_address("pages.market.show", removed="1"), 303)

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from flask import Blueprint, Response, jsonify, request
 
-from emulator import faults, grants
+from emulator import faults, tokens
 from emulator.context import Emulator, current_emulator
 from emulator.incoming import lower_names, read_parameters
 from emulator.journal import Call, Fault, masked
@@ -119,7 +119,7 @@ def _looks_like_a_token(token: object) -> bool:
 def _caller_of(emulator: Emulator, token: object) -> Caller:
     portal = emulator.portal
     with portal.lock:
-        grant = grants.find(portal, token) if isinstance(token, str) else None
+        grant = tokens.find(portal, token) if isinstance(token, str) else None
         if grant is None:
             raise SystemFault("NO_AUTH_FOUND")
         application, user = portal.application(grant.client_id), portal.state.users.get(grant.user_id)

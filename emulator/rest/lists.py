@@ -1,4 +1,4 @@
-"""The `list` methods: checks of `select`, `filter`, `order` and `page`, then selection in that spirit.
+"""The `list` methods: `select`, `filter`, `order` and `page` are checked, then applied.
 
 Pages have 50 items and start at 1; there is no total and no next page, `start` means nothing, and a `page` that makes
 no sense is page 1 (facts/biconnector 1.5).

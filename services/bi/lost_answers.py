@@ -1,4 +1,4 @@
-"""Calls that change something on a portal and whose answer may get lost.
+"""Changing calls to a portal whose answer got lost: looked up, never repeated.
 
 Classic REST has no protection against doing a thing twice (facts/platform 5.1): when the answer to an `add` is lost,
 the object is looked up instead of being added again. Nothing keeps titles apart, so only an object with a higher id

@@ -1,4 +1,4 @@
-"""Budgets against guessing: how many failures of a kind are borne before nobody is asked any more (facts/security 4).
+"""Budgets of failures: how many wrong passwords, keys and connects are allowed until we refuse (facts/security 4).
 
 Counts are in the database, so that they hold for all processes together. Only failures are written.
 """

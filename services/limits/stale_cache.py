@@ -1,4 +1,4 @@
-"""What our own database said lately, for the minute in which it says nothing (facts/security 7)."""
+"""A cache of answers of our own database, for the minute in which it gives none (facts/security 7)."""
 
 from __future__ import annotations
 

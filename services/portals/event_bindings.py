@@ -1,4 +1,4 @@
-"""Bindings: the lifecycle events that a portal shall tell us (facts/platform 4, 8)."""
+"""Event bindings: the lifecycle events that a portal shall send us (facts/platform 4, 8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Submissions: a form acts once, however often it is sent (facts/security 2.3)."""
+"""Form nonces: a form acts once, however often it is sent (facts/security 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Visits: sessions of users who opened the app, without cookies (facts/security 2.2 to 2.4).
+"""Sessions of users who opened the app, without cookies (facts/security 2.2 to 2.4).
 
 A session is a row; its token is 32 random bytes that only the page holds, the database keeps its SHA-256. Deleting the
 row ends the session with the next request.
@@ -56,7 +56,7 @@ class UserSessions:
         self._idle, self._longest, self._clock = idle, longest, clock
 
     def open(self, portal_id: int, user_id: int, *, is_admin: bool, language: str) -> tuple[str, ActiveSession]:
-        """A new session's token and visit; the oldest of more than 20 sessions of this user ends."""
+        """A new session's token, and who it is; the oldest of more than 20 sessions of this user ends."""
         token, moment = secrets.token_urlsafe(32), self._clock()
         with self._sessions.begin() as session:
             session.add(
@@ -76,7 +76,7 @@ class UserSessions:
         return token, self.find(token)
 
     def find(self, token: str) -> ActiveSession:
-        """The visit that a token stands for; marks it as used.
+        """The session that a token stands for; marks it as used.
 
         Raises `SessionEnded` when the token is unknown, replaced more than 60 s ago, unused for the idle limit, or
         older than the absolute limit.
@@ -88,10 +88,10 @@ class UserSessions:
         if moment - row.seen_at >= TOUCH:
             with self._sessions.begin() as session:
                 session.execute(update(UserSession).where(UserSession.id == row.id).values(seen_at=moment))
-        return _visit(row, portal)
+        return _active(row, portal)
 
     def ended(self, token: str) -> ActiveSession | None:
-        """The visit that a token stood for, if its session is over but not forgotten yet; it gives no right.
+        """The session that a token stood for, if it is over but not forgotten yet; it gives no right.
 
         Lets the page that says so be shown in the portal's frame, in its user's language.
         """
@@ -99,7 +99,7 @@ class UserSessions:
             row, portal = self._load(token, self._clock())
         except SessionEnded:
             return None
-        return _visit(row, portal)
+        return _active(row, portal)
 
     def renew(self, token: str, member_id: str, user_id: int) -> tuple[str, ActiveSession]:
         """A new token for the session of `token`, which stays good for 60 s; both time limits start anew.
@@ -161,7 +161,7 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def _visit(row: UserSession, portal: Portal) -> ActiveSession:
+def _active(row: UserSession, portal: Portal) -> ActiveSession:
     return ActiveSession(
         session_id=row.id,
         portal_id=portal.id,

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from emulator import grants, installations
+from emulator import installations, tokens
 from emulator.application import create_emulator
 from emulator.config import EmulatorConfig
 from emulator.context import EXTENSION, Emulator
@@ -80,7 +80,7 @@ class EmulatedPortal:
     def token(self, user: str = "analyst", client_id: str | None = None) -> str:
         """An access token, the same one for the same user and application as long as it is valid."""
         key = (user, client_id or self.config.client_id)
-        known = grants.find(self.portal, self._tokens.get(key, ""))
+        known = tokens.find(self.portal, self._tokens.get(key, ""))
         if known is None or known.revoked or known.expires_at <= self.clock():
             order = {"user": user, "client_id": client_id} if client_id else {"user": user}
             self._tokens[key] = self.control("token", **order)["access_token"]

@@ -11,7 +11,7 @@ import requests
 import responses
 
 from emulator import brackets
-from emulator.opening import open_application
+from emulator.launch import open_application
 from tests.emulator.portals import EmulatedPortal
 
 APP = "http://127.0.0.1:8000"

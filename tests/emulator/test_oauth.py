@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from emulator import grants
+from emulator import tokens
 from emulator.records import Grant
 from tests.emulator.portals import EmulatedPortal
 
@@ -173,20 +173,20 @@ def test_expire_by_control(emulated: EmulatedPortal) -> None:
 def test_tokens_of_two_calls_never_repeat(emulated: EmulatedPortal) -> None:
     pairs = [emulated.control("token") for _ in range(20)]
     assert len({pair[name] for pair in pairs for name in ("access_token", "refresh_token")}) == 40
-    assert {len(pair["access_token"]) for pair in pairs} == {2 * grants.TOKEN_BYTES}
+    assert {len(pair["access_token"]) for pair in pairs} == {2 * tokens.TOKEN_BYTES}
 
 
 def issued(emulated: EmulatedPortal, user: str = "analyst") -> Grant:
     """A pair made the way every opening of the application makes one."""
-    return grants.issue(emulated.portal, emulated.portal.app, emulated.portal.user(user))
+    return tokens.issue(emulated.portal, emulated.portal.app, emulated.portal.user(user))
 
 
 def test_any_number_of_openings_leaves_a_bounded_number_of_pairs(emulated: EmulatedPortal) -> None:
     """Every opening and every event issues a pair; the latest of each user work on, whatever others do."""
     administrators = emulated.control("token", user="admin")
-    for _ in range(5 * grants.KEPT):
+    for _ in range(5 * tokens.KEPT):
         latest = issued(emulated)
-    assert len(emulated.portal.state.grants) == grants.KEPT + 1
+    assert len(emulated.portal.state.grants) == tokens.KEPT + 1
     assert emulated.http.post("/rest/profile", json={"auth": latest.access_token}).status_code == 200
     assert emulated.http.post("/rest/profile", json={"auth": administrators["access_token"]}).status_code == 200
     assert exchange(emulated, refresh_token=administrators["refresh_token"]).status_code == 200

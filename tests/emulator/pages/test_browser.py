@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Browser, Frame, Page, expect, sync_playwright
 
-from emulator import grants
+from emulator import tokens
 from emulator.config import EmulatorConfig
 from emulator.server import RunningServer, start
 from tests.ports import kept_port
@@ -215,7 +215,7 @@ def test_methods_are_called_with_the_openers_rights_and_renew_an_expired_token_o
     """facts/platform 6: `callMethod` renews by itself."""
     portal.emulator.portal.switch_browser_user("analyst")
     frame = open_finished(page, portal)
-    grants.expire(portal.emulator.portal)
+    tokens.expire(portal.emulator.portal)
     told = frame.evaluate(
         "() => new Promise(done => BX24.callMethod('profile', {}, answer =>"
         " done([answer.status, answer.data(), answer.error() === undefined])))"

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from emulator import installations
 from emulator.context import Emulator
-from emulator.pages.desk import current_desk
+from emulator.pages.app_options import current_options
 
 
 def frame_of(page: str) -> dict[str, object]:
@@ -159,7 +159,7 @@ def test_options_survive_a_removal_unless_data_are_deleted(
     browser.post("/market/uninstall/", data=data)
     assert not emulator.portal.app.registered
     with browser.application.app_context():
-        assert bool(current_desk().app_options) is kept
+        assert bool(current_options().app_options) is kept
 
 
 def test_options_of_the_application_are_for_administrators_those_of_users_for_everybody(

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
-from emulator import grants
+from emulator import tokens
 from emulator.portal import Portal
 from emulator.records import Application, User
 
 
 @dataclass(frozen=True)
-class Opening:
+class LaunchForm:
     """What the browser posts: the address with its query, the body's fields, and the name of the frame.
 
     The frame's name is `domain|protocol|appSid`, which BX24.js reads from `window.name` (facts/platform 6).
@@ -34,13 +34,13 @@ def open_application(
     placement: str = "DEFAULT",
     options: Mapping[str, str] | None = None,
     address: str | None = None,
-) -> Opening:
+) -> LaunchForm:
     """The form that opens `application` for `user`, with a fresh pair of tokens.
 
     Until the installation is finished the installer's address is opened instead of the application's; `address`
     overrides both, for widgets. `options` become `PLACEMENT_OPTIONS`.
     """
-    grant = grants.issue(portal, application, user)
+    grant = tokens.issue(portal, application, user)
     app_sid = secrets.token_hex(16)
     target = address or (application.app_url if application.finished else application.install_url)
     query = {
@@ -51,7 +51,7 @@ def open_application(
     }
     fields = {
         "AUTH_ID": grant.access_token,
-        "AUTH_EXPIRES": str(grants.ACCESS_SECONDS),
+        "AUTH_EXPIRES": str(tokens.ACCESS_SECONDS),
         "REFRESH_ID": grant.refresh_token,
         "SERVER_ENDPOINT": portal.server_endpoint,
         "APPLICATION_TOKEN": application.application_token,
@@ -61,7 +61,7 @@ def open_application(
         "PLACEMENT": placement,
         "PLACEMENT_OPTIONS": json.dumps(dict(options or {"URI": "/marketplace/app/"})),
     }
-    return Opening(
+    return LaunchForm(
         action=_with_query(target, query),
         fields=fields,
         frame_name=f"{portal.domain}|{portal.protocol}|{app_sid}",

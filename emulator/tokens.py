@@ -1,4 +1,4 @@
-"""Tokens: issuing, refreshing, expiring.
+"""OAuth tokens of the authorization server: issued, refreshed, expired.
 
 Access tokens live an hour, refresh tokens 180 days, authorization codes 30 seconds; every refresh answers a new pair
 and the old refresh token is dead at once (facts/platform 3.2, 3.3).

@@ -1,4 +1,4 @@
-"""What the portal's pages remember for the application: its options and who has opened it already.
+"""Options that the application keeps at the portal, and the users who have run it already.
 
 Real portals keep these with the application (`app.option`, `user.option`); here they live as long as the process,
 and end with a reset of the portal or a removal that deletes settings and data (facts/platform 8).
@@ -15,11 +15,11 @@ from flask import current_app
 from emulator.context import current_emulator
 from emulator.records import PortalState
 
-EXTENSION = "emulator.desk"
+EXTENSION = "emulator.app_options"
 
 
 @dataclass
-class Desk:
+class AppOptions:
     """Options of one application and of its users, and the users who have run it."""
 
     state: PortalState
@@ -54,17 +54,17 @@ class Desk:
             return dict(self.user_options[user_id])
 
 
-def current_desk() -> Desk:
-    """The desk of the present portal; a portal that was reset has a fresh one."""
+def current_options() -> AppOptions:
+    """The options of the present portal; a portal that was reset has a fresh one."""
     state = current_emulator().portal.state
-    desk = current_app.extensions.get(EXTENSION)
-    if not isinstance(desk, Desk) or desk.state is not state:
-        desk = clear_desk()
-    return desk
+    options = current_app.extensions.get(EXTENSION)
+    if not isinstance(options, AppOptions) or options.state is not state:
+        options = forget_options()
+    return options
 
 
-def clear_desk() -> Desk:
+def forget_options() -> AppOptions:
     """Forget everything, as when an application is removed with its settings and data."""
-    desk = Desk(current_emulator().portal.state)
-    current_app.extensions[EXTENSION] = desk
-    return desk
+    options = AppOptions(current_emulator().portal.state)
+    current_app.extensions[EXTENSION] = options
+    return options
