@@ -10,7 +10,7 @@ from tests.docs.test_citations import ROOT, tracked_texts
 
 TEXTS = dict(tracked_texts())
 PAGES = {name: text for name, text in TEXTS.items() if name.endswith(".md")}
-NAMES = {name for name in [*TEXTS, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.png"))]}
+NAMES = {*TEXTS, *(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.png"))}
 PLACES = NAMES | {str(folder) for name in NAMES for folder in PurePosixPath(name).parents}
 FOLDERS = sorted({name.partition("/")[0] for name in NAMES if "/" in name})
 
