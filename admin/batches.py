@@ -25,7 +25,7 @@ from drivers.errors import TooBig
 from egress.errors import TargetError
 from errors import ApplicationError, AskUser, FieldProblem, GiveUp, OutcomeUnknown, TryLater
 from services.bi.datasets import Dataset
-from services.connections.repository import Held
+from services.connections.connection import Connection
 from services.contract.names import NameRefused
 from services.publishing.batches import (
     LOOK_SECONDS,
@@ -115,7 +115,7 @@ def _refusal(count: int) -> str:
 
 
 def _review(
-    held: Held, typed: Sequence[Typed], problem: Failure = NOTHING_WRONG, seconds: float = LOOK_SECONDS
+    held: Connection, typed: Sequence[Typed], problem: Failure = NOTHING_WRONG, seconds: float = LOOK_SECONDS
 ) -> ResponseReturnValue:
     try:
         looked = services().publishing.several(held, [row.table for row in typed], seconds=seconds)
@@ -124,7 +124,7 @@ def _review(
     return _review_page(held, typed, looked, problem)
 
 
-def _closed(held: Held, typed: Sequence[Typed], error: TargetError) -> ResponseReturnValue:
+def _closed(held: Connection, typed: Sequence[Typed], error: TargetError) -> ResponseReturnValue:
     """The connection does not open: why, over the list with its ticks, or over the review as it was typed."""
     why = str(diagnosis(error.code))
     if not submitted():
@@ -137,7 +137,7 @@ def _closed(held: Held, typed: Sequence[Typed], error: TargetError) -> ResponseR
 
 
 def _review_page(
-    held: Held, typed: Sequence[Typed], looked: Sequence[Looked], problem: Failure = NOTHING_WRONG
+    held: Connection, typed: Sequence[Typed], looked: Sequence[Looked], problem: Failure = NOTHING_WRONG
 ) -> ResponseReturnValue:
     found = prospects(portal_client(), capabilities(), looked, below(held))
     rows = []
@@ -175,7 +175,7 @@ def _publish_heading(count: int) -> str:
 # --- the publication
 
 
-def _published(held: Held, typed: Sequence[Typed]) -> ResponseReturnValue:
+def _published(held: Connection, typed: Sequence[Typed]) -> ResponseReturnValue:
     end = time.monotonic() + WORK_SECONDS
     hurry(end)
     wanted = [row for row in typed if row.ticked]
@@ -196,7 +196,7 @@ def _published(held: Held, typed: Sequence[Typed]) -> ResponseReturnValue:
     return _outcome_page(held, typed, outcomes)
 
 
-def _made(held: Held, wanted: Sequence[Typed], looked: Sequence[Looked], end: float) -> list[Outcome]:
+def _made(held: Connection, wanted: Sequence[Typed], looked: Sequence[Looked], end: float) -> list[Outcome]:
     client, caps = portal_client(), capabilities()
     inspection = services().portal_sync.inspect(client, caps, held)
     number = held.source_id
@@ -211,7 +211,7 @@ def _made(held: Held, wanted: Sequence[Typed], looked: Sequence[Looked], end: fl
 
 
 def _again(
-    held: Held, typed: Sequence[Typed], wanted: Sequence[Typed], error: ApplicationError, end: float
+    held: Connection, typed: Sequence[Typed], wanted: Sequence[Typed], error: ApplicationError, end: float
 ) -> ResponseReturnValue:
     """The review once more, with everything typed; problems of names stand beside them."""
     numbers = {f"name-{number}": f"name-{typed.index(row)}" for number, row in enumerate(wanted)}
@@ -220,7 +220,7 @@ def _again(
     return _review(held, typed, replace(found, told=sentences), min(LOOK_SECONDS, end - time.monotonic()))
 
 
-def _outcome_page(held: Held, typed: Sequence[Typed], outcomes: Sequence[Outcome]) -> ResponseReturnValue:
+def _outcome_page(held: Connection, typed: Sequence[Typed], outcomes: Sequence[Outcome]) -> ResponseReturnValue:
     done = [row for row in outcomes if row.dataset_id is not None]
     left = [row for row in outcomes if row.dataset_id is None]
     rows, sentences = _left(left)
@@ -296,7 +296,7 @@ def _described(code: str) -> str:
 
 
 def _page(
-    held: Held,
+    held: Connection,
     rows: Sequence[Row],
     problem: Failure,
     *,

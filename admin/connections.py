@@ -48,13 +48,14 @@ from drivers import catalogue
 from drivers.base import Field
 from egress.errors import TargetError
 from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
+from models import EndpointCall
 from services.bi import datasets
 from services.bi.sources import Source
 from services.connections.call_log import UNKNOWN_TABLE
+from services.connections.connection import Connection, secret_settings
 from services.connections.connection_test import ConnectionTest
-from services.connections.keys import CallRecord, secret_settings
+from services.connections.lifecycle import checked_settings
 from services.connections.portal_sync import KEY, Label
-from services.connections.repository import Held
 from services.connections.uploads import shown_name
 
 RECENT = 5
@@ -75,11 +76,12 @@ def connections() -> ResponseReturnValue:
     part = shown("admin.connections", ("title",))
     page = services().repository.page(current_session().portal_id, part.search, part.page)
     known = services().portal_sync.sources(portal_client(), current_session().portal_id)
-    taken = services().repository.sources_taken(services().repository.connector(current_session().portal_id).id)
+    taken = services().repository.source_owners(current_session().portal_id)
     html = render_template(
         "connections/list.html",
         shown=part,
         page=page,
+        health=services().call_log.health([row.id for row in page.items]),
         sources=known,
         strays=[row for row in known.values() if row.id not in taken],
         drivers=catalogue.DRIVERS,
@@ -117,6 +119,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
     page = render_template(
         "connections/view.html",
         connection=held,
+        health=services().call_log.health([held.id]).get(held.id),
         driver=driver,
         settings=_shown(held),
         inspection=inspection,
@@ -156,7 +159,7 @@ def delete_connection(connection_id: int) -> ResponseReturnValue:
     )
 
 
-def _delete_page(held: Held, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+def _delete_page(held: Connection, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     inspection = services().portal_sync.inspect(portal_client(), capabilities(), held)
     page = render_template("connections/delete.html", connection=held, inspection=inspection, problem=problem)
     return stays(page, problem.status)
@@ -186,7 +189,7 @@ def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
     return page_at(path, notice)
 
 
-def _actions() -> Mapping[str, tuple[Callable[[Held], Any], str]]:
+def _actions() -> Mapping[str, tuple[Callable[[Connection], Any], str]]:
     hosting = services().portal_sync
     return {
         "check": (_checked, ""),
@@ -207,7 +210,7 @@ def _actions() -> Mapping[str, tuple[Callable[[Held], Any], str]]:
     }
 
 
-def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]], str]) -> ResponseReturnValue:
+def _sent(form: Draft, held: Connection | None, act: Callable[[Draft, dict[str, str]], str]) -> ResponseReturnValue:
     """What the button that was pressed asks for: fill the form, test it, or save it."""
     if comes_back():
         return _form_page(form, file_lost(UPLOAD), held=held)
@@ -234,7 +237,7 @@ def _sent(form: Draft, held: Held | None, act: Callable[[Draft, dict[str, str]],
 def _all_checked(form: Draft, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
     """The form's settings; raises `InvalidInput` with everything that is wrong, the uploaded file among it."""
     try:
-        settings = services().connections.checked(form.driver.name, title, form.settings)
+        settings = checked_settings(form.driver.name, title, form.settings)
     except InvalidInput as error:
         # A file that was not kept is the reason why none is there.
         others = [problem for problem in error.problems if not wrong or problem.field != "settings-path"]
@@ -257,21 +260,20 @@ def _made(form: Draft, settings: dict[str, str]) -> str:
     """Try the settings, keep them, and make the source; a portal that refuses is told on the connection's page."""
     _try(form.driver.name, settings)
     who = current_session()
-    issued = services().connections.add(who.member_id, form.driver.name, form.title, settings)
-    services().connections.prove(issued.id)
-    held = services().repository.get(who.portal_id, issued.id)
+    held, _key = services().repository.add(who.portal_id, form.driver.name, form.title, settings)
+    services().repository.prove(held.id)
     stray, connect = _stray(), services().portal_sync.connect
     if stray is not None:
-        services().repository.set_source(issued.id, stray.id)
-        held, connect = services().repository.get(who.portal_id, issued.id), services().portal_sync.restore
+        services().repository.set_source(held.id, stray.id)
+        held, connect = services().repository.get(who.portal_id, held.id), services().portal_sync.restore
     _tried(lambda: connect(portal_client(), capabilities(), held, label()), held)
-    return url_for("admin.connection", connection_id=issued.id)
+    return url_for("admin.connection", connection_id=held.id)
 
 
-def _changed(held: Held, title: str, settings: dict[str, str]) -> str:
+def _changed(held: Connection, title: str, settings: dict[str, str]) -> str:
     _try(held.driver, settings)
-    services().repository.change(held.portal_id, held.id, title, settings)
-    services().connections.prove(held.id)
+    services().repository.change(held, title, settings)
+    services().repository.prove(held.id)
     _discard(held, settings.get("path", ""))
     if held.closed:
         fresh = services().repository.get(held.portal_id, held.id)
@@ -282,36 +284,36 @@ def _changed(held: Held, title: str, settings: dict[str, str]) -> str:
     return url_for("admin.connection", connection_id=held.id)
 
 
-def _deleted(held: Held) -> str:
+def _deleted(held: Connection) -> str:
     services().portal_sync.remove(portal_client(), held)
     _discard(held)
     return url_for("admin.connections")
 
 
-def _discard(held: Held, still: str = "") -> None:
+def _discard(held: Connection, still: str = "") -> None:
     """Delete the uploaded file that a connection read until now, unless it or another one still does."""
     path = held.settings.get("path", "")
     if path != still and path not in services().repository.uploads_in_use(held.portal_id):
         services().uploads.discard(held.portal_id, path)
 
 
-def _checked(held: Held) -> None:
+def _checked(held: Connection) -> None:
     """Try a stored connection and keep the outcome as its health."""
     trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
     if trial.passed:
-        services().connections.prove(held.id)
+        services().repository.prove(held.id)
         _look_for_tables(held)
     g.trial = trial
     _keep_test(
         held,
         status=200 if trial.passed else 502,
         code="" if trial.passed else trial.code,
-        reason="" if trial.passed else _without_secrets(trial.detail, held),
+        reason="" if trial.passed else trial.detail,
         milliseconds=trial.milliseconds,
     )
 
 
-def _look_for_tables(held: Held) -> None:
+def _look_for_tables(held: Connection) -> None:
     """Note which published tables are gone, and which have come back."""
     if held.source_id is None:
         return
@@ -327,25 +329,18 @@ def _look_for_tables(held: Held) -> None:
         _keep_test(held, status=200, asked={"table": table})
 
 
-def _keep_test(held: Held, *, asked: Mapping[str, Any] | None = None, **outcome: Any) -> None:
-    services().call_log.keep(
-        CallRecord(
+def _keep_test(held: Connection, *, asked: Mapping[str, Any] | None = None, **outcome: Any) -> None:
+    services().call_log.record(
+        EndpointCall(
             ref=secrets.token_hex(8),
             portal_id=held.portal_id,
             connection_id=held.id,
             endpoint="test",
             asked=asked or {},
             **outcome,
-        )
+        ),
+        held,
     )
-
-
-def _without_secrets(text: str, held: Held) -> str:
-    for code in secret_settings(held.driver):
-        secret = held.settings.get(code, "")
-        if len(secret) > 2:
-            text = text.replace(secret, "[hidden]")
-    return text
 
 
 def _try(driver: str, settings: dict[str, str]) -> None:
@@ -354,7 +349,7 @@ def _try(driver: str, settings: dict[str, str]) -> None:
         raise TrialFailed(trial)
 
 
-def _tried(act: Callable[[], Any], held: Held) -> bool:
+def _tried(act: Callable[[], Any], held: Connection) -> bool:
     """Do something with the portal; what it refuses is told on the page that follows."""
     try:
         act()
@@ -364,7 +359,7 @@ def _tried(act: Callable[[], Any], held: Held) -> bool:
     return True
 
 
-def _told(error: ApplicationError, held: Held) -> str:
+def _told(error: ApplicationError, held: Connection) -> str:
     """A refusal in words; where our own `urlCheck` said no, what it said (facts/field 0.5)."""
     if isinstance(error, PortalRefused) and error.code.upper() in CHECK_FAILED:
         trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
@@ -393,12 +388,12 @@ def _stray() -> Source | None:
     return next((row for row in strays if row.id == number), None)
 
 
-def _needs_login(held: Held) -> bool:
+def _needs_login(held: Connection) -> bool:
     """Whether a connection was closed with something deleted that it cannot read without."""
     return held.closed and bool(secret_settings(held.driver) or held.settings.get("url"))
 
 
-def _shown(held: Held) -> list[tuple[str, str, bool]]:
+def _shown(held: Connection) -> list[tuple[str, str, bool]]:
     """Settings for people: label, value in words, and whether it is a stored secret."""
     declared = [field for field in catalogue.DRIVERS[held.driver].fields if held.settings.get(field.code)]
     return [
@@ -412,7 +407,7 @@ def _shown(held: Held) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _label_of(field: Field, held: Held) -> str:
+def _label_of(field: Field, held: Connection) -> str:
     return _("Uploaded file") if shown_name(held.settings[field.code]) else field.label
 
 
@@ -424,7 +419,7 @@ def _form_page(
     form: Draft,
     problem: Failure = NOTHING_WRONG,
     *,
-    held: Held | None = None,
+    held: Connection | None = None,
     trial: ConnectionTest | None = None,
     keeps_pasted: bool = True,
 ) -> ResponseReturnValue:

@@ -31,7 +31,7 @@ from services.bi import datasets as service
 from services.bi import sources
 from services.bi.datasets import Dataset
 from services.bi.sources import Source
-from services.connections.repository import Held
+from services.connections.connection import Connection
 
 SORTS = ("name", "dateCreate", "dateUpdate", "id")
 TYPED = ("name", "externalCode")
@@ -179,11 +179,9 @@ def _source_of(dataset: Dataset) -> Source | None:
         return None
 
 
-def _connection_of(dataset: Dataset) -> Held | None:
+def _connection_of(dataset: Dataset) -> Connection | None:
     """The application's connection that a dataset reads through, or None."""
-    portal_id = current_session().portal_id
-    number = services().repository.by_source(portal_id).get(dataset.source_id)
-    return None if number is None else services().repository.get(portal_id, number)
+    return services().repository.of_source(current_session().portal_id, dataset.source_id)
 
 
 def _ids(name: str) -> frozenset[int]:

@@ -26,7 +26,7 @@ from services.bi.connectors import Connector
 from services.bi.discovery import DiscoveredColumn, DiscoveredTable, NotDiscovered
 from services.bi.listing import Listing
 from services.bi.sources import Source
-from services.connections.repository import Held
+from services.connections.connection import Connection
 from services.contract.names import NameRefused, PublishedTable, dataset_code
 from services.publishing.tables import external_code, title_of
 
@@ -58,7 +58,7 @@ class Panel:
     hidden: int = 0
     problem: str = ""
     done: str = ""
-    connection: Held | None = None
+    connection: Connection | None = None
     """The connection whose source the form names, if it is one of this application's."""
     more: bool = False
     """Whether a connection has further tables, which nobody counted."""
@@ -109,14 +109,12 @@ def asked(form: DatasetForm) -> Panel:
     return Panel(search, done=done)
 
 
-def connection_of(form: DatasetForm) -> Held | None:
+def connection_of(form: DatasetForm) -> Connection | None:
     """The connection whose source the form names, or None for a source of somebody else's endpoints."""
-    hosted, portal_id = services().repository, current_session().portal_id
-    number = hosted.by_source(portal_id).get(number_in(form.sourceId.data or "") or 0)
-    return None if number is None else hosted.get(portal_id, number)
+    return services().repository.of_source(current_session().portal_id, number_in(form.sourceId.data or "") or 0)
 
 
-def _listed(source: Source, held: Held | None, search: str) -> Panel:
+def _listed(source: Source, held: Connection | None, search: str) -> Panel:
     if held is not None:
         # Our own endpoints are read directly: egress rightly keeps the application from calling itself.
         page = services().publishing.tables(held, search).page
@@ -127,7 +125,7 @@ def _listed(source: Source, held: Held | None, search: str) -> Panel:
 
 
 def _described(
-    source: Source, held: Held | None, search: str, wanted: str
+    source: Source, held: Connection | None, search: str, wanted: str
 ) -> tuple[DiscoveredTable, Sequence[DiscoveredColumn]]:
     if held is not None:
         known, listed = services().publishing.described(held, wanted)

@@ -26,8 +26,8 @@ from services.bi import connectors
 from services.bi import sources as service
 from services.bi.connectors import Connector, Setting
 from services.bi.sources import Source
+from services.connections.connection import Connection
 from services.connections.portal_sync import OWN_SIGNS
-from services.connections.repository import Held
 
 SORTS = ("title", "dateCreate", "id")
 PREFIX = "settings-"
@@ -176,13 +176,12 @@ def _form_page(
 
 def _owners() -> Mapping[int, int]:
     """The application's connections by the numbers of their sources."""
-    return services().repository.by_source(current_session().portal_id)
+    return services().repository.source_owners(current_session().portal_id)
 
 
-def _connection_of(source: Source) -> Held | None:
+def _connection_of(source: Source) -> Connection | None:
     """The application's connection that a source belongs to, or None."""
-    number = _owners().get(source.id)
-    return None if number is None else services().repository.get(current_session().portal_id, number)
+    return services().repository.of_source(current_session().portal_id, source.id)
 
 
 def _takes_key(connector: Connector) -> bool:

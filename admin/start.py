@@ -51,7 +51,7 @@ def start_page() -> ResponseReturnValue:
     try:
         client, caps = portal_client(), capabilities()
         found = sources.page(client, NEWEST)
-        owners = services().repository.by_source(current_session().portal_id)
+        owners = services().repository.source_owners(current_session().portal_id)
         owner = next((owners[row.id] for row in found.items if row.id in owners), None)
         progress = Progress(
             connectors.page(client, NEWEST),

@@ -22,7 +22,7 @@ from egress.errors import TargetError
 from errors import AskUser, TryLater
 from services.bi import datasets
 from services.bi.datasets import Dataset
-from services.connections.repository import Held
+from services.connections.connection import Connection
 from services.contract.names import NameRefused
 from services.publishing.tables import Chosen, external_code
 
@@ -39,7 +39,7 @@ def connection_tables(connection_id: int) -> ResponseReturnValue:
 
 
 def tables_page(
-    held: Held, *, told: str = "", ticked: Collection[str] = (), status: int = 200
+    held: Connection, *, told: str = "", ticked: Collection[str] = (), status: int = 200
 ) -> tuple[str, int, dict[str, str]]:
     """A page of a connection's tables, with the boxes of `ticked` ones ticked; `told` says why none was published."""
     part = shown("admin.connection_tables", ("name",), path={"connection_id": held.id})
@@ -100,7 +100,7 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     return page_at(use.outcome or use.path or "/", notice)
 
 
-def _published(held: Held, name: str) -> tuple[int, bool]:
+def _published(held: Connection, name: str) -> tuple[int, bool]:
     client, caps = portal_client(), capabilities()
     inspection = services().portal_sync.inspect(client, caps, held)
     number = held.source_id
@@ -117,7 +117,7 @@ def _chosen() -> Chosen | None:
     return Chosen(typed[DATASET_NAME].strip(), typed.get("description", "").strip(), typed.getlist("columns"))
 
 
-def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+def _publish_page(held: Connection, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     try:
         table, columns = services().publishing.described(held, name)
     except (TargetError, NameRefused):
@@ -139,7 +139,7 @@ def _publish_page(held: Held, name: str, problem: Failure = NOTHING_WRONG) -> Re
     return stays(page, problem.status)
 
 
-def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue:
+def _table_page(held: Connection, name: str, refusal: str = "") -> ResponseReturnValue:
     view, problem = None, None
     try:
         view = services().publishing.table(held, name)
@@ -163,7 +163,7 @@ def _table_page(held: Held, name: str, refusal: str = "") -> ResponseReturnValue
     return page if acted() else stays(page, status)
 
 
-def below(held: Held) -> dict[str, Dataset]:
+def below(held: Connection) -> dict[str, Dataset]:
     """What is published of a connection, by the codes that the datasets keep of their tables."""
     if held.source_id is None:
         return {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any
 
@@ -13,7 +12,8 @@ from flask.cli import AppGroup
 from drivers import catalogue
 from drivers.base import Field
 from errors import InvalidInput
-from services.connections.keys import Connections, Issued
+from services.connections.connection import Connection
+from services.connections.lifecycle import Connections, IssuedKey
 
 group = AppGroup("connections", help="Databases and files that portals read through the app.")
 
@@ -60,7 +60,7 @@ def list_drivers() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one array of objects.")
 def list_connections(as_json: bool) -> None:
     """Show every connection; nothing secret is printed."""
-    rows = [_row(dataclasses.asdict(overview)) for overview in _connections().all()]
+    rows = [_row(connection) for connection in _connections().all()]
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
@@ -78,7 +78,7 @@ def rotate(connection_id: int) -> None:
     try:
         issued = connections.mint(connection_id)
         _print_issued(issued)
-        connections.confirm(connection_id)
+        connections.confirm(issued)
     except InvalidInput as problem:
         raise _complaint(problem) from None
 
@@ -122,18 +122,18 @@ def _told(declared: Field) -> str:
     return " ".join(f"{sentence.removesuffix('.')}." for sentence in sentences if sentence)
 
 
-def _print_issued(issued: Issued) -> None:
+def _print_issued(issued: IssuedKey) -> None:
     click.echo(json.dumps({"id": issued.id, "key": issued.key, "urls": dict(issued.urls)}))
 
 
-def _row(overview: dict[str, Any]) -> dict[str, Any]:
+def _row(connection: Connection) -> dict[str, Any]:
     return {
-        "id": overview["id"],
-        "portal": overview["member_id"],
-        "driver": overview["driver"],
-        "title": overview["title"],
-        "settings": dict(overview["settings"]),
-        "created_at": overview["created_at"].isoformat(),
+        "id": connection.id,
+        "portal": connection.connector.member_id,
+        "driver": connection.driver,
+        "title": connection.title,
+        "settings": connection.shown_settings,
+        "created_at": connection.created_at.isoformat(),
     }
 
 

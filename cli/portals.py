@@ -55,7 +55,7 @@ def tend() -> None:
     renewed, failed = house.tokens.keep_alive()
     dead, ended, deleted = house.tokens.forget_dead(), house.user_sessions.forget_ended(), house.uninstallations.purge()
     house.uploads.keep_only(house.repository.portals())
-    house.connections.purge()
+    house.call_log.purge()
     house.budgets.purge()
     click.echo(
         f"{renewed} grants renewed, {failed} failed; "

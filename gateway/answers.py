@@ -9,41 +9,43 @@ from gateway.calls import CheckCall, DataCall, TableDescriptionCall, TableListCa
 from gateway.rows import write_rows
 from gateway.spool import Spool
 from gateway.table_query import published, query_of
-from services.connections.keys import Opened
+from services.connections.connection import Credentials
 from services.connections.table_lists import TableLists
 from services.contract.names import PublishedTable
 from services.publishing.tables import external_code, title_of
 
 
-def write_check(call: CheckCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
+def write_check(call: CheckCall, credentials: Credentials, session: Session, lists: TableLists, spool: Spool) -> int:
     """Any body will do, if only the login worked and the server answers."""
     session.check()
     spool.write(b'{"status":"OK"}')
     return 0
 
 
-def write_tables(call: TableListCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
+def write_tables(
+    call: TableListCall, credentials: Credentials, session: Session, lists: TableLists, spool: Spool
+) -> int:
     """Tables and views that match the search, with the exact name as `id`."""
-    found = lists.matching(opened, session, call.search)
+    found = lists.matching(credentials, session, call.search)
     spool.write(orjson.dumps([_item(table) for table in found]))
     return len(found)
 
 
 def write_description(
-    call: TableDescriptionCall, opened: Opened, session: Session, lists: TableLists, spool: Spool
+    call: TableDescriptionCall, credentials: Credentials, session: Session, lists: TableLists, spool: Spool
 ) -> int:
     """The table's columns; code and name are the same (facts/field 0 item 8)."""
-    table = lists.find(opened, session, call.table)
+    table = lists.find(credentials, session, call.table)
     columns = published(session.describe(table.table)).all
     spool.write(orjson.dumps([{"code": each.code, "name": each.code, "type": each.type} for each in columns]))
     return len(columns)
 
 
-def write_data(call: DataCall, opened: Opened, session: Session, lists: TableLists, spool: Spool) -> int:
+def write_data(call: DataCall, credentials: Credentials, session: Session, lists: TableLists, spool: Spool) -> int:
     """Header and rows; every row, where no limit is asked for."""
-    table = lists.find(opened, session, call.table)
+    table = lists.find(credentials, session, call.table)
     description = session.describe(table.table)
-    header, query = query_of(call, description, opened.language)
+    header, query = query_of(call, description, credentials.connector.language)
     return write_rows(header, session.rows(query, description), spool)
 
 

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Generic
 
 import orjson
 
@@ -24,9 +24,12 @@ from gateway.calls import Call, Reader
 from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
 from gateway.spool import Room, Spool
 from gateway.wire import Wire
+from models import EndpointCall
 from services.connections import typed_credentials
 from services.connections.access import Access, target_of
-from services.connections.keys import CallRecord, Connections, Doorway, Opened, secret_settings
+from services.connections.call_log import CallLog
+from services.connections.connection import Connection, Credentials, HostedConnector
+from services.connections.keys import ConnectionKeys
 from services.connections.table_lists import TableLists
 from services.connections.typed_credentials import KnownTargets
 from services.limits.budgets import BAD_KEYS, Budgets, BudgetSpent
@@ -47,8 +50,6 @@ BAD_KEY_DELAY = 1.0
 DELAYED_OF_ONE = 8
 # How a call is recorded whose answer was sent with 200 and not taken as a whole; nginx has the same number for it.
 NOT_TAKEN = 499
-LONGEST_REASON = 4000
-HIDDEN = "[hidden]"
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Endpoint(Generic[Call]):
 
     name: str
     read: Reader[Call]
-    write: Callable[[Call, Opened, Session, TableLists, Spool], int]
+    write: Callable[[Call, Credentials, Session, TableLists, Spool], int]
     connection_of: Callable[[Call], Mapping[str, str]] = lambda call: call.connection
 
 
@@ -84,17 +85,15 @@ class Answer:
 
 
 @dataclass
-class _Trail:
-    """What becomes known of a call while it runs."""
+class _RunningCall:
+    """A call while it runs: its record, filled as things become known, and what ends with it."""
 
-    endpoint: str
-    ref: str = field(default_factory=lambda: secrets.token_hex(8))
+    record: EndpointCall
     started: float = field(default_factory=time.monotonic)
-    portal_id: int | None = None
-    opened: Opened | None = None
-    asked: Mapping[str, Any] = field(default_factory=dict)
+    connector: HostedConnector | None = None
+    credentials: Credentials | None = None
     inside: str = ""
-    """Under which name the call is counted as inside."""
+    """The tenant for which the call counts against the concurrency limit; empty while it does not."""
 
     @property
     def milliseconds(self) -> int:
@@ -106,7 +105,8 @@ class Pipeline:
 
     def __init__(
         self,
-        connections: Connections,
+        keys: ConnectionKeys,
+        call_log: CallLog,
         access: Access,
         targets: KnownTargets,
         budgets: Budgets,
@@ -117,7 +117,7 @@ class Pipeline:
         rate_limit: RateLimit,
         queue: FairQueue,
     ) -> None:
-        self._connections, self._access, self._targets = connections, access, targets
+        self._keys, self._call_log, self._access, self._targets = keys, call_log, access, targets
         self._budgets, self._guards = budgets, guards
         self._memory, self._concurrency, self._rate_limit, self._queue = memory, concurrency, rate_limit, queue
         self._lists, self._lately = lists, StaleCache()
@@ -126,70 +126,72 @@ class Pipeline:
 
     def answer(self, endpoint: Endpoint[Call], arrived: IncomingRequest) -> Answer:
         """The whole answer, ready to be sent; never raises, and is no 200 unless everything went well."""
-        trail = _Trail(endpoint.name)
+        call = _RunningCall(EndpointCall(ref=secrets.token_hex(8), endpoint=endpoint.name, asked={}))
         try:
-            spool, rows = self._spooled(endpoint, arrived, trail)
+            spool, rows = self._spooled(endpoint, arrived, call)
         except Exception as error:  # noqa: BLE001 - whatever fails, a portal must see a failure and no traceback
-            return self._refusal(error, trail)
-        milliseconds = trail.milliseconds
+            return self._refusal(error, call)
+        milliseconds = call.milliseconds
 
         def close() -> None:
             missing = arrived.wire.missing(spool.size)
             spool.close()
-            self._leave(trail)
+            self._leave(call)
+            cut: Problem | None = None
             if missing:
-                told = Problem("", NOT_TAKEN, "not_taken", f"{spool.size - missing} of {spool.size} bytes were taken")
-                self._record(trail, NOT_TAKEN, milliseconds, problem=told, rows=rows, size=spool.size - missing)
-            else:
-                self._record(trail, 200, milliseconds, rows=rows, size=spool.size)
+                cut = Problem("", NOT_TAKEN, "not_taken", f"{spool.size - missing} of {spool.size} bytes were taken")
+            self._record(call, milliseconds, problem=cut, rows=rows, size=spool.size - missing)
 
         return Answer(200, spool.size, spool.blocks(), close)
 
-    def _spooled(self, endpoint: Endpoint[Call], arrived: IncomingRequest, trail: _Trail) -> tuple[Spool, int]:
-        doorway = self._enter(arrived)
-        trail.portal_id = doorway.portal_id
-        self._concurrency.enter(str(doorway.portal_id))
-        trail.inside = str(doorway.portal_id)
-        call = endpoint.read(arrived.body(), arrived.content_type)
-        trail.asked = names_of(call)
-        if doorway.driver:
-            opened = trail.opened = typed_credentials.opened(doorway, endpoint.connection_of(call))
-        else:
-            opened = trail.opened = self._open(doorway, endpoint.connection_of(call).get("key", ""), arrived.source)
-        target = target_of(opened.driver, opened.settings)
-        if doorway.driver and not self._is_admitted(doorway, target):
+    def _spooled(self, endpoint: Endpoint[Call], arrived: IncomingRequest, call: _RunningCall) -> tuple[Spool, int]:
+        """The whole answer, spooled, and its number of rows.
+
+        Keys are asked for twice: nothing of a body is read before the key in the address is known to be right.
+        """
+        connector = self._enter(arrived)
+        call.connector, tenant = connector, str(connector.portal_id)
+        self._concurrency.enter(tenant)
+        call.inside = tenant
+        asked = endpoint.read(arrived.body(), arrived.content_type)
+        call.record.asked = names_of(asked)
+        credentials = self._credentials(connector, endpoint.connection_of(asked), arrived.source)
+        call.credentials = credentials
+        target = target_of(credentials.driver, credentials.settings)
+        if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")
-        self._rate_limit.wait(opened.budget or opened.uid)
-        tenant = str(opened.portal_id)
-        with self._queue.slot(tenant, opened.uid, target), Spool(Room(self._memory, tenant)) as spool:
-            with self._access.session(opened, self._guards, opened.budget) as session:
-                rows = endpoint.write(call, opened, session, self._lists, spool)
+        self._rate_limit.wait(credentials.budget)
+        with self._queue.slot(tenant, credentials.uid, target), Spool(Room(self._memory, tenant)) as spool:
+            with self._access.session(credentials, self._guards) as session:
+                rows = endpoint.write(asked, credentials, session, self._lists, spool)
             spool.finish()
         return spool, rows
 
     # --- keys
 
-    def _enter(self, arrived: IncomingRequest) -> Doorway:
+    def _enter(self, arrived: IncomingRequest) -> HostedConnector:
         if self._delayed[arrived.source] >= DELAYED_OF_ONE:
             raise BudgetSpent("bad_keys")
-        doorway = self._lately.ask(
-            ("enter", arrived.uid, arrived.key), lambda: self._connections.enter(arrived.uid, arrived.key)
+        connector = self._lately.ask(
+            ("enter", arrived.uid, arrived.key), lambda: self._keys.enter(arrived.uid, arrived.key)
         )
-        if doorway is None:
+        if connector is None:
             raise self._bad_key(arrived.source)
-        return doorway
+        return connector
 
-    def _open(self, doorway: Doorway, key: str, source: str) -> Opened:
-        opened = self._lately.ask(
-            ("open", str(doorway.connector_id), key), lambda: self._connections.open(doorway, key)
-        )
-        if opened is None:
+    def _credentials(self, connector: HostedConnector, sent: Mapping[str, str], source: str) -> Credentials:
+        """What the call's `connection` means: credentials that were typed in the portal, or a key."""
+        if connector.driver:
+            return typed_credentials.credentials_of(connector, sent)
+        key = sent.get("key", "")
+        connection = self._lately.ask(("open", str(connector.id), key), lambda: self._keys.open(connector, key))
+        if connection is None:
             raise self._bad_key(source)
-        return opened
+        return connection
 
-    def _is_admitted(self, doorway: Doorway, target: str) -> bool:
+    def _is_admitted(self, connector: HostedConnector, target: str) -> bool:
         """Whether a server may be asked through a connector whose credentials are typed in the portal."""
-        number = doorway.connector_id
+        number = connector.id
         asked = self._lately.ask(
             ("admit", str(number), target), lambda: True if self._targets.admit(number, target) else None
         )
@@ -220,61 +222,40 @@ class Pipeline:
 
     # --- endings
 
-    def _leave(self, trail: _Trail) -> None:
-        if trail.inside:
-            self._concurrency.leave(trail.inside)
-            trail.inside = ""
+    def _leave(self, call: _RunningCall) -> None:
+        if call.inside:
+            self._concurrency.leave(call.inside)
+            call.inside = ""
 
-    def _refusal(self, error: Exception, trail: _Trail) -> Answer:
-        problem = problem_of(error)
+    def _refusal(self, error: Exception, call: _RunningCall) -> Answer:
+        problem, record = problem_of(error), call.record
         if problem.code == "internal":
-            log.exception("call %s of %s failed", trail.ref, trail.endpoint)
-        milliseconds = trail.milliseconds
-        if trail.endpoint == "check" and milliseconds < FASTEST_REFUSAL:
+            log.exception("call %s of %s failed", record.ref, record.endpoint)
+        milliseconds = call.milliseconds
+        if record.endpoint == "check" and milliseconds < FASTEST_REFUSAL:
             time.sleep((FASTEST_REFUSAL - milliseconds) / 1000)
-        body = NOT_FOUND if problem.status == 404 else orjson.dumps({"error": problem.word, "ref": trail.ref})
+        body = NOT_FOUND if problem.status == 404 else orjson.dumps({"error": problem.word, "ref": record.ref})
 
         def close() -> None:
-            self._leave(trail)
-            self._record(trail, problem.status, milliseconds, problem=problem)
+            self._leave(call)
+            self._record(call, milliseconds, problem=problem)
 
         return Answer(problem.status, len(body), [body], close)
 
     def _record(
-        self,
-        trail: _Trail,
-        status: int,
-        milliseconds: int,
-        *,
-        rows: int = 0,
-        size: int = 0,
-        problem: Problem | None = None,
+        self, call: _RunningCall, milliseconds: int, *, problem: Problem | None = None, rows: int = 0, size: int = 0
     ) -> None:
-        log.info("%s %s %s in %s ms: %s rows, %s bytes", trail.ref, trail.endpoint, status, milliseconds, rows, size)
-        if trail.portal_id is None:
+        record = call.record
+        record.status = problem.status if problem else 200
+        log.info(
+            "%s %s %s in %s ms: %s rows, %s bytes", record.ref, record.endpoint, record.status, milliseconds, rows, size
+        )
+        if call.connector is None:
             return
+        record.portal_id = call.connector.portal_id
+        record.code, record.reason = (problem.code, problem.reason) if problem else ("", "")
+        record.rows, record.bytes, record.milliseconds = rows, size, milliseconds
+        if isinstance(call.credentials, Connection):
+            record.connection_id = call.credentials.id
         with if_it_answers():
-            self._connections.record(
-                CallRecord(
-                    ref=trail.ref,
-                    portal_id=trail.portal_id,
-                    connection_id=trail.opened.id if trail.opened else None,
-                    endpoint=trail.endpoint,
-                    asked=trail.asked,
-                    status=status,
-                    code=problem.code if problem else "",
-                    reason=_without_secrets(problem.reason, trail.opened) if problem else "",
-                    rows=rows,
-                    bytes=size,
-                    milliseconds=milliseconds,
-                )
-            )
-
-
-def _without_secrets(reason: str, opened: Opened | None) -> str:
-    if opened is not None:
-        for code in secret_settings(opened.driver):
-            secret = opened.settings.get(code, "")
-            if len(secret) > 2:
-                reason = reason.replace(secret, HIDDEN)
-    return reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
+            self._call_log.record(record, call.credentials)

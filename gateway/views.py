@@ -28,7 +28,8 @@ def open_desk(state: BlueprintSetupState) -> None:
     """Make the desk from the application's services."""
     house = state.app.extensions["services"]
     state.app.extensions["desk"] = Pipeline(
-        house.connections,
+        house.connection_keys,
+        house.call_log,
         house.access,
         house.known_targets,
         house.budgets,

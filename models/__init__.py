@@ -1,18 +1,18 @@
 """The app's own database: portals, tokens, sessions, hosted connections and sealed secrets."""
 
 from models.base import Base, Sessions, connect, new_uid, now, servers_of, sessions_for
-from models.connection import Connection, EndpointCall, HostedConnector, Keyed, KnownTarget, Strike
+from models.connection import ConnectionRow, EndpointCall, HostedConnectorRow, KeySlots, KnownTarget, Strike
 from models.portal import FormNonce, LifecycleEvent, Portal, UserSession, UserToken
 from models.startup import check_keys
 from models.vault import Sealed, Vault, VaultBroken
 
 __all__ = [
     "Base",
-    "Connection",
+    "ConnectionRow",
     "EndpointCall",
     "FormNonce",
-    "HostedConnector",
-    "Keyed",
+    "HostedConnectorRow",
+    "KeySlots",
     "KnownTarget",
     "LifecycleEvent",
     "Portal",

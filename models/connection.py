@@ -13,8 +13,8 @@ from models.portal import Portal
 from models.vault import Sealed
 
 
-class Keyed:
-    """A row that is entered with a key, of which only the SHA-256 is stored.
+class KeySlots:
+    """The keys that open a row, of which only the SHA-256 is stored.
 
     Keys rotate in two phases (facts/security 4): `next_hash` already opens while the portal is told of it; once it has
     read back, `next_hash` becomes `key_hash`, and the former one opens until `old_until`. The next key itself is kept
@@ -31,7 +31,7 @@ class Keyed:
     """Until when one rotation has this row for itself: two at once could lose the key that the portal has."""
 
 
-class HostedConnector(Keyed, Base):
+class HostedConnectorRow(KeySlots, Base):
     """A connector whose four addresses are ours.
 
     A portal has one for its connections, whose `driver` is empty, and may have one for each driver whose credentials
@@ -63,7 +63,7 @@ class HostedConnector(Keyed, Base):
         return f"{self.portal_id}|{self.uid}"
 
 
-class Connection(Keyed, Base):
+class ConnectionRow(KeySlots, Base):
     """A driver and its settings, known to the portal by an opaque key only."""
 
     __tablename__ = "connections"
@@ -83,7 +83,7 @@ class Connection(Keyed, Base):
     """When the portal removed the app: what it logs in with was deleted then, and its keys open nothing since."""
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
 
-    connector: Mapped[HostedConnector] = relationship()
+    connector: Mapped[HostedConnectorRow] = relationship()
 
     def __init__(self, **values: Any) -> None:
         values.setdefault("uid", new_uid())
@@ -109,7 +109,7 @@ class KnownTarget(Base):
 
 
 class EndpointCall(Base):
-    """One call of one of the four endpoints: names and numbers, never values (facts/field 5 item 14)."""
+    """The record of one call of an endpoint, or of a test: names and numbers, never values (facts/field 5 item 14)."""
 
     __tablename__ = "endpoint_calls"
     __table_args__ = (Index("ix_endpoint_calls_portal", "portal_id", "at"),)
@@ -131,6 +131,11 @@ class EndpointCall(Base):
     rows: Mapped[int] = mapped_column(default=0)
     bytes: Mapped[int] = mapped_column(default=0)
     milliseconds: Mapped[int] = mapped_column(default=0)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether it was answered."""
+        return self.status == 200
 
 
 class Strike(Base):

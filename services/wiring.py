@@ -16,7 +16,8 @@ from services.bi.discovery import Discovery
 from services.connections.access import Access
 from services.connections.call_log import CallLog
 from services.connections.connection_test import ConnectionTester
-from services.connections.keys import Connections
+from services.connections.keys import ConnectionKeys
+from services.connections.lifecycle import Connections
 from services.connections.portal_sync import PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
@@ -62,6 +63,7 @@ class Services:
     user_sessions: UserSessions
     form_nonces: FormNonces
     connections: Connections
+    connection_keys: ConnectionKeys
     repository: ConnectionRepository
     portal_sync: PortalSync
     budgets: Budgets
@@ -81,7 +83,7 @@ def build(settings: Settings) -> Services:
     """The services that `settings` describe; raises `ConfigurationError` for settings that contradict each other."""
     engine = connect(settings.database_url)
     sessions, vault = sessions_for(engine), Vault(settings.secret_keys)
-    repository = ConnectionRepository(sessions, vault)
+    repository, connection_keys = ConnectionRepository(sessions, vault), ConnectionKeys(sessions, vault)
     check_keys(engine, sessions, vault)
     policy = Policy(
         settings.egress_policy,
@@ -102,11 +104,11 @@ def build(settings: Settings) -> Services:
     tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)
     bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
     installations = Installations(sessions, vault, transport, verifier, tokens, bindings)
-    connections, budgets = Connections(sessions, vault, settings.base_url), Budgets(sessions)
+    budgets = Budgets(sessions)
     guards = Guards(policy, settings.local_files)
     shared_memory = SharedMemory()
     table_lists = TableLists(shared_memory)
-    access = Access(connections, budgets, uploads)
+    access = Access(repository, budgets, uploads)
     return Services(
         settings=settings,
         engine=engine,
@@ -127,9 +129,10 @@ def build(settings: Settings) -> Services:
             longest=timedelta(hours=settings.session_hours),
         ),
         form_nonces=FormNonces(sessions),
-        connections=connections,
+        connections=Connections(repository, connection_keys, settings.base_url),
+        connection_keys=connection_keys,
         repository=repository,
-        portal_sync=PortalSync(repository, settings.base_url),
+        portal_sync=PortalSync(repository, connection_keys, settings.base_url),
         budgets=budgets,
         shared_memory=shared_memory,
         table_lists=table_lists,

@@ -1,8 +1,8 @@
 """The way into a customer's database: whoever opens a connection goes by the same budgets and to checked addresses.
 
-Endpoints, pages of tables and trials all come this way (facts/security 4 layer 4). Failed logins are counted for the
-addresses that a server's name leads to, so another spelling, port notation or name of the same server gives no further
-guesses. The name is resolved once: what is counted is what is connected to.
+Endpoints, pages of tables and connection tests all come this way (facts/security 4 layer 4). Failed logins are counted
+for the addresses that a server's name leads to, so another spelling, port notation or name of the same server gives no
+further guesses. The name is resolved once: what is counted is what is connected to.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from drivers import catalogue
 from drivers.base import Guards, Session
 from drivers.errors import LoginFailed
 from egress.addresses import normal_host, normal_port
 from egress.errors import TargetError, TargetRefused, Unreachable
-from services.connections.keys import Connections
+from services.connections.connection import Connection, Credentials
+from services.connections.repository import ConnectionRepository
 from services.connections.uploads import Uploads
 from services.limits.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budget, Budgets, BudgetSpent
 from services.limits.stale_cache import StaleCache, if_it_answers
@@ -27,36 +27,8 @@ class ConnectionClosed(TargetError):
     """Nothing was connected: the portal had removed the app, and the secrets were deleted then. Code: `closed`."""
 
 
-class Known(Protocol):
-    """A connection as far as opening it goes; `id` is None where its credentials were typed in the portal."""
-
-    @property
-    def id(self) -> int | None:
-        """Its number."""
-
-    @property
-    def uid(self) -> str:
-        """What no other connection, and no connection with other settings, has."""
-
-    @property
-    def portal_id(self) -> int:
-        """Whose it is."""
-
-    @property
-    def driver(self) -> str:
-        """The driver's name."""
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """All settings, as the driver has taken them."""
-
-    @property
-    def proven(self) -> bool:
-        """Whether these very settings have logged in: then opening them is no guess."""
-
-
 @dataclass(frozen=True)
-class Place:
+class Destination:
     """Where settings lead, for one call: `guards` has a policy that resolves each name once."""
 
     driver: str
@@ -80,53 +52,47 @@ class Place:
 class Access:
     """Opens connections behind the budgets."""
 
-    def __init__(self, connections: Connections, budgets: Budgets, uploads: Uploads) -> None:
-        self._connections, self._budgets, self._uploads = connections, budgets, uploads
+    def __init__(self, repository: ConnectionRepository, budgets: Budgets, uploads: Uploads) -> None:
+        self._repository, self._budgets, self._uploads = repository, budgets, uploads
         self._lately = StaleCache()
 
-    def place(self, portal_id: int, driver: str, settings: Mapping[str, str], guards: Guards) -> Place:
+    def destination(self, portal_id: int, driver: str, settings: Mapping[str, str], guards: Guards) -> Destination:
         """Where settings of a portal lead; nothing is asked yet."""
-        placed, guards = self._uploads.place(portal_id, settings, guards)
-        pinned = replace(guards, policy=guards.policy.pinned())
-        return Place(driver, placed, pinned, target_of(driver, settings))
+        target = target_of(driver, settings)
+        settings, guards = self._uploads.located(portal_id, settings, guards)
+        return Destination(driver, settings, replace(guards, policy=guards.policy.pinned()), target)
 
     @contextlib.contextmanager
-    def session(self, known: Known, guards: Guards, subject: str = "") -> Iterator[Session]:
+    def session(self, credentials: Credentials, guards: Guards) -> Iterator[Session]:
         """An open session; raises `BudgetSpent` and the driver's errors.
 
-        `subject` is whose failed connects are counted; empty means those of this very connection. Failures count until
-        the settings have logged in for the first time.
+        Failures count until the credentials have logged in for the first time.
         """
-        place = self.place(known.portal_id, known.driver, known.settings, guards)
-        subject = subject or known.uid
+        destination = self.destination(credentials.portal_id, credentials.driver, credentials.settings, guards)
         try:
-            if not known.proven:
-                self.check(place, subject, known.uid)
-            session = place.open()
+            if not credentials.proven:
+                self.check_connects(credentials.budget, credentials.uid)
+                self.check_logins(destination, credentials.uid)
+            session = destination.open()
         except TargetError as problem:
-            self.count(problem, place, subject)
+            self.count(problem, destination, credentials.budget)
             raise
-        if not known.proven and known.id is not None:
+        if isinstance(credentials, Connection) and not credentials.proven:
             with if_it_answers():
-                self._connections.prove(known.id)
+                self._repository.prove(credentials.id)
         with session:
             yield session
 
-    def check(self, place: Place, subject: str, uid: str) -> None:
-        """Raise `BudgetSpent` where no further attempt may be made; looks up the server's name before the login is.
+    def check_connects(self, subject: str, uid: str) -> None:
+        """Raise `BudgetSpent` if `subject` has failed to connect too often; asks nobody but us.
 
         While our own database is away, what `uid` was allowed within the last minute is allowed.
         """
-        self.check_connects(subject, uid)
-        self.check_logins(place, uid)
-
-    def check_connects(self, subject: str, uid: str) -> None:
-        """The part of `check` that asks nobody but us."""
         self._check(FAILED_CONNECTS, [(subject,)], uid, "failed_connects")
 
-    def check_logins(self, place: Place, uid: str) -> None:
-        """The part of `check` that needs the server's addresses."""
-        self._check(FAILED_LOGINS, place.logins(), uid, "failed_logins")
+    def check_logins(self, destination: Destination, uid: str) -> None:
+        """The same for failed logins; looks up the server's name."""
+        self._check(FAILED_LOGINS, destination.logins(), uid, "failed_logins")
 
     def _check(self, budget: Budget, subjects: Sequence[tuple[str, ...]], uid: str, code: str) -> None:
         def ask() -> bool | None:
@@ -135,11 +101,11 @@ class Access:
         if not self._lately.ask((budget.name, uid), ask):
             raise BudgetSpent(code)
 
-    def count(self, problem: TargetError, place: Place, subject: str) -> None:
+    def count(self, problem: TargetError, destination: Destination, subject: str) -> None:
         """Count a failure to open, if it is one that guesses or scans make."""
         with if_it_answers():
             if isinstance(problem, LoginFailed) and problem.code in {"password", "refused"}:
-                for login in place.logins():
+                for login in destination.logins():
                     self._budgets.strike(FAILED_LOGINS, *login)
             elif isinstance(problem, Unreachable | TargetRefused):
                 self._budgets.strike(FAILED_CONNECTS, subject)

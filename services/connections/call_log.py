@@ -1,51 +1,44 @@
-"""What portals asked of hosted connections, and what came of it, for the people of one portal."""
+"""What portals asked of hosted connections, and what came of it, for the people of one portal.
+
+Every call has one record (`models.connection.EndpointCall`); tests that people make are kept among them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, func, select
 
 from models import EndpointCall, Sessions, now
 from services.bi.listing import Page
-from services.connections.keys import CallRecord
+from services.connections.connection import Credentials
 
 PAGE_SIZE = 50
 LOOKED_BACK = 500
+LONGEST_REASON = 4000
+CALLS_KEPT = timedelta(days=14)
 UNKNOWN_TABLE = "unknown_table"
 GOOD, FAILED = "good", "failed"
-
-
-@dataclass(frozen=True)
-class LoggedCall:
-    """One call; `code` is empty for an answer, else the key of a sentence, and `reason` what the database said."""
-
-    ref: str
-    at: datetime
-    connection_id: int | None
-    endpoint: str
-    asked: Mapping[str, Any]
-    status: int
-    code: str
-    reason: str
-    rows: int
-    bytes: int
-    milliseconds: int
-
-    @property
-    def is_good(self) -> bool:
-        """Whether it was answered."""
-        return self.status == 200
+TELLING = (200, 500, 502, 504)
+"""Statuses that say something about the connection; the others are about a single call."""
 
 
 class CallLog:
-    """Reads the records of calls, and keeps trials among them."""
+    """The records of all portals."""
 
     def __init__(self, sessions: Sessions, *, clock: Callable[[], datetime] = now) -> None:
         self._sessions, self._clock = sessions, clock
+
+    def record(self, call: EndpointCall, credentials: Credentials | None = None) -> None:
+        """Keep a call as of now; its reason loses the secrets of the credentials that it was made with."""
+        reason = call.reason or ""
+        reason = credentials.hidden_in(reason) if credentials else reason
+        call.reason = reason if len(reason) <= LONGEST_REASON else reason[: LONGEST_REASON - 1] + "…"
+        call.at = self._clock()
+        with self._sessions.begin() as session:
+            session.add(call)
 
     def page(
         self,
@@ -56,7 +49,7 @@ class CallLog:
         search: str = "",
         number: int = 1,
         size: int = PAGE_SIZE,
-    ) -> Page[LoggedCall]:
+    ) -> Page[EndpointCall]:
         """Calls of a portal, newest first; `status` is `good` or `failed`, `search` a reference or its beginning."""
         wanted = select(EndpointCall).where(EndpointCall.portal_id == portal_id)
         if connection_id is not None:
@@ -68,7 +61,15 @@ class CallLog:
         wanted = wanted.order_by(EndpointCall.id.desc()).offset((number - 1) * size).limit(size + 1)
         with self._sessions() as session:
             rows = session.scalars(wanted).all()
-        return Page(tuple(_call(row) for row in rows[:size]), number, len(rows) > size)
+        return Page(tuple(rows[:size]), number, len(rows) > size)
+
+    def health(self, connection_ids: Collection[int]) -> dict[int, EndpointCall]:
+        """The last call of each connection that says something about it; one without such a call is missing."""
+        telling = (EndpointCall.connection_id.in_(connection_ids), EndpointCall.status.in_(TELLING))
+        last = select(func.max(EndpointCall.id)).where(*telling).group_by(EndpointCall.connection_id)
+        with self._sessions() as session:
+            rows = session.scalars(select(EndpointCall).where(EndpointCall.id.in_(last)))
+            return {row.connection_id: row for row in rows if row.connection_id is not None}
 
     def gone_tables(self, portal_id: int, connection_id: int) -> frozenset[str]:
         """The tables of a connection that were not there any more when they were last asked for."""
@@ -85,23 +86,8 @@ class CallLog:
                     last.setdefault(str(table), code)
         return frozenset(table for table, code in last.items() if code == UNKNOWN_TABLE)
 
-    def keep(self, call: CallRecord) -> None:
-        """Keep a call that a person made, for example a test."""
+    def purge(self) -> int:
+        """Delete records that are old enough; returns how many."""
         with self._sessions.begin() as session:
-            session.add(EndpointCall(at=self._clock(), **vars(call)))
-
-
-def _call(row: EndpointCall) -> LoggedCall:
-    return LoggedCall(
-        ref=row.ref,
-        at=row.at,
-        connection_id=row.connection_id,
-        endpoint=row.endpoint,
-        asked=row.asked,
-        status=row.status,
-        code=row.code,
-        reason=row.reason,
-        rows=row.rows,
-        bytes=row.bytes,
-        milliseconds=row.milliseconds,
-    )
+            gone: Any = session.execute(delete(EndpointCall).where(EndpointCall.at < self._clock() - CALLS_KEPT))
+            return int(gone.rowcount)

@@ -20,7 +20,7 @@ from drivers.query import TableQuery
 from egress.addresses import normal_host, normal_port
 from egress.errors import TargetError, TargetRefused, Unreachable
 from egress.sockets import open_socket
-from services.connections.access import Access, Place
+from services.connections.access import Access, Destination
 
 StepName = Literal["address", "name", "port", "tls", "login", "open", "tables", "row"]
 StepState = Literal["good", "bad", "not reached", "nothing"]
@@ -101,33 +101,33 @@ class ConnectionTester:
 
         `portal_id` is whose budget of failed connections is used, and whose uploaded files are read.
         """
-        place = self._access.place(portal_id, driver, settings, self._guards)
+        destination = self._access.destination(portal_id, driver, settings, self._guards)
         subject = f"portal {portal_id}"
-        run = _Run(steps_of(place.settings))
+        run = _Run(steps_of(destination.settings))
         try:
             self._access.check_connects(subject, subject)
-            self._try(run, place)
+            self._try(run, destination)
         except TargetError as problem:
-            self._access.count(problem, place, subject)
+            self._access.count(problem, destination, subject)
             failed = run.steps[-1].name if run.steps else ""
             return ConnectionTest(run.rest(), problem.code, field_of(problem, settings, failed), problem.detail)
         return ConnectionTest(run.rest())
 
-    def _try(self, run: _Run, place: Place) -> None:
-        settings, policy = place.settings, place.guards.policy
+    def _try(self, run: _Run, destination: Destination) -> None:
+        settings, policy = destination.settings, destination.guards.policy
         if "host" in settings:
             with run.step("address"):
                 host, port = normal_host(settings["host"]), normal_port(settings["port"])
             with run.step("name") as note:
                 target = policy.resolve(host, port)
                 note.append(", ".join(target.addresses[:3]))
-            self._access.check_logins(place, place.target)
+            self._access.check_logins(destination, destination.target)
             with run.step("port"):
                 open_socket(target).close()
         elif settings.get("url"):
             with run.step("name"):
                 policy.resolve(*_parts(settings["url"]), "web")
-        with _logged_in(run, place) as session:
+        with _logged_in(run, destination) as session:
             with run.step("tables") as note:
                 tables = session.tables()
                 note.append(str(len(tables)))
@@ -162,12 +162,12 @@ def field_of(problem: TargetError, settings: Mapping[str, str], step: str = "") 
 
 
 @contextlib.contextmanager
-def _logged_in(run: _Run, place: Place) -> Iterator[Session]:
+def _logged_in(run: _Run, destination: Destination) -> Iterator[Session]:
     """An open session; where a server was asked for, encryption and login are told apart by what went wrong."""
     names = [name for name in run.wanted if name in ("tls", "login", "open")]
     started = time.monotonic()
     try:
-        session = place.open()
+        session = destination.open()
     except TargetError as problem:
         taken = _milliseconds(started)
         if names[0] == "tls" and _passed_encryption(problem):

@@ -15,13 +15,13 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 from errors import NotFound
-from models import Connection, HostedConnector
 from services.bi import connectors, sources
 from services.bi.connectors import Connector
 from services.bi.datasets import Dataset
 from services.bi.sources import Source
-from services.connections.key_rotation import rotate
-from services.connections.repository import ConnectionRepository, Held, Hosted, addresses
+from services.connections.connection import Connection, HostedConnector
+from services.connections.keys import ConnectionKeys, addresses
+from services.connections.repository import ConnectionRepository
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
 
@@ -82,8 +82,8 @@ class Inspection:
 class PortalSync:
     """Registers, compares, rotates and removes; `base_url` is where portals reach us."""
 
-    def __init__(self, rows: ConnectionRepository, base_url: str) -> None:
-        self._rows, self._base_url = rows, base_url
+    def __init__(self, repository: ConnectionRepository, keys: ConnectionKeys, base_url: str) -> None:
+        self._rows, self._keys, self._base_url = repository, keys, base_url
 
     # --- registering
 
@@ -106,45 +106,47 @@ class PortalSync:
             connectors.update(client, caps, found.id, fields)
         return found.id
 
-    def connect(self, client: PortalClient, caps: Capabilities, held: Held, label: Label) -> int:
+    def connect(self, client: PortalClient, caps: Capabilities, connection: Connection, label: Label) -> int:
         """The portal's number of the connection's source, which now has its key; registers the connector if need be.
 
         Raises the portal's errors: `SOURCE_CREATE_CONNECTION_ERROR` if our own `urlCheck` said no.
         """
-        connector_id = self.register(client, caps, held.portal_id, label)
-        found = self._source(client, held, connector_id)
+        connector_id = self.register(client, caps, connection.portal_id, label)
+        found = self._source(client, connection, connector_id)
         if found is not None:
-            self._rows.set_source(held.id, found.id)
-            if self._rows.settle(Connection, held.id, _key_of(found)) == "":
-                self.rotate(client, caps, held, source_id=found.id)
-            self._rows.reopen(held.id)
+            self._rows.set_source(connection.id, found.id)
+            if self._keys.settle(connection, _key_of(found)) == "":
+                self.rotate(client, caps, connection, source_id=found.id)
+            self._rows.reopen(connection.id)
             return found.id
         made: list[int] = []
 
         def write(key: str) -> None:
-            fields = {"title": held.title, "connectorId": connector_id, "settings": {KEY: key}, "active": True}
+            fields = {"title": connection.title, "connectorId": connector_id, "settings": {KEY: key}, "active": True}
             made.append(sources.add(client, caps, fields, (KEY,)))
 
         def read() -> str:
             return _key_of(sources.get(client, made[0])) if made else ""
 
         # Its number is kept once the key was read back: another source of this title may have been taken for ours.
-        rotate(self._rows, Connection, held.id, read, write)
-        self._rows.set_source(held.id, made[0])
-        self._rows.reopen(held.id)
+        self._keys.rotate(connection, read, write)
+        self._rows.set_source(connection.id, made[0])
+        self._rows.reopen(connection.id)
         return made[0]
 
-    def rotate(self, client: PortalClient, caps: Capabilities, held: Held, *, source_id: int | None = None) -> None:
+    def rotate(
+        self, client: PortalClient, caps: Capabilities, connection: Connection, *, source_id: int | None = None
+    ) -> None:
         """Give a connection's source another key (`key_rotation`); raises what that raises, and `NotFound`."""
-        number = self._source_id(held) if source_id is None else source_id
+        number = self._source_id(connection) if source_id is None else source_id
 
         def read() -> str:
             return _key_of(sources.get(client, number))
 
         def write(key: str) -> None:
-            sources.update(client, caps, number, {"title": held.title, "settings": {KEY: key}}, (KEY,))
+            sources.update(client, caps, number, {"title": connection.title, "settings": {KEY: key}}, (KEY,))
 
-        rotate(self._rows, Connection, held.id, read, write)
+        self._keys.rotate(connection, read, write)
 
     def rotate_addresses(self, client: PortalClient, caps: Capabilities, portal_id: int, driver: str = "") -> None:
         """Give a hosted connector other addresses, all four in one call; raises like `rotate`."""
@@ -159,7 +161,7 @@ class PortalSync:
         def write(key: str) -> None:
             connectors.update(client, caps, number, addresses(self._base_url, hosted.uid, key))
 
-        rotate(self._rows, HostedConnector, hosted.id, read, write)
+        self._keys.rotate(hosted, read, write)
 
     # --- comparing
 
@@ -180,59 +182,59 @@ class PortalSync:
 
     def strays(self, client: PortalClient, portal_id: int) -> tuple[Source, ...]:
         """Sources of our connector that no connection here opens."""
-        taken = self._rows.sources_taken(self._rows.connector(portal_id).id)
+        taken = self._rows.source_owners(portal_id)
         return tuple(row for row in self.sources(client, portal_id).values() if row.id not in taken)
 
-    def fits(self, hosted: Hosted, found: Connector) -> bool:
+    def fits(self, hosted: HostedConnector, found: Connector) -> bool:
         """Whether a connector in the portal has our addresses with a key that opens, and the settings they want."""
         key = self._key_in(hosted, found)
         first = "host" if hosted.driver else KEY
         has_settings = first in {setting.code for setting in found.settings}
-        return bool(key and self._rows.slot(HostedConnector, hosted.id, key)) and has_settings
+        return bool(key and self._keys.slot(hosted, key)) and has_settings
 
-    def inspect(self, client: PortalClient, caps: Capabilities, held: Held) -> Inspection:
+    def inspect(self, client: PortalClient, caps: Capabilities, connection: Connection) -> Inspection:
         """How the portal's objects compare with a connection; raises the portal's errors."""
-        hosted = self._rows.connector(held.portal_id)
+        hosted = self._rows.connector(connection.portal_id)
         connector: ConnectorState = "none"
         if hosted.registered_id is not None:
             known = _or_none(lambda: connectors.get(client, hosted.registered_id or 0))
             connector = "missing" if known is None else "good" if self.fits(hosted, known) else "changed"
-        if held.source_id is None:
+        if connection.source_id is None:
             return Inspection(connector, "none")
-        found = _or_none(lambda: sources.get(client, held.source_id or 0))
+        found = _or_none(lambda: sources.get(client, connection.source_id or 0))
         if found is None:
             return Inspection(connector, "missing")
         below = sources.below(client, caps, found.id)
-        return Inspection(connector, self._source_state(held, found), found, below)
+        return Inspection(connector, self._source_state(connection, found), found, below)
 
-    def adopt(self, client: PortalClient, held: Held) -> None:
+    def adopt(self, client: PortalClient, connection: Connection) -> None:
         """Take over what was changed in the portal: the source's title. Raises `NotFound`."""
-        found = sources.get(client, self._source_id(held))
-        self._rows.change(held.portal_id, held.id, found.title, held.settings)
+        found = sources.get(client, self._source_id(connection))
+        self._rows.change(connection, found.title, connection.settings)
 
-    def restore(self, client: PortalClient, caps: Capabilities, held: Held, label: Label) -> int:
+    def restore(self, client: PortalClient, caps: Capabilities, connection: Connection, label: Label) -> int:
         """Make the portal's objects again, or write ours over what was changed; gives back the source's number."""
-        number = self.connect(client, caps, held, label)
+        number = self.connect(client, caps, connection, label)
         found = sources.get(client, number)
-        if found.title != held.title:
-            sources.update(client, caps, number, {"title": held.title})
+        if found.title != connection.title:
+            sources.update(client, caps, number, {"title": connection.title})
         return number
 
-    def rename(self, client: PortalClient, caps: Capabilities, held: Held) -> None:
+    def rename(self, client: PortalClient, caps: Capabilities, connection: Connection) -> None:
         """Give the source the connection's title; the portal calls `urlCheck` for it. Nothing without a source."""
-        if held.source_id is not None:
-            sources.update(client, caps, held.source_id, {"title": held.title})
+        if connection.source_id is not None:
+            sources.update(client, caps, connection.source_id, {"title": connection.title})
 
-    def forget(self, held: Held) -> None:
+    def forget(self, connection: Connection) -> None:
         """Have nothing to do with the source any more; the portal keeps it, if it is still there."""
-        self._rows.set_source(held.id, None)
+        self._rows.set_source(connection.id, None)
 
-    def remove(self, client: PortalClient, held: Held) -> None:
+    def remove(self, client: PortalClient, connection: Connection) -> None:
         """Delete a connection here and its source in the portal. Raises `InUse` while datasets read through it."""
-        if held.source_id is not None:
-            number = held.source_id
+        if connection.source_id is not None:
+            number = connection.source_id
             _or_none(lambda: sources.delete(client, number))
-        self._rows.remove(held.portal_id, held.id)
+        self._rows.remove(connection.portal_id, connection.id)
 
     def unregister(self, client: PortalClient, portal_id: int, driver: str) -> None:
         """Delete the connector of a driver here and in the portal. Raises `InUse` while sources use it."""
@@ -240,7 +242,7 @@ class PortalSync:
         if known is not None and known.registered_id is not None:
             number = known.registered_id
             _or_none(lambda: connectors.delete(client, number))
-        self._rows.drop_connector(portal_id, driver)
+        self._rows.remove_connector(portal_id, driver)
 
     # --- inside
 
@@ -248,7 +250,7 @@ class PortalSync:
         ours = self.ours(connectors.everything(client, *OWN_SIGNS), portal_id)
         return [number for number, takes_key in ours.items() if takes_key]
 
-    def _registered(self, client: PortalClient, hosted: Hosted, label: Label) -> Connector | None:
+    def _registered(self, client: PortalClient, hosted: HostedConnector, label: Label) -> Connector | None:
         if hosted.registered_id is not None:
             known = _or_none(lambda: connectors.get(client, hosted.registered_id or 0))
             if known is not None:
@@ -264,36 +266,40 @@ class PortalSync:
         )
         return next((row for sign in signs for row in ours if sign(row)), None)
 
-    def _source(self, client: PortalClient, held: Held, connector_id: int) -> Source | None:
+    def _source(self, client: PortalClient, connection: Connection, connector_id: int) -> Source | None:
         """The connection's source: the stored one, the one with its key, or a stray one of its title."""
-        if held.source_id is not None:
-            known = _or_none(lambda: sources.get(client, held.source_id or 0))
+        if connection.source_id is not None:
+            known = _or_none(lambda: sources.get(client, connection.source_id or 0))
             if known is not None and known.connector_id == connector_id:
                 return known
-        taken = self._rows.sources_taken(held.connector_id)
-        strays = [row for row in sources.of_connector(client, connector_id) if taken.get(row.id, held.id) == held.id]
+        taken = self._rows.source_owners(connection.portal_id)
+        strays = [
+            row
+            for row in sources.of_connector(client, connector_id)
+            if taken.get(row.id, connection.id) == connection.id
+        ]
         read = [sources.get(client, row.id) for row in strays]
         for row in read:
-            if self._rows.slot(Connection, held.id, _key_of(row)):
+            if self._keys.slot(connection, _key_of(row)):
                 return row
         for row in read:
-            if row.title == held.title and self._rows.owner(held.connector_id, _key_of(row)) is None:
+            if row.title == connection.title and self._keys.owner(connection.connector.id, _key_of(row)) is None:
                 return row
         return None
 
-    def _source_state(self, held: Held, found: Source) -> SourceState:
-        if not self._rows.slot(Connection, held.id, _key_of(found)):
+    def _source_state(self, connection: Connection, found: Source) -> SourceState:
+        if not self._keys.slot(connection, _key_of(found)):
             return "key"
         if not found.active:
             return "off"
-        return "good" if found.title == held.title else "renamed"
+        return "good" if found.title == connection.title else "renamed"
 
-    def _source_id(self, held: Held) -> int:
-        if held.source_id is None:
+    def _source_id(self, connection: Connection) -> int:
+        if connection.source_id is None:
             raise NotFound("biconnector.source.get", "SOURCE_NOT_FOUND")
-        return held.source_id
+        return connection.source_id
 
-    def _key_in(self, hosted: Hosted, found: Connector) -> str:
+    def _key_in(self, hosted: HostedConnector, found: Connector) -> str:
         """The key in a connector's addresses, if all four are ours."""
         match = _ADDRESS.search(found.url_check)
         if match is None or match["uid"] != hosted.uid:
@@ -302,10 +308,10 @@ class PortalSync:
         theirs = (found.url_check, found.url_table_list, found.url_table_description, found.url_data)
         return match["key"] if tuple(ours.values()) == theirs else ""
 
-    def _urls(self, hosted: Hosted) -> dict[str, str]:
+    def _urls(self, hosted: HostedConnector) -> dict[str, str]:
         return addresses(self._base_url, hosted.uid, hosted.key)
 
-    def _fields(self, caps: Capabilities, hosted: Hosted, label: Label) -> Mapping[str, Any]:
+    def _fields(self, caps: Capabilities, hosted: HostedConnector, label: Label) -> Mapping[str, Any]:
         fields = {
             "title": label.title,
             "description": label.description,
@@ -321,7 +327,7 @@ def without_key(address: str) -> str:
     return _KEY_IN_ADDRESS.sub(r"\1…/", address)
 
 
-def _source_code(hosted: Hosted) -> str:
+def _source_code(hosted: HostedConnector) -> str:
     return f"{SOURCE_CODE}-{hosted.driver}" if hosted.driver else SOURCE_CODE
 
 

@@ -13,12 +13,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from cachetools import TTLCache
 
 from drivers.base import Session, Table
 from models import now
+from services.connections.connection import Credentials
 from services.contract.names import NameRefused, PublishedTable, PublishedTables
 from services.limits.shared_memory import SharedMemory
 
@@ -27,18 +27,6 @@ CALL_SECONDS = 60.0
 PAGE_SECONDS = 600.0
 """How old it may be on a page, which tells its age and offers a fresh one."""
 LISTS_KEPT = 200
-
-
-class Listing(Protocol):
-    """Whose tables they are: a connection with these very settings."""
-
-    @property
-    def uid(self) -> str:
-        """What no other connection has."""
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """Its settings."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +41,14 @@ class TableList:
 
 
 class TableLists:
-    """The lists of all connections; `clock` tells the moment that people see."""
+    """The lists of all connections, each of certain credentials; `clock` tells the moment that people see."""
 
     def __init__(self, memory: SharedMemory, *, clock: Callable[[], datetime] = now) -> None:
         self._memory, self._clock = memory, clock
         self._lists: TTLCache[str, TableList] = TTLCache(LISTS_KEPT, PAGE_SECONDS)
         self._lock = threading.Lock()
 
-    def recent(self, of: Listing, seconds: float) -> TableList | None:
+    def recent(self, of: Credentials, seconds: float) -> TableList | None:
         """The remembered list, if it is no older than `seconds` and nobody has outdated it."""
         key = _key(of)
         with self._lock:
@@ -70,7 +58,7 @@ class TableLists:
         outdated = self._memory.moment(f"tables {key}") - PAGE_SECONDS
         return known if known.read >= max(time.monotonic() - seconds, outdated) else None
 
-    def read(self, of: Listing, session: Session) -> TableList:
+    def read(self, of: Credentials, session: Session) -> TableList:
         """The list as it is now."""
         at, read = self._clock(), time.monotonic()
         listed = session.tables()
@@ -81,12 +69,12 @@ class TableLists:
             self._lists[_key(of)] = known
         return known
 
-    def outdate(self, of: Listing) -> None:
+    def outdate(self, of: Credentials) -> None:
         """No list that was read before this moment is used any more, in whichever process."""
         moment = time.monotonic() + PAGE_SECONDS
         self._memory.change(f"tables {_key(of)}", lambda _: moment)
 
-    def find(self, of: Listing, session: Session, asked: str) -> PublishedTable:
+    def find(self, of: Credentials, session: Session, asked: str) -> PublishedTable:
         """The table that `asked` means; a name that the remembered list lacks is looked for in a fresh one.
 
         Raises `NameRefused`.
@@ -99,11 +87,11 @@ class TableLists:
                 pass
         return self.read(of, session).tables.resolve(asked)
 
-    def matching(self, of: Listing, session: Session, search: str) -> list[PublishedTable]:
+    def matching(self, of: Credentials, session: Session, search: str) -> list[PublishedTable]:
         """The tables that a search finds; one that finds nothing in the remembered list is made in a fresh one."""
         known = self.recent(of, CALL_SECONDS)
         return (known.tables.matching(search) if known else []) or self.read(of, session).tables.matching(search)
 
 
-def _key(of: Listing) -> str:
+def _key(of: Credentials) -> str:
     return hashlib.sha256(f"{of.uid} {json.dumps(dict(of.settings), sort_keys=True)}".encode()).hexdigest()

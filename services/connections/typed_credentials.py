@@ -18,7 +18,7 @@ from drivers import catalogue
 from drivers.base import Driver
 from drivers.errors import SettingsWrong
 from models import KnownTarget, Sessions, now
-from services.connections.keys import Doorway, Opened
+from services.connections.connection import Credentials, HostedConnector
 from services.limits.budgets import NEW_TARGETS, Budgets
 
 CODES = ("host", "port", "database", "username", "password")
@@ -55,13 +55,12 @@ def read_typed(driver: Driver, values: Mapping[str, str]) -> dict[str, str]:
     return driver.settings(settings)
 
 
-def opened(doorway: Doorway, values: Mapping[str, str]) -> Opened:
-    """The connection that the typed values are; raises `SettingsWrong`. It is never proven: each call is a login."""
-    settings = read_typed(catalogue.DRIVERS[doorway.driver], values)
+def credentials_of(connector: HostedConnector, values: Mapping[str, str]) -> Credentials:
+    """The credentials that the typed values are; raises `SettingsWrong`. Never proven: each call is a login."""
+    settings = read_typed(catalogue.DRIVERS[connector.driver], values)
     text = "\0".join(f"{code}={value}" for code, value in sorted(settings.items()))
-    uid = hashlib.sha256(f"{doorway.connector_id}\0{text}".encode()).hexdigest()[:32]
-    subject = f"connector {doorway.connector_id}"
-    return Opened(None, uid, doorway.portal_id, doorway.language, doorway.driver, settings, budget=subject)
+    uid = hashlib.sha256(f"{connector.id}\0{text}".encode()).hexdigest()[:32]
+    return Credentials(uid, connector, connector.driver, settings)
 
 
 class KnownTargets:

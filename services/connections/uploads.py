@@ -47,7 +47,7 @@ class Uploads:
             raise
         return f"{PREFIX}{uid}/{name}"
 
-    def place(self, portal_id: int, settings: Mapping[str, str], guards: Guards) -> tuple[Mapping[str, str], Guards]:
+    def located(self, portal_id: int, settings: Mapping[str, str], guards: Guards) -> tuple[Mapping[str, str], Guards]:
         """Settings and guards that lead to the file, for a driver; those of other connections as they are."""
         found = _PATH.fullmatch(settings.get("path", ""))
         if found is None:

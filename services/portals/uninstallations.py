@@ -15,7 +15,17 @@ from typing import Any
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
-from models import Connection, HostedConnector, LifecycleEvent, Portal, Sessions, UserSession, UserToken, Vault, now
+from models import (
+    ConnectionRow,
+    HostedConnectorRow,
+    LifecycleEvent,
+    Portal,
+    Sessions,
+    UserSession,
+    UserToken,
+    Vault,
+    now,
+)
 from services.connections.repository import close
 from services.connections.uploads import Uploads
 from services.portals.launches import Verifier
@@ -99,9 +109,11 @@ class Uninstallations:
                 _delete(session, portal)
             session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < moment - KEPT_WITHOUT_SIGN))
             connected = (
-                select(Portal.id).join(HostedConnector).join(Connection, HostedConnector.id == Connection.connector_id)
+                select(Portal.id)
+                .join(HostedConnectorRow)
+                .join(ConnectionRow, HostedConnectorRow.id == ConnectionRow.connector_id)
             )
-            in_doubt = session.scalars(connected.where(doubted, Connection.closed_at.is_(None)).distinct()).all()
+            in_doubt = session.scalars(connected.where(doubted, ConnectionRow.closed_at.is_(None)).distinct()).all()
             for portal_id in in_doubt:
                 self._end(session, portal_id)
         for portal_id in over:

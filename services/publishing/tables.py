@@ -22,7 +22,7 @@ from errors import PortalRefused
 from services.bi import datasets
 from services.bi.listing import Page
 from services.connections.access import Access, ConnectionClosed
-from services.connections.repository import Held
+from services.connections.connection import Connection
 from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
 from services.contract.names import (
     MOST_COLUMNS,
@@ -114,17 +114,17 @@ class Publishing:
     def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
         self._access, self._lists, self._guards = access, lists, guards
 
-    def tables(self, held: Held, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
+    def tables(self, connection: Connection, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
         """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
 
         The list may be ten minutes old, unless it is to be `fresh`. Raises the driver's errors.
         """
         if fresh:
-            self._lists.outdate(held)
-        known = self._lists.recent(held, PAGE_SECONDS)
+            self._lists.outdate(connection)
+        known = self._lists.recent(connection, PAGE_SECONDS)
         if known is None:
-            with self._session(held) as session:
-                known = self._lists.read(held, session)
+            with self._session(connection) as session:
+                known = self._lists.read(connection, session)
         found = known.tables.matching(search)
         start = (number - 1) * PAGE_SIZE
         shown = tuple(
@@ -133,29 +133,29 @@ class Publishing:
         )
         return TablePage(Page(shown, number, len(found) > start + PAGE_SIZE), known.at)
 
-    def table(self, held: Held, table_id: str) -> TableView:
+    def table(self, connection: Connection, table_id: str) -> TableView:
         """One table by its exact name; raises `NameRefused` and the driver's errors."""
-        with self._session(held) as session:
-            found = self._lists.find(held, session, table_id)
+        with self._session(connection) as session:
+            found = self._lists.find(connection, session, table_id)
             description = session.describe(found.table)
             rows = _sample(session, description)
         return TableView(found, _columns(description), rows)
 
-    def missing(self, held: Held, codes: Collection[str]) -> frozenset[str]:
+    def missing(self, connection: Connection, codes: Collection[str]) -> frozenset[str]:
         """Those external codes that mean no table of a connection any more; raises the driver's errors."""
-        with self._session(held) as session:
-            tables = self._lists.read(held, session).tables
+        with self._session(connection) as session:
+            tables = self._lists.read(connection, session).tables
         return frozenset(code for code in codes if not _resolves(tables, code))
 
-    def described(self, held: Held, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
+    def described(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
-        with self._session(held) as session:
-            found = self._lists.find(held, session, table_id)
+        with self._session(connection) as session:
+            found = self._lists.find(connection, session, table_id)
             return found, _columns(session.describe(found.table))
 
     def several(
         self,
-        held: Held,
+        connection: Connection,
         asked: Collection[str],
         *,
         seconds: float = LIMITS.seconds,
@@ -168,16 +168,18 @@ class Publishing:
         end = clock() + seconds
         found = {name: Looked(name) for name in asked}
         while any(row.is_waiting for row in found.values()) and (left := end - clock()) > 0:
-            with self._session(held, left) as session:
-                self._look(held, session, found, lambda: clock() < end)
+            with self._session(connection, left) as session:
+                self._look(connection, session, found, lambda: clock() < end)
         return tuple(found.values())
 
-    def _look(self, held: Held, session: Session, found: dict[str, Looked], in_time: Callable[[], bool]) -> None:
+    def _look(
+        self, connection: Connection, session: Session, found: dict[str, Looked], in_time: Callable[[], bool]
+    ) -> None:
         """Ask for everything that waits, until one question fails: its session may be good for nothing more."""
         waiting = [name for name, row in found.items() if row.is_waiting]
-        tables = (self._lists.recent(held, CALL_SECONDS) or self._lists.read(held, session)).tables
+        tables = (self._lists.recent(connection, CALL_SECONDS) or self._lists.read(connection, session)).tables
         if not all(_resolves(tables, name) for name in waiting):
-            tables = self._lists.read(held, session).tables
+            tables = self._lists.read(connection, session).tables
         for name in waiting:
             try:
                 found[name] = Looked(name, tables.resolve(name))
@@ -198,7 +200,7 @@ class Publishing:
         self,
         client: PortalClient,
         caps: Capabilities,
-        held: Held,
+        connection: Connection,
         source_id: int,
         table_id: str,
         chosen: Chosen | None = None,
@@ -207,7 +209,7 @@ class Publishing:
 
         Without a choice it has all columns, and the table's code as its name, numbered where that is taken.
         """
-        found, columns = self.described(held, table_id)
+        found, columns = self.described(connection, table_id)
         code = external_code(found)
         for known in datasets.of_source(client, caps, source_id):
             if known.external_code == code:
@@ -220,12 +222,14 @@ class Publishing:
             return datasets.add(client, caps, {**fields, **own}), True
         return _added(client, caps, found.code, fields), True
 
-    def _session(self, held: Held, seconds: float = LIMITS.seconds) -> contextlib.AbstractContextManager[Session]:
+    def _session(
+        self, connection: Connection, seconds: float = LIMITS.seconds
+    ) -> contextlib.AbstractContextManager[Session]:
         """An open session behind the budgets of the endpoints."""
-        if held.closed:
+        if connection.closed:
             raise ConnectionClosed("closed")
         limits = replace(LIMITS, seconds=min(seconds, LIMITS.seconds))
-        return self._access.session(held, replace(self._guards, limits=limits))
+        return self._access.session(connection, replace(self._guards, limits=limits))
 
 
 def _resolves(tables: PublishedTables, code: str) -> bool:

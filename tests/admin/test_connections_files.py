@@ -129,7 +129,7 @@ def test_without_file_and_address_it_is_told_beside_the_file(client: PageClient)
 def test_no_name_leads_out_of_the_folder(hosted: HostedStage, client: PageClient, name: str) -> None:
     uploads = hosted.house.uploads
     path = uploads.keep(hosted.portal_id, name, io.BytesIO(CSV))
-    settings, guards = uploads.place(hosted.portal_id, {"path": path}, hosted.house.guards)
+    settings, guards = uploads.located(hosted.portal_id, {"path": path}, hosted.house.guards)
     assert guards.local_files is not None
     kept = (guards.local_files / settings["path"]).resolve()
     assert kept.is_relative_to((hosted.folder / "uploads" / str(hosted.portal_id)).resolve())

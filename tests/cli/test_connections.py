@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import update
 
-from models import Connection
+from models import ConnectionRow
 from tests.gateway.bodies import FORM, form_body
 from tests.gateway.hosting import MEMBER_ID, Host, hosting
 
@@ -82,7 +82,7 @@ def test_a_key_that_a_source_in_the_portal_holds_is_not_changed_behind_its_back(
     """facts/security 4 "Rotation": never revoke before the read-back, and only the page can read back."""
     issued = json.loads(add(host, *SQLITE).stdout)
     with host.app.extensions["services"].sessions.begin() as session:
-        session.execute(update(Connection).values(source_id=7))
+        session.execute(update(ConnectionRow).values(source_id=7))
     told = run(host, "rotate", str(issued["id"]))
     assert told.exit_code == 1
     assert "its source in the portal holds the key" in told.output

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from app import assemble
 from models import Base, EndpointCall
-from services.connections.keys import Issued
+from services.connections.lifecycle import IssuedKey
 from services.wiring import Services
 from tests.doors import settings_for
 from tests.gateway.bodies import FORM, form_body
@@ -29,7 +29,7 @@ class Connected:
     """A hosted connection and its endpoints."""
 
     app: Flask
-    issued: Issued
+    issued: IssuedKey
 
     def call(
         self, url: str, fields: Mapping[str, Any] | None = None, *, key: str | None = None, source: str = "192.0.2.1"

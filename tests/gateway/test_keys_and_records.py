@@ -20,9 +20,12 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from gateway.pipeline import BAD_KEY_DELAY
-from models import Connection, EndpointCall, now
-from services.connections.keys import OLD_KEY_OPENS, Connections, Issued
-from services.connections.repository import addresses
+from models import ConnectionRow, EndpointCall, now
+from services.connections.call_log import CallLog
+from services.connections.connection import Connection
+from services.connections.keys import OLD_KEY_OPENS, ConnectionKeys, addresses
+from services.connections.lifecycle import IssuedKey
+from services.connections.repository import ConnectionRepository
 from services.connections.typed_credentials import KnownTargets
 from services.limits.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
 from services.limits.rate_limit import RateLimit
@@ -48,6 +51,11 @@ def host(tmp_path: Path) -> Iterator[Host]:
 @pytest.fixture
 def deals(host: Host) -> Connected:
     return host.connect("sqlite", {"path": "deals.sqlite"})
+
+
+def stored(host: Host, connected: Connected) -> Connection:
+    (own,) = (row for row in host.services.connections.all() if row.id == connected.issued.id)
+    return own
 
 
 def unreachable(host: Host) -> Connected:
@@ -130,47 +138,50 @@ def test_connections_of_one_portal_share_their_addresses_and_not_their_keys(host
 def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
     # facts/security 4: the next key opens before it is confirmed; the former one opens for another day
     moment = now()
-    connections = Connections(host.services.sessions, host.services.vault, "http://app.test", clock=lambda: moment)
-    fresh = connections.mint(deals.issued.id).key
+    keys = ConnectionKeys(host.services.sessions, host.services.vault, clock=lambda: moment)
+    issued = host.services.connections.mint(deals.issued.id)
+    fresh = issued.key
     assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
-    connections.confirm(deals.issued.id)
+    host.services.connections.confirm(issued)
     assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
     path = urlsplit(deals.issued.urls["urlCheck"]).path.split("/")
-    doorway = connections.enter(path[2], path[3])
-    assert doorway is not None
+    connector = keys.enter(path[2], path[3])
+    assert connector is not None
     moment += OLD_KEY_OPENS - timedelta(seconds=1)
-    assert connections.open(doorway, deals.issued.key) is not None
+    assert keys.open(connector, deals.issued.key) is not None
     moment += timedelta(seconds=1)
-    assert connections.open(doorway, deals.issued.key) is None
-    assert connections.open(doorway, fresh) is not None
+    assert keys.open(connector, deals.issued.key) is None
+    assert keys.open(connector, fresh) is not None
 
 
 def test_a_key_that_the_portal_may_have_got_is_the_one_that_the_command_hands_out(host: Host, deals: Connected) -> None:
     # facts/security 4 "Rotation": no end state in which the registered key is invalid
-    pending = host.services.repository.mint(Connection, deals.issued.id)
-    assert host.services.connections.mint(deals.issued.id).key == pending
-    host.services.connections.confirm(deals.issued.id)
+    pending = host.services.connection_keys.mint(stored(host, deals))
+    issued = host.services.connections.mint(deals.issued.id)
+    assert issued.key == pending
+    host.services.connections.confirm(issued)
     assert deals.call("urlCheck", key=pending).status_code == 200
 
 
 def test_a_key_that_opens_nothing_any_more_is_never_handed_out_again(host: Host, deals: Connected) -> None:
     # facts/security 4: the app once registered a dead key again and again after `flask connections rotate`
-    hosted, connections = host.services.repository, host.services.connections
-    handed_out = [hosted.mint(Connection, deals.issued.id)]
+    keys, connections = host.services.connection_keys, host.services.connections
+    handed_out = [keys.mint(stored(host, deals))]
     for _ in range(3):
-        handed_out.append(connections.mint(deals.issued.id).key)
-        connections.confirm(deals.issued.id)
-        handed_out.append(hosted.mint(Connection, deals.issued.id))
+        issued = connections.mint(deals.issued.id)
+        handed_out.append(issued.key)
+        connections.confirm(issued)
+        handed_out.append(keys.mint(stored(host, deals)))
         assert deals.call("urlCheck", key=handed_out[-1]).status_code == 200
     assert len(set(handed_out)) == 4
 
 
 def test_a_next_key_without_its_hash_is_replaced(host: Host, deals: Connected) -> None:
     # as an earlier version of the command left rows behind
-    dead = host.services.repository.mint(Connection, deals.issued.id)
+    dead = host.services.connection_keys.mint(stored(host, deals))
     with host.services.sessions.begin() as session:
-        session.get_one(Connection, deals.issued.id).next_hash = None
-    fresh = host.services.repository.mint(Connection, deals.issued.id)
+        session.get_one(ConnectionRow, deals.issued.id).next_hash = None
+    fresh = host.services.connection_keys.mint(stored(host, deals))
     assert fresh != dead
     assert deals.call("urlCheck", key=fresh).status_code == 200
 
@@ -185,7 +196,7 @@ def test_twelve_at_once_make_one_connector(tmp_path: Path) -> None:
 
 
 def test_confirming_without_a_next_key_revokes_nothing(host: Host, deals: Connected) -> None:
-    host.services.connections.confirm(deals.issued.id)
+    host.services.connections.confirm(deals.issued)
     assert deals.call("urlCheck").status_code == 200
 
 
@@ -290,9 +301,8 @@ def test_endless_names_are_not_kept_endlessly(host: Host, deals: Connected) -> N
 def test_records_are_deleted_after_two_weeks(host: Host, deals: Connected) -> None:
     deals.call("urlCheck")
     later = now() + timedelta(days=14, seconds=10)
-    connections = Connections(host.services.sessions, host.services.vault, "", clock=lambda: later)
-    assert host.services.connections.purge() == 0
-    assert connections.purge() == 1
+    assert host.services.call_log.purge() == 0
+    assert CallLog(host.services.sessions, clock=lambda: later).purge() == 1
     assert host.calls() == []
 
 
@@ -321,10 +331,10 @@ def test_typed_credentials_go_on_for_a_minute_while_our_own_database_is_away(
 
     def call(**other: str) -> int:
         body = form_body({"connection": {**typed, **other}})
-        return Connected(host.app, Issued(0, "", {})).post(path, body, FORM).status_code
+        return Connected(host.app, IssuedKey(0, "", {})).post(path, body, FORM).status_code
 
     assert call() == 200
-    for owner in (Connections, Budgets, KnownTargets):
+    for owner in (ConnectionKeys, CallLog, ConnectionRepository, Budgets, KnownTargets):
         for name in ("enter", "open", "record", "prove", "is_spent", "strike", "admit"):
             if hasattr(owner, name):
                 monkeypatch.setattr(owner, name, away)
@@ -338,8 +348,10 @@ def test_charts_go_on_for_a_minute_while_our_own_database_is_away(
     # facts/security 7: own database down
     assert len(deals.data(**DATA)) == 3
 
-    for name in ("enter", "open", "record", "prove"):
-        monkeypatch.setattr(Connections, name, away)
+    for name in ("enter", "open"):
+        monkeypatch.setattr(ConnectionKeys, name, away)
+    monkeypatch.setattr(CallLog, "record", away)
+    monkeypatch.setattr(ConnectionRepository, "prove", away)
     monkeypatch.setattr("services.limits.budgets.Budgets.is_spent", away)
     monkeypatch.setattr("services.limits.budgets.Budgets.strike", away)
     answer = deals.call("urlData", DATA, key="bxs1_never-seen")
@@ -354,7 +366,7 @@ def test_a_key_that_stops_opening_is_forgotten_at_once(
     host.services.connections.remove(deals.issued.id)
     assert deals.call("urlCheck").status_code == 404
 
-    monkeypatch.setattr(Connections, "open", away)
+    monkeypatch.setattr(ConnectionKeys, "open", away)
     assert deals.call("urlCheck").status_code == 503
 
 
@@ -461,7 +473,7 @@ def test_every_guess_of_a_source_that_tried_many_keys_waits(
     def guess(_: int) -> int:
         return deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code
 
-    monkeypatch.setattr(Connections, "open", counted)
+    monkeypatch.setattr(ConnectionKeys, "open", counted)
     monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
     with ThreadPoolExecutor(8) as first, ThreadPoolExecutor(20) as more:
         waiting = first.map(guess, range(8))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from models import HostedConnector, LifecycleEvent, Portal, UserSession, UserToken
+from models import HostedConnectorRow, LifecycleEvent, Portal, UserSession, UserToken
 from services.portals.uninstallations import Uninstallations
 from tests.doors import Stage, database, staged
 from tests.security.test_routes import token_of
@@ -376,9 +376,9 @@ def closed(stage: Stage) -> bool:
 def doorway(stage: Stage) -> bool:
     """Whether the key in the addresses of the hosted connector opens."""
     with stage.services.sessions() as session:
-        row = session.query(HostedConnector).one()
+        row = session.query(HostedConnectorRow).one()
     key = stage.services.vault.get(row, "key")
-    return stage.services.connections.enter(row.uid, str(key)) is not None
+    return stage.services.connection_keys.enter(row.uid, str(key)) is not None
 
 
 def files(stage: Stage) -> list[Path]:

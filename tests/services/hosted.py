@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from errors import PortalUnreachable
+from services.connections.connection import Connection
 from services.connections.portal_sync import Label
-from services.connections.repository import Held
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Reply, Transport
 from services.portal_api.capabilities import Capabilities, probe
@@ -64,16 +64,16 @@ class HostedStage:
         """The application's services."""
         return self.stage.services
 
-    def connection(self, title: str = "Shop", path: str = "shop.sqlite") -> Held:
+    def connection(self, title: str = "Shop", path: str = "shop.sqlite") -> Connection:
         """A new connection to a file in the folder; the portal knows nothing of it yet."""
         issued = self.house.connections.add(self.stage.member_id, "sqlite", title, {"path": path})
         return self.held(issued.id)
 
-    def held(self, connection_id: int) -> Held:
+    def held(self, connection_id: int) -> Connection:
         """A connection as it is now."""
         return self.house.repository.get(self.portal_id, connection_id)
 
-    def connect(self, held: Held) -> int:
+    def connect(self, held: Connection) -> int:
         """Register and make the source."""
         return self.house.portal_sync.connect(self.client, self.caps, held, LABEL)
 

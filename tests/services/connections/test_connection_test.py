@@ -17,7 +17,7 @@ from egress.policy import Policy
 from models import Base, Vault, connect, sessions_for
 from services.connections.access import Access
 from services.connections.connection_test import ConnectionTester
-from services.connections.keys import Connections
+from services.connections.repository import ConnectionRepository
 from services.connections.uploads import Uploads
 from services.limits.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets
 from tests.services.hosted import shop
@@ -35,8 +35,9 @@ def budgets(tmp_path: Path) -> Iterator[Budgets]:
 
 def trials(budgets: Budgets, folder: Path, policy: Policy | None = None) -> ConnectionTester:
     guards = Guards(policy or Policy("allow-all"), folder)
-    connections = Connections(budgets._sessions, Vault((("k1", SecretStr(base64.b64encode(bytes(32)).decode())),)), "")
-    return ConnectionTester(guards, Access(connections, budgets, Uploads(folder / "uploads", 1000)))
+    vault = Vault((("k1", SecretStr(base64.b64encode(bytes(32)).decode())),))
+    repository = ConnectionRepository(budgets._sessions, vault)
+    return ConnectionTester(guards, Access(repository, budgets, Uploads(folder / "uploads", 1000)))
 
 
 def full(**changes: str) -> Mapping[str, str]:

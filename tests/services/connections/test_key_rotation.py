@@ -10,9 +10,7 @@ from typing import Any
 import pytest
 
 from errors import ApplicationError, PortalBusy, PortalRefused
-from models import Connection, HostedConnector
-from services.connections.key_rotation import rotate
-from services.connections.repository import ConnectionRepository
+from services.connections.keys import ConnectionKeys, KeyHolder
 from tests.services.clocks import Clock
 from tests.services.hosted import HostedStage, Trick, honest, hosted_stage, instead, lost_after, lost_before
 
@@ -38,6 +36,10 @@ def turn(hosted: HostedStage, kind: str) -> None:
         hosted.house.portal_sync.rotate(hosted.client, hosted.caps, hosted.held(1))
     else:
         hosted.house.portal_sync.rotate_addresses(hosted.client, hosted.caps, hosted.portal_id)
+
+
+def holder(hosted: HostedStage, kind: str) -> KeyHolder:
+    return hosted.held(1) if kind == "source" else hosted.house.repository.connector(hosted.portal_id)
 
 
 def registered(hosted: HostedStage, kind: str) -> str:
@@ -119,21 +121,19 @@ def test_the_registered_key_opens_after_any_fault_and_the_next_rotation_heals(
     turn(hosted, kind)
     assert registered(hosted, kind) != before
     assert opens(hosted)
-    model: Any = Connection if kind == "source" else HostedConnector
-    assert hosted.house.repository.slot(model, 1, registered(hosted, kind)) == "current"
+    assert hosted.house.connection_keys.slot(holder(hosted, kind), registered(hosted, kind)) == "current"
 
 
 @pytest.mark.parametrize("kind", ["source", "connector"])
 def test_a_former_key_opens_for_a_day_and_then_no_more(hosted: HostedStage, kind: str) -> None:
     former = registered(hosted, kind)
     turn(hosted, kind)
-    model: Any = Connection if kind == "source" else HostedConnector
     clock = Clock()
-    rows = ConnectionRepository(hosted.house.sessions, hosted.house.vault, clock=clock)
-    assert rows.slot(model, 1, former) == "old"
+    keys = ConnectionKeys(hosted.house.sessions, hosted.house.vault, clock=clock)
+    assert keys.slot(holder(hosted, kind), former) == "old"
     clock.move(hours=25)
-    assert rows.slot(model, 1, former) == ""
-    assert rows.slot(model, 1, registered(hosted, kind)) == "current"
+    assert keys.slot(holder(hosted, kind), former) == ""
+    assert keys.slot(holder(hosted, kind), registered(hosted, kind)) == "current"
 
 
 def test_a_claim_that_was_not_kept_is_told(hosted: HostedStage) -> None:
@@ -145,11 +145,8 @@ def test_a_claim_that_was_not_kept_is_told(hosted: HostedStage) -> None:
 
 def test_of_two_rotations_at_once_one_is_told_to_wait(hosted: HostedStage) -> None:
     """Two at once could overwrite the key that the portal is just being told of."""
-    rows = hosted.house.repository
-    assert rows.claim(Connection, 1)
-    with pytest.raises(PortalBusy):
+    with hosted.house.connection_keys.claim(hosted.held(1)), pytest.raises(PortalBusy):
         turn(hosted, "source")
-    rows.release(Connection, 1)
     with ThreadPoolExecutor(8) as pool:
         outcomes = list(pool.map(lambda _: _outcome(hosted), range(8)))
     assert "done" in outcomes
@@ -167,15 +164,15 @@ def _outcome(hosted: HostedStage) -> str:
 
 def test_after_many_rotations_one_key_is_current(tmp_path: Path, hosted: HostedStage) -> None:
     """facts/security 4: 1,000 rotations, 1 valid key at the end; the portal is a variable here."""
-    rows = hosted.house.repository
+    keys, connection = hosted.house.connection_keys, hosted.held(1)
     has = [hosted.registered_key(1)]
     used = set()
     for _ in range(1000):
-        rotate(rows, Connection, 1, lambda: has[-1], has.append)
+        keys.rotate(connection, lambda: has[-1], has.append)
         used.add(has[-1])
     assert len(used) == 1000
-    assert rows.slot(Connection, 1, has[-1]) == "current"
-    assert sum(rows.slot(Connection, 1, key) != "" for key in used) == 2
+    assert keys.slot(connection, has[-1]) == "current"
+    assert sum(keys.slot(connection, key) != "" for key in used) == 2
     with hosted.stage.portal.changed() as portal:
         portal.sources[1].settings[0].value = has[-1]
     assert opens(hosted)
