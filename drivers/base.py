@@ -21,7 +21,7 @@ import functools
 import re
 import zoneinfo
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -129,7 +129,8 @@ class Limits:
     """What one session may cost (facts/security 6). Over a cap the answer is refused, never cut.
 
     `connect_seconds` for name, TCP, TLS and login together; `seconds` for the whole session; `bytes` of JSON and
-    `rows` for one answer, `row_bytes` for one row.
+    `rows` for one answer, `row_bytes` for one row. `is_wanted` is asked twice a second, from another thread: once it
+    says no, what is running ends with `Timeout("cancelled")`.
     """
 
     connect_seconds: float = 10.0
@@ -137,6 +138,7 @@ class Limits:
     bytes: int = 400_000_000
     rows: int | None = None
     row_bytes: int = 16 * 1024 * 1024
+    is_wanted: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True)
@@ -191,14 +193,11 @@ class Chunk:
 
 
 class Session(ABC):
-    """One open connection, for one request: read-only, with a deadline, closed by leaving its `with` block.
-
-    Not for use by two threads at once, but for `cancel`.
-    """
+    """One open connection, for one request and one thread: read-only, with a deadline, closed by leaving its block."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.deadline = Deadline(limits.seconds, self._interrupt)
+        self.deadline = Deadline(limits.seconds, self._interrupt, limits.is_wanted)
 
     @abstractmethod
     def check(self) -> Server:
@@ -257,10 +256,6 @@ class Session(ABC):
             if self.limits.rows is not None and sent_rows > self.limits.rows:
                 raise TooBig("rows", self.limits.rows)
             yield chunk
-
-    def cancel(self) -> None:
-        """Stop what is running; the other thread gets `Timeout("cancelled")`."""
-        self.deadline.cancel()
 
     def __enter__(self) -> Session:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -20,13 +19,3 @@ def eventually(condition: Callable[[], T], explain: Callable[[], object] = lambd
         assert time.monotonic() < until, explain()
         time.sleep(0.02)
     return answer
-
-
-def after(event: threading.Event, act: Callable[[], object]) -> None:
-    """Have `act` done by another thread once `event` is set."""
-
-    def wait_and_act() -> None:
-        if event.wait(HANG):
-            act()
-
-    threading.Thread(target=wait_and_act, daemon=True).start()

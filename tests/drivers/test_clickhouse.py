@@ -22,7 +22,7 @@ from drivers.sql import MARK, Sql
 from egress.errors import TargetError
 from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer, chunked
-from tests.waiting import HANG, after, eventually
+from tests.waiting import HANG, eventually
 
 TABLE = TableName("shop", "deals")
 DESCRIBED = Description(TABLE, (Column("id", Form.INTEGER, "Int64"), Column("title", Form.TEXT, "String")))
@@ -208,8 +208,8 @@ def test_a_stopped_query_is_killed_on_the_server(clickhouse: Start) -> None:
         running_there.set()
         release.wait(HANG)
 
-    session, server = clickhouse(wait)
-    after(running_there, session.cancel)
+    limits = Limits(connect_seconds=HANG, seconds=HANG, is_wanted=lambda: not running_there.is_set())
+    session, server = clickhouse(wait, limits)
     with pytest.raises(Timeout) as stopped:
         read(session)
     # The server has not answered yet: nobody waited for that.

@@ -29,7 +29,7 @@ from tests.drivers.http_server import listener
 from tests.drivers.servers import Canary, certificates
 from tests.drivers.tds_server import NOT_SUPPORTED, OFF, ON, REQUIRED, SqlServer, done, error, routed, rows, text
 from tests.ports import kept_port
-from tests.waiting import HANG, after
+from tests.waiting import HANG
 
 SECRET = "s3cret-canary-password"
 TABLE = TableName("dbo", "de]als")
@@ -281,10 +281,9 @@ def test_a_stopped_query_ends_at_once(context: Tls) -> None:
         release.wait(HANG)
 
     played = SqlServer(wait, ON, context[0])
-    with login(played.port) as session:
-        after(running, session.cancel)
-        with pytest.raises(Timeout, match="cancelled"):
-            read(session)
+    limits = Limits(connect_seconds=HANG, seconds=HANG, is_wanted=lambda: not running.is_set())
+    with pytest.raises(Timeout, match="cancelled"), login(played.port, limits) as session:
+        read(session)
     limits = Limits(connect_seconds=HANG, seconds=1)
     with pytest.raises(Timeout, match="deadline"), login(played.port, limits) as session:
         read(session)

@@ -23,7 +23,7 @@ from drivers.sqlite import driver, ranges
 from egress.errors import TargetError
 from egress.policy import Policy
 from tests.suite.cell_by_cell import rows_by_cell
-from tests.waiting import HANG
+from tests.waiting import HANG, eventually
 
 NAMES = ("n", "t")
 
@@ -215,12 +215,15 @@ def test_an_answer_that_nobody_wants_any_more_leaves_nothing_running(
         assert len(read(session, whole())) == 20_000
 
 
-def test_cancelling_stops_the_readers(path: Path, ranged: list[ranges.Table]) -> None:
+def test_readers_stop_when_nobody_waits_any_more(path: Path, ranged: list[ranges.Table]) -> None:
     make(path, ((n, "x" * 100) for n in range(20_000)))
-    with opened(path) as session:
+    gone = threading.Event()
+    with opened(path, Limits(is_wanted=lambda: not gone.is_set())) as session:
         chunks = session.rows(whole())
         next(chunks)
-        session.cancel()
+        gone.set()
+        with pytest.raises(Timeout):
+            eventually(session.deadline.check)
         with pytest.raises(Timeout):
             list(chunks)
     assert ranged

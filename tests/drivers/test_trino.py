@@ -24,7 +24,7 @@ from egress.errors import TargetError
 from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer
 from tests.drivers.servers import Canary
-from tests.waiting import HANG, after, eventually
+from tests.waiting import HANG, eventually
 
 TABLE = TableName("shop", 'de"als')
 DESCRIBED = Description(
@@ -271,8 +271,8 @@ def test_a_stopped_query_is_cancelled_on_the_server(coordinator: Start) -> None:
 
     trino = coordinator([])
     trino.special["als"] = wait()
-    with trino.open() as session:
-        after(running, session.cancel)
+    limits = Limits(connect_seconds=HANG, seconds=HANG, is_wanted=lambda: not running.is_set())
+    with trino.open(limits) as session:
         with pytest.raises(Timeout) as stopped:
             read(session)
         assert stopped.value.code == "cancelled"

@@ -39,10 +39,11 @@ def test_an_endless_query_ends_at_the_deadline(database: Database, endless: Tabl
     database.assert_quiet("endless")
 
 
-def test_a_session_can_be_cancelled_from_another_thread(database: Database, endless: TableName) -> None:
-    started = time.monotonic()
-    with database.open(limits=Limits(connect_seconds=HANG, bytes=ENDLESS_BYTES)) as session:
-        threading.Timer(0.5, session.cancel).start()
+def test_a_query_that_nobody_waits_for_any_more_ends(database: Database, endless: TableName) -> None:
+    gone, started = threading.Event(), time.monotonic()
+    limits = Limits(connect_seconds=HANG, bytes=ENDLESS_BYTES, is_wanted=lambda: not gone.is_set())
+    with database.open(limits=limits) as session:
+        threading.Timer(0.5, gone.set).start()
         with pytest.raises(Timeout) as stopped:
             exhaust(session, endless)
     assert stopped.value.code == "cancelled"
@@ -50,10 +51,13 @@ def test_a_session_can_be_cancelled_from_another_thread(database: Database, endl
     database.assert_quiet("endless")
 
 
-def test_after_its_deadline_a_session_refuses_everything(database: Database) -> None:
+def test_a_session_that_nobody_wants_refuses_everything(database: Database) -> None:
     table = database.create("late", {"n": database.types[Form.INTEGER]}, [[1]])
-    with database.open() as session:
-        session.cancel()
+    gone = threading.Event()
+    with database.open(limits=Limits(connect_seconds=HANG, is_wanted=lambda: not gone.is_set())) as session:
+        gone.set()
+        with pytest.raises(Timeout):
+            eventually(session.deadline.check)
         for action in (session.check, session.tables, lambda: session.describe(table)):
             with pytest.raises(Timeout) as stopped:
                 action()

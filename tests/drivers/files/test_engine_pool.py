@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from drivers.base import Guards, Session
+from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
+from drivers.errors import Timeout
 from drivers.files import driver
 from drivers.files.engine_pool import Warm
 from drivers.query import TableName, TableQuery
 from egress.errors import TargetError
 from egress.policy import Policy
+from tests.waiting import eventually
 
 TABLE = TableName("", "sales")
 
@@ -37,8 +40,9 @@ def path(tmp_path: Path, warm: Warm) -> Path:
     return written
 
 
-def opened(path: Path, **settings: str) -> Session:
-    return DRIVERS["file"].open({"path": path.name, **settings}, Guards(Policy(), local_files=path.parent))
+def opened(path: Path, limits: Limits | None = None, **settings: str) -> Session:
+    guards = Guards(Policy(), local_files=path.parent, limits=limits or Limits())
+    return DRIVERS["file"].open({"path": path.name, **settings}, guards)
 
 
 def read(session: Session) -> list[list[object]]:
@@ -100,9 +104,12 @@ def test_a_warm_database_is_as_closed_as_a_new_one(path: Path) -> None:
 
 
 def test_what_failed_or_was_stopped_is_not_used_again(path: Path) -> None:
-    with opened(path) as session:
+    gone = threading.Event()
+    with opened(path, Limits(is_wanted=lambda: not gone.is_set())) as session:
         used = database_of(session)
-        session.cancel()
+        gone.set()
+        with pytest.raises(Timeout):
+            eventually(session.deadline.check)
         with pytest.raises(TargetError):
             read(session)
     with opened(path) as session:
