@@ -30,7 +30,7 @@ from cli import connections as connections_commands
 from cli import database, keys, portals
 from config import Settings
 from errors import ConfigurationError
-from gateway.wire import in_time
+from gateway.callers import whole_bodies
 from services import logs, wiring
 from services.portals.languages import SPOKEN
 
@@ -49,7 +49,7 @@ def assemble(settings: Settings) -> Flask:
     app = Flask(__name__)
     app.extensions["services"] = wiring.build(settings)
     app.jinja_env.undefined = StrictUndefined
-    app.wsgi_app = in_time(behind_proxies(app, settings))  # type: ignore[assignment,method-assign]  # the documented way to wrap an app
+    app.wsgi_app = whole_bodies(behind_proxies(app, settings))  # type: ignore[assignment,method-assign]  # the documented way to wrap an app
     Babel(app, locale_selector=language)
     headers.protect(app, settings)
     app.context_processor(session.page_values)

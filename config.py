@@ -60,7 +60,7 @@ class Settings(BaseSettings):
         default=64,
         ge=8,
         le=1000,
-        description="Threads in each of them. Calls that wait in the queue or for a slow reader have one each; "
+        description="Threads in each of them. Calls that wait in the queue have one each; "
         "a single portal gets two thirds of them at most.",
     )
     bitrix24_client_id: str = Field(min_length=1, description="The app's `client_id` from the vendor's console.")

@@ -185,6 +185,10 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Bitrix24 did not take the whole answer."),
         _l("Filter the chart, or ask whoever runs the application how fast its connection to Bitrix24 is."),
     ),
+    "caller_gone": (
+        _l("Bitrix24 hung up before the answer was ready, so the query was stopped."),
+        _l("Filter the chart, or add an index."),
+    ),
     "body_cut": (_l("The portal's request did not arrive as a whole."), _AGAIN),
     "key": (_l("The source has a key that opens nothing."), _l("Open the connection and restore its source.")),
     **dict.fromkeys(

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic
 
 import orjson
@@ -21,9 +21,8 @@ import orjson
 from drivers.base import Guards, Session
 from gateway.call_summary import names_of
 from gateway.calls import Call, Reader
-from gateway.problems import NOT_FOUND, KeyRefused, Problem, problem_of
+from gateway.problems import CALLER_GONE, NOT_FOUND, CallerGone, KeyRefused, Problem, problem_of
 from gateway.spool import Room, Spool
-from gateway.wire import Wire
 from models import EndpointCall
 from services.connections import typed_credentials
 from services.connections.access import Access, target_of
@@ -48,8 +47,6 @@ FASTEST_REFUSAL = 300
 # its others are not looked at meanwhile; all sources together a quarter of the threads.
 BAD_KEY_DELAY = 1.0
 DELAYED_OF_ONE = 8
-# How a call is recorded whose answer was sent with 200 and not taken as a whole; nginx has the same number for it.
-NOT_TAKEN = 499
 
 
 @dataclass(frozen=True)
@@ -64,14 +61,22 @@ class Endpoint(Generic[Call]):
 
 @dataclass(frozen=True)
 class IncomingRequest:
-    """A request before anything about it is believed; `body` reads it and may raise `CallRefused`."""
+    """A request before anything about it is believed.
+
+    `body` reads it and may raise `CallRefused`; `is_waiting` says whether the caller has not hung up.
+    """
 
     uid: str
     key: str = field(repr=False)
     source: str
     content_type: str
     body: Callable[[], bytes] = field(repr=False)
-    wire: Wire = field(default_factory=Wire)
+    is_waiting: Callable[[], bool] = field(repr=False)
+
+    def check_waiting(self) -> None:
+        """Raise `CallerGone` if the caller has hung up."""
+        if not self.is_waiting():
+            raise CallerGone
 
 
 @dataclass(frozen=True)
@@ -134,13 +139,12 @@ class Pipeline:
         milliseconds = call.milliseconds
 
         def close() -> None:
-            missing = arrived.wire.missing(spool.size)
             spool.close()
             self._leave(call)
             cut: Problem | None = None
-            if missing:
-                cut = Problem("", NOT_TAKEN, "not_taken", f"{spool.size - missing} of {spool.size} bytes were taken")
-            self._record(call, milliseconds, problem=cut, rows=rows, size=spool.size - missing)
+            if spool.taken < spool.size:
+                cut = Problem("", CALLER_GONE, "not_taken", f"{spool.taken} of {spool.size} bytes were taken")
+            self._record(call, milliseconds, problem=cut, rows=rows, size=spool.taken)
 
         return Answer(200, spool.size, spool.blocks(), close)
 
@@ -161,10 +165,13 @@ class Pipeline:
         if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")
         self._rate_limit.wait(credentials.budget)
+        guards = replace(self._guards, limits=replace(self._guards.limits, is_wanted=arrived.is_waiting))
         with self._queue.slot(tenant, credentials.uid, target), Spool(Room(self._memory, tenant)) as spool:
-            with self._access.session(credentials, self._guards) as session:
+            arrived.check_waiting()
+            with self._access.session(credentials, guards) as session:
                 rows = endpoint.write(asked, credentials, session, self._lists, spool)
             spool.finish()
+            arrived.check_waiting()
         return spool, rows
 
     # --- keys

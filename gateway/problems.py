@@ -9,6 +9,8 @@ page, and never leaves by this door (facts/security 4).
     connection_failed  502  target refused, nobody there, login refused, connection lost; 504 over the deadline
     too_large          507  over the caps of rows or bytes, or no room for the answer
     busy               503  no turn in time, too many failures before, or our own database is away
+
+A caller that hung up gets nothing; its call is recorded with 499, as nginx does.
 """
 
 from __future__ import annotations
@@ -26,10 +28,15 @@ from services.limits.budgets import BudgetSpent
 from services.limits.fair_queue import Busy
 
 NOT_FOUND = b'{"error":"not_found"}'
+CALLER_GONE = 499
 
 
 class KeyRefused(Exception):
     """No connection opens with these keys."""
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer any more."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +56,8 @@ def problem_of(error: Exception) -> Problem:
     if isinstance(error, CallRefused | NameRefused):
         status = 413 if error.code == "body_too_big" else 400
         return Problem("request_refused", status, error.code, error.name)
+    if isinstance(error, CallerGone) or (isinstance(error, Timeout) and error.code == "cancelled"):
+        return Problem("", CALLER_GONE, "caller_gone")
     if isinstance(error, BudgetSpent):
         return Problem("busy", 429 if error.code == "requests" else 503, error.code)
     if isinstance(error, TargetError):

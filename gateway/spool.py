@@ -8,7 +8,7 @@ is gone with the process.
 from __future__ import annotations
 
 import contextlib
-import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
@@ -71,17 +71,19 @@ class Room:
         self._holding = None
 
     def _all(self) -> int:
-        volume = os.statvfs(tempfile.gettempdir())
-        return int(volume.f_blocks * volume.f_frsize * self._share) // self._piece
+        return int(shutil.disk_usage(tempfile.gettempdir()).total * self._share) // self._piece
 
 
 class Spool:
-    """Takes bytes until they are sent; `size` is how many there are. Whoever opens it closes it, sent or not."""
+    """Takes bytes until they are sent; whoever opens it closes it, sent or not.
+
+    `size` is how many bytes there are; `taken` how many of them went before whoever sends them asked for more.
+    """
 
     def __init__(
         self, room: Room | None = None, *, most_bytes: int = MOST_BYTES, memory_bytes: int = MEMORY_BYTES
     ) -> None:
-        self.size = 0
+        self.size = self.taken = 0
         self._room, self._most_bytes, self._memory_bytes = room, most_bytes, memory_bytes
         self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)  # noqa: SIM115 - closed by `close`
 
@@ -109,6 +111,7 @@ class Spool:
         try:
             while block := self._file.read(BLOCK_BYTES):
                 yield block
+                self.taken += len(block)
         finally:
             self.close()
 

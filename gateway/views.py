@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from flask import Blueprint, Response, current_app, request
 from flask.blueprints import BlueprintSetupState
 from werkzeug.exceptions import ClientDisconnected, HTTPException, RequestEntityTooLarge
 
 from gateway.answers import write_check, write_data, write_description, write_tables
+from gateway.callers import is_waiting
 from gateway.calls import MOST_BYTES, Call, check_call, data_call, table_description_call, table_list_call
 from gateway.errors import CallRefused
 from gateway.pipeline import Endpoint, IncomingRequest, Pipeline
-from gateway.wire import WIRE
 from services.limits.concurrency import ConcurrencyLimit
 from services.limits.fair_queue import FairQueue
 from services.limits.rate_limit import RateLimit
@@ -68,8 +70,8 @@ def data(uid: str, key: str) -> Response:
 
 def _answered(endpoint: Endpoint[Call], uid: str, key: str) -> Response:
     desk: Pipeline = current_app.extensions["desk"]
-    wire = request.environ[WIRE]
-    arrived = IncomingRequest(uid, key, request.remote_addr or "", request.content_type or "", _body, wire)
+    source, waiting = request.remote_addr or "", partial(is_waiting, request.environ)
+    arrived = IncomingRequest(uid, key, source, request.content_type or "", _body, waiting)
     answer = desk.answer(endpoint, arrived)
     response = Response(answer.body, answer.status, mimetype="application/json")
     response.content_length = answer.length

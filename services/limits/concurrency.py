@@ -1,9 +1,9 @@
 """The concurrency limit: how many calls of one portal may be inside at once, from key to last byte of the answer.
 
-Each call inside has a thread, whether it sends its body, waits in the queue, queries, or is read by somebody slow. A
-portal may have twice as many calls inside as there are free places left; so one portal alone has two thirds of them,
-two have two fifths each, and there is always room for the next one (facts/security 7 "Fairness"; the rule is that of
-dynamic thresholds for shared buffers, Choudhury and Hahne 1998).
+Each call inside has a thread, whether it waits in the queue, queries, or is sent. A portal may have twice as many calls
+inside as there are free places left; so one portal alone has two thirds of them, two have two fifths each, and there is
+always room for the next one (facts/security 7 "Fairness"; the rule is that of dynamic thresholds for shared buffers,
+Choudhury and Hahne 1998).
 """
 
 from __future__ import annotations

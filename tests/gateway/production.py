@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,34 +32,54 @@ class Hosted:
 
     key: str
     urls: dict[str, str]
+    certificate: str = ""
+    """Of the https server that the addresses lead to, as a PEM file."""
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """Where the server of the addresses listens."""
+        return "127.0.0.1", urlsplit(self.urls["urlData"]).port or 0
 
     def post(self, url: str = "urlData", timeout: float = HANG, **fields: Any) -> requests.Response:
         """Ask one of the endpoints."""
-        return requests.post(self.urls[url], data=self.body(**fields), headers={"Content-Type": FORM}, timeout=timeout)
+        return requests.post(
+            self.urls[url],
+            data=self.body(**fields),
+            headers={"Content-Type": FORM},
+            timeout=timeout,
+            verify=self.certificate or True,
+        )
 
     def body(self, **fields: Any) -> bytes:
         """What a portal sends."""
         return form_body({**fields, "connection": {"key": self.key}})
 
-    def half_sent(self) -> socket.socket:
+    def connection(self, source: str = "127.0.0.1") -> socket.socket:
+        """A connection to the server, from an address of this machine, with little room for what nobody has read."""
+        opened = socket.socket()
+        opened.settimeout(HANG)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        opened.bind((source, 0))
+        opened.connect(self.place)
+        if self.certificate:
+            return ssl.create_default_context(cafile=self.certificate).wrap_socket(opened, server_hostname="127.0.0.1")
+        return opened
+
+    def head(self, length: int) -> bytes:
+        """What a call of `urlData` begins with whose body has so many bytes."""
+        path = urlsplit(self.urls["urlData"]).path
+        return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {length}\r\n\r\n".encode()
+
+    def half_sent(self, source: str = "127.0.0.1") -> socket.socket:
         """A call of `urlData` whose body never ends."""
-        address = urlsplit(self.urls["urlData"])
-        sender = socket.create_connection(("127.0.0.1", address.port or 0))
-        sender.sendall(
-            f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\n"
-            "Content-Length: 1000\r\n\r\ntable=t".encode()
-        )
+        sender = self.connection(source)
+        sender.sendall(self.head(1000) + b"table=t")
         return sender
 
-    def slow_reader(self, **fields: Any) -> socket.socket:
+    def slow_reader(self, source: str = "127.0.0.1", **fields: Any) -> socket.socket:
         """A call of `urlData` whose answer nobody reads yet."""
-        address = urlsplit(self.urls["urlData"])
-        reader = socket.socket()
-        reader.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        reader.connect(("127.0.0.1", address.port or 0))
-        body = self.body(**fields)
-        head = f"POST {address.path} HTTP/1.1\r\nHost: x\r\nContent-Type: {FORM}\r\nContent-Length: {len(body)}\r\n\r\n"
-        reader.sendall(head.encode() + body)
+        reader, body = self.connection(source), self.body(**fields)
+        reader.sendall(self.head(len(body)) + body)
         return reader
 
 

@@ -81,20 +81,3 @@ def test_thirty_charts_of_one_portal_at_once_are_all_answered(house: House) -> N
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda n: house.noisy[n % 4].post(table="quick").status_code, range(30)))
     assert answers == [200] * 30
-
-
-def test_bodies_that_never_end_stop_no_other_portal(house: House) -> None:
-    # facts/security 1 row 16: slow senders; these know an address of the noisy portal
-    with contextlib.ExitStack() as senders:
-        for _ in range(NOISE):
-            senders.enter_context(house.noisy[0].half_sent())
-        assert house.is_answered() == {200: CALM}
-    statuses: list[int] = []
-
-    def is_answered_again() -> bool:
-        # The places in the hall come free as the server finds out, one after the other, that the senders are gone.
-        statuses.append(house.noisy[0].post(table="quick").status_code)
-        return statuses[-1] == 200
-
-    eventually(is_answered_again, house.server.log)
-    assert set(statuses[:-1]) <= {503}
