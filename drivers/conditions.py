@@ -10,9 +10,7 @@ from decimal import Decimal
 from drivers.base import Description
 from drivers.columns import Column, Form
 from drivers.errors import QueryRefused
-from drivers.query import Between, Comparison, Condition, Contains, Group, IsNull, Like, OneOf
-
-Leaf = Comparison | OneOf | Between | Contains | Like | IsNull
+from drivers.query import Between, Comparison, Condition, Group, Leaf, OneOf, TextSearch
 
 
 def leaves(condition: Condition | None) -> Iterator[Leaf]:
@@ -48,7 +46,7 @@ def refuse_float_texts(condition: Condition | None, description: Description) ->
     """Raise `QueryRefused("value_type")` for a search in the text of floating numbers, which the server writes in a
     way of its own."""
     for leaf in leaves(condition):
-        if isinstance(leaf, Contains | Like) and description.column(leaf.column).form is Form.FLOAT:
+        if isinstance(leaf, TextSearch) and description.column(leaf.column).form is Form.FLOAT:
             raise QueryRefused("value_type", leaf.column)
 
 

@@ -8,7 +8,7 @@ names. A value's type fits its column's portal type, or the driver refuses the q
     date          date
     datetime      datetime without zone, in the connection's time zone
 
-Meanings (issue "Interfaces that stay"): a NULL matches no condition but `IsNull`, negated or not; what a driver shows
+Meanings: a NULL matches no condition but `IsNull`, negated or not; what a driver shows
 as null (NaN, infinity, dates that the portal cannot take) counts as NULL. Text is compared by code points, exactly,
 also where the database's collation is blind to case or accents. `Contains` and `Like` ignore case and read a value of
 any type as the text that the driver shows. A datetime is compared as shown, in whole seconds.
@@ -99,7 +99,11 @@ class Group:
     conditions: tuple[Condition, ...]
 
 
-Condition = Comparison | OneOf | Between | Contains | Like | IsNull | Group
+TextSearch = Contains | Like
+"""What looks at a value's text, not at the value."""
+Leaf = Comparison | OneOf | Between | TextSearch | IsNull
+"""A condition on one column."""
+Condition = Leaf | Group
 
 
 @dataclass(frozen=True)

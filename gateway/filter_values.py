@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -23,6 +23,7 @@ from drivers.query import (
     Like,
     OneOf,
     Operator,
+    TextSearch,
     Value,
 )
 from gateway.dates import DateReader
@@ -31,6 +32,7 @@ from services.contract.names import PublishedColumn
 
 Kind = Literal["=", ">", ">=", "<", "<=", "contains", "like", "in", "between", "null"]
 DATES = frozenset({"date", "datetime"})
+TEXT_SEARCHES: Mapping[Kind, Callable[[str, str, bool], TextSearch]] = {"contains": Contains, "like": Like}
 
 # What is larger, or so small that it is zero to a double, makes some databases fail when they compare it with one.
 LARGEST = Decimal(sys.float_info.max)
@@ -98,14 +100,11 @@ def _between(column: PublishedColumn, negated: bool, values: Values, dates: Date
     return Between(column.name, first, high.value, negated)
 
 
-def _text_search(
-    column: PublishedColumn, kind: Literal["contains", "like"], negated: bool, values: Values
-) -> Condition:
+def _text_search(column: PublishedColumn, kind: Kind, negated: bool, values: Values) -> Condition:
     texts = [item for item in values.items if isinstance(item, str)]
     if len(texts) != len(values.items):
         raise CallRefused("value", column.code)
-    shape: Callable[[str, str, bool], Condition] = Contains if kind == "contains" else Like
-    return _each([shape(column.name, text, negated) for text in texts], column, negated)
+    return _each([TEXT_SEARCHES[kind](column.name, text, negated) for text in texts], column, negated)
 
 
 @dataclass(frozen=True)

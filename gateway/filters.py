@@ -15,7 +15,7 @@ from drivers.query import Condition, Group, Logic
 from gateway.calls import Tree
 from gateway.dates import DateReader
 from gateway.errors import CallRefused
-from gateway.filter_values import DATES, Kind, Values, condition
+from gateway.filter_values import DATES, TEXT_SEARCHES, Kind, Values, condition
 from services.contract.names import PublishedColumn
 
 Resolve = Callable[[str], PublishedColumn]
@@ -122,7 +122,7 @@ def _date_texts(asked: _Asked | _AskedGroup) -> Iterator[str]:
     if isinstance(asked, _AskedGroup):
         for member in asked.members:
             yield from _date_texts(member)
-    elif asked.column.type in DATES and asked.operation.kind not in {"contains", "like", "null"}:
+    elif asked.column.type in DATES and asked.operation.kind not in {*TEXT_SEARCHES, "null"}:
         yield from (value for value in asked.values.items if isinstance(value, str))
 
 

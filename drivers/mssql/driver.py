@@ -41,7 +41,7 @@ from drivers.columns import Column, Form, TypeRow
 from drivers.conditions import floating, is_odd, leaves, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
 from drivers.mssql.protocol import WIRE_ERRORS, Wire, connected, translated
-from drivers.query import Contains, Like, TableName, TableQuery, Value
+from drivers.query import TableName, TableQuery, TextSearch, Value
 from drivers.rows import json_rows
 from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql
 from egress.errors import TargetError
@@ -226,7 +226,7 @@ class SQLServerSession(Session):
         refuse_float_texts(query.where, description)
         for leaf in leaves(query.where):
             shifted = description.column(leaf.column).form is Form.INSTANT and self._zone.key != "UTC"
-            if shifted and isinstance(leaf, Contains | Like):
+            if shifted and isinstance(leaf, TextSearch):
                 raise QueryRefused("value_type", leaf.column)
 
     def _cells(self, statement: Sql, columns: Sequence[Column]) -> Iterator[list[bytes | None]]:
