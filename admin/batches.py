@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from admin import blueprint
 from admin.access import analysts_only
-from admin.connections import label
+from admin.connections import connector_texts
 from admin.diagnoses import diagnosis
 from admin.rendering import page_at, stays
 from admin.sentences import sentence
@@ -198,16 +198,10 @@ def _published(held: Connection, typed: Sequence[Typed]) -> ResponseReturnValue:
 
 def _made(held: Connection, wanted: Sequence[Typed], looked: Sequence[Looked], end: float) -> list[Outcome]:
     client, caps = portal_client(), capabilities()
-    inspection = services().portal_sync.inspect(client, caps, held)
-    number = held.source_id
-    if number is None or not inspection.in_step:
-        number = services().portal_sync.connect(client, caps, held, label())
-        held = services().repository.get(held.portal_id, held.id)
-    published = {row.external_code: row for row in inspection.datasets}
-    # Where the connection was just made anew, its source may be one that has datasets.
-    known = published if inspection.in_step else below(held)
+    source_id, published = services().portal_sync.ready_source(client, caps, held, connector_texts())
+    known = {row.external_code: row for row in published}
     wishes = [Wish(table, row.name or "") for row, table in zip(wanted, looked, strict=True)]
-    return Publication(client, caps, number, end).publish(wishes, known)
+    return Publication(client, caps, source_id, end).publish(wishes, known)
 
 
 def _again(

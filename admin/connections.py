@@ -55,7 +55,8 @@ from services.connections.call_log import UNKNOWN_TABLE
 from services.connections.connection import Connection, secret_settings
 from services.connections.connection_test import ConnectionTest
 from services.connections.lifecycle import checked_settings
-from services.connections.portal_sync import KEY, Label
+from services.connections.portal_comparison import KEY
+from services.connections.portal_sync import ConnectorTexts
 from services.connections.uploads import shown_name
 
 RECENT = 5
@@ -75,7 +76,7 @@ def connections() -> ResponseReturnValue:
     """A page of the portal's connections."""
     part = shown("admin.connections", ("title",))
     page = services().repository.page(current_session().portal_id, part.search, part.page)
-    known = services().portal_sync.sources(portal_client(), current_session().portal_id)
+    known = services().portal_comparison.sources(portal_client(), current_session().portal_id)
     taken = services().repository.source_owners(current_session().portal_id)
     html = render_template(
         "connections/list.html",
@@ -113,7 +114,7 @@ def new_connection() -> ResponseReturnValue:
 def connection(connection_id: int) -> ResponseReturnValue:
     """One connection: how it is, what the portal has of it, what was asked of it lately."""
     held = services().repository.get(current_session().portal_id, connection_id)
-    inspection = services().portal_sync.inspect(portal_client(), capabilities(), held)
+    sync_state = services().portal_comparison.state(portal_client(), capabilities(), held)
     recent = services().call_log.page(current_session().portal_id, connection_id=held.id, size=RECENT)
     driver = catalogue.DRIVERS[held.driver]
     page = render_template(
@@ -122,7 +123,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
         health=services().call_log.health([held.id]).get(held.id),
         driver=driver,
         settings=_shown(held),
-        inspection=inspection,
+        sync_state=sync_state,
         calls=recent,
         trial=g.get("trial"),
         afterword=g.get("afterword", ""),
@@ -160,8 +161,8 @@ def delete_connection(connection_id: int) -> ResponseReturnValue:
 
 
 def _delete_page(held: Connection, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
-    inspection = services().portal_sync.inspect(portal_client(), capabilities(), held)
-    page = render_template("connections/delete.html", connection=held, inspection=inspection, problem=problem)
+    sync_state = services().portal_comparison.state(portal_client(), capabilities(), held)
+    page = render_template("connections/delete.html", connection=held, sync_state=sync_state, problem=problem)
     return stays(page, problem.status)
 
 
@@ -194,7 +195,7 @@ def _actions() -> Mapping[str, tuple[Callable[[Connection], Any], str]]:
     return {
         "check": (_checked, ""),
         "restore": (
-            lambda held: hosting.restore(portal_client(), capabilities(), held, label()),
+            lambda held: hosting.restore(portal_client(), capabilities(), held, connector_texts()),
             _("The portal has the connection as it is here."),
         ),
         "adopt": (lambda held: hosting.adopt(portal_client(), held), _("The portal's title was taken over.")),
@@ -266,7 +267,7 @@ def _made(form: Draft, settings: dict[str, str]) -> str:
     if stray is not None:
         services().repository.set_source(held.id, stray.id)
         held, connect = services().repository.get(who.portal_id, held.id), services().portal_sync.restore
-    _tried(lambda: connect(portal_client(), capabilities(), held, label()), held)
+    _tried(lambda: connect(portal_client(), capabilities(), held, connector_texts()), held)
     return url_for("admin.connection", connection_id=held.id)
 
 
@@ -277,7 +278,7 @@ def _changed(held: Connection, title: str, settings: dict[str, str]) -> str:
     _discard(held, settings.get("path", ""))
     if held.closed:
         fresh = services().repository.get(held.portal_id, held.id)
-        _tried(lambda: services().portal_sync.restore(portal_client(), capabilities(), fresh, label()), fresh)
+        _tried(lambda: services().portal_sync.restore(portal_client(), capabilities(), fresh, connector_texts()), fresh)
     elif title != held.title:
         fresh = services().repository.get(held.portal_id, held.id)
         _tried(lambda: services().portal_sync.rename(portal_client(), capabilities(), fresh), fresh)
@@ -369,10 +370,10 @@ def _told(error: ApplicationError, held: Connection) -> str:
     return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
 
 
-def label() -> Label:
+def connector_texts() -> ConnectorTexts:
     """What analysts read about our connector in the portal."""
     with portals_language():
-        return Label(
+        return ConnectorTexts(
             _("Databases and files"),
             _("Databases and files that are connected in the application."),
             {KEY: _("Connection key")},
@@ -384,7 +385,7 @@ def _stray() -> Source | None:
     number = number_in(request.values.get("source", ""))
     if number is None:
         return None
-    strays = services().portal_sync.strays(portal_client(), current_session().portal_id)
+    strays = services().portal_comparison.strays(portal_client(), current_session().portal_id)
     return next((row for row in strays if row.id == number), None)
 
 

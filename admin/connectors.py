@@ -105,7 +105,7 @@ def _delete_page(connector_id: int, problem: Failure = NOTHING_WRONG) -> Respons
 
 def _ours(*found: Connector) -> Mapping[int, bool]:
     """Those that this application keeps itself (`PortalSync.ours`)."""
-    return services().portal_sync.ours(found, current_session().portal_id)
+    return services().portal_comparison.ours(found, current_session().portal_id)
 
 
 def _form_page(

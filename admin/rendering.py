@@ -21,7 +21,7 @@ from flask_babel import lazy_gettext as _l
 from admin import blueprint
 from admin.session import submitted
 from models import now
-from services.connections.portal_sync import without_key
+from services.connections.portal_comparison import without_key
 from services.connections.uploads import shown_name
 
 DATA_IMAGE = re.compile(r"(data:image/(?:png|jpeg|gif|webp|svg\+xml)(?:;[a-z0-9=-]+)*,)(.+)", re.IGNORECASE | re.DOTALL)

@@ -27,7 +27,7 @@ from services.bi import sources as service
 from services.bi.connectors import Connector, Setting
 from services.bi.sources import Source
 from services.connections.connection import Connection
-from services.connections.portal_sync import OWN_SIGNS
+from services.connections.portal_comparison import COMPARED
 
 SORTS = ("title", "dateCreate", "id")
 PREFIX = "settings-"
@@ -96,7 +96,7 @@ def source(source_id: int) -> ResponseReturnValue:
 @blueprint.route("/sources/new", methods=["GET", "POST"])
 def new_source() -> ResponseReturnValue:
     """The form of a source to be made; its settings appear once a connector is chosen."""
-    choice = [row for row in connectors.everything(portal_client(), *OWN_SIGNS) if not _takes_key(row)]
+    choice = [row for row in connectors.everything(portal_client(), *COMPARED) if not _takes_key(row)]
     form = SourceForm(request.form if submitted() else None)
     if not submitted():
         form.connectorId.data = request.args.get("connectorId", "") or (str(choice[0].id) if len(choice) == 1 else "")
@@ -186,7 +186,7 @@ def _connection_of(source: Source) -> Connection | None:
 
 def _takes_key(connector: Connector) -> bool:
     """Whether only connections of this application make sources of a connector, since nobody else knows a key."""
-    return services().portal_sync.ours([connector], current_session().portal_id).get(connector.id, False)
+    return services().portal_comparison.ours([connector], current_session().portal_id).get(connector.id, False)
 
 
 def _connector(connector_id: int) -> Connector | None:

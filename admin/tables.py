@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from admin import blueprint
 from admin.access import analysts_only
-from admin.connections import label
+from admin.connections import connector_texts
 from admin.diagnoses import diagnosis
 from admin.discovery import free_name
 from admin.listing import listed, shown
@@ -102,11 +102,8 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
 
 def _published(held: Connection, name: str) -> tuple[int, bool]:
     client, caps = portal_client(), capabilities()
-    inspection = services().portal_sync.inspect(client, caps, held)
-    number = held.source_id
-    if number is None or not inspection.in_step:
-        number = services().portal_sync.connect(client, caps, held, label())
-    return services().publishing.publish(client, caps, held, number, name, _chosen())
+    source_id, published = services().portal_sync.ready_source(client, caps, held, connector_texts())
+    return services().publishing.publish(client, caps, held, source_id, published, name, _chosen())
 
 
 def _chosen() -> Chosen | None:

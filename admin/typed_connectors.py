@@ -17,7 +17,8 @@ from admin.submission import NOTHING_WRONG, Failure, failure, saved
 from drivers import catalogue
 from drivers.base import Driver
 from services.bi import connectors
-from services.connections.portal_sync import OWN_SIGNS, Label
+from services.connections.portal_comparison import COMPARED
+from services.connections.portal_sync import ConnectorTexts
 from services.connections.typed_credentials import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
 
 TITLE = _l("Passwords kept in Bitrix24")
@@ -69,7 +70,7 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
 def _act(driver: Driver, action: str) -> None:
     house, portal_id = services(), current_session().portal_id
     if action == "register":
-        house.portal_sync.register(portal_client(), capabilities(), portal_id, _label(driver), driver.name)
+        house.portal_sync.register(portal_client(), capabilities(), portal_id, _texts(driver), driver.name)
     elif action == "remove":
         house.portal_sync.unregister(portal_client(), portal_id, driver.name)
     elif action == "addresses":
@@ -81,7 +82,7 @@ def _act(driver: Driver, action: str) -> None:
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     house = services()
     known = house.repository.typed_connectors(current_session().portal_id)
-    there = {row.id: row for row in connectors.everything(portal_client(), *OWN_SIGNS)} if known else {}
+    there = {row.id: row for row in connectors.everything(portal_client(), *COMPARED)} if known else {}
     shown = [
         Wizard(
             driver,
@@ -89,7 +90,7 @@ def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
             house.known_targets.count(hosted.id) if hosted else 0,
             hosted is None
             or (found := there.get(hosted.registered_id or 0)) is None
-            or house.portal_sync.fits(hosted, found),
+            or house.portal_comparison.fits(hosted, found),
         )
         for driver in catalogue.DRIVERS.values()
         if can_be_typed(driver)
@@ -99,11 +100,11 @@ def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     return page if acted() else stays(page, problem.status)
 
 
-def _label(driver: Driver) -> Label:
+def _texts(driver: Driver) -> ConnectorTexts:
     with portals_language():
         names = {field.code: _(field.label) for field in driver.fields}
         # Portals show the name alone, and want a value in every field.
         names["password"] = _("Password (type - if there is none)")
         names[OPTIONS] = _("Options (type - for none, or for example tls=verify-full; timezone=Europe/Berlin)")
         description = _("Server, user and password are typed here, in Bitrix24.")
-    return Label(driver.label, description, {code: names[code] for code in setting_codes(driver)})
+    return ConnectorTexts(driver.label, description, {code: names[code] for code in setting_codes(driver)})

@@ -18,6 +18,7 @@ from services.connections.call_log import CallLog
 from services.connections.connection_test import ConnectionTester
 from services.connections.keys import ConnectionKeys
 from services.connections.lifecycle import Connections
+from services.connections.portal_comparison import PortalComparison
 from services.connections.portal_sync import PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
@@ -65,6 +66,7 @@ class Services:
     connections: Connections
     connection_keys: ConnectionKeys
     repository: ConnectionRepository
+    portal_comparison: PortalComparison
     portal_sync: PortalSync
     budgets: Budgets
     shared_memory: SharedMemory
@@ -108,6 +110,7 @@ def build(settings: Settings) -> Services:
     guards = Guards(policy, settings.local_files)
     shared_memory = SharedMemory()
     table_lists = TableLists(shared_memory)
+    comparison = PortalComparison(repository, connection_keys, settings.base_url)
     access = Access(repository, budgets, uploads)
     return Services(
         settings=settings,
@@ -132,7 +135,8 @@ def build(settings: Settings) -> Services:
         connections=Connections(repository, connection_keys, settings.base_url),
         connection_keys=connection_keys,
         repository=repository,
-        portal_sync=PortalSync(repository, connection_keys, settings.base_url),
+        portal_comparison=comparison,
+        portal_sync=PortalSync(repository, connection_keys, comparison, settings.base_url),
         budgets=budgets,
         shared_memory=shared_memory,
         table_lists=table_lists,

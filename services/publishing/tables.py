@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from drivers.query import TableQuery
 from egress.errors import TargetError
 from errors import PortalRefused
 from services.bi import datasets
+from services.bi.datasets import Dataset
 from services.bi.listing import Page
 from services.connections.access import Access, ConnectionClosed
 from services.connections.connection import Connection
@@ -202,16 +203,18 @@ class Publishing:
         caps: Capabilities,
         connection: Connection,
         source_id: int,
+        published: Iterable[Dataset],
         table_id: str,
         chosen: Chosen | None = None,
     ) -> tuple[int, bool]:
         """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal.
 
-        Without a choice it has all columns, and the table's code as its name, numbered where that is taken.
+        `published` are the datasets that the source has already. Without a choice it has all columns, and the table's
+        code as its name, numbered where that is taken.
         """
         found, columns = self.described(connection, table_id)
         code = external_code(found)
-        for known in datasets.of_source(client, caps, source_id):
+        for known in published:
             if known.external_code == code:
                 return known.id, False
         fields = fields_of(

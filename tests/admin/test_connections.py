@@ -224,7 +224,7 @@ def test_drift_is_told_and_mended(
     assert told in page.alerts[0]
     page = client.submit(page, button)
     assert len(page.alerts) == (1 if mended else 2)
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step is mended
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(1)).in_step is mended
 
 
 def test_a_deleted_source_is_told_in_the_list(hosted: HostedStage, client: PageClient) -> None:

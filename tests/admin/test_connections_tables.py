@@ -87,7 +87,7 @@ def test_publishing_makes_a_missing_source_first(hosted: HostedStage, client: Pa
     made(client)
     hosted.stage.portal.clear("sources")
     assert client.post("/connections/1/publish", {"name": "orders"}).place == "/datasets/1"
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(1)).in_step
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(1)).in_step
 
 
 def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(

@@ -12,7 +12,7 @@ from typing import Any
 
 from errors import PortalUnreachable
 from services.connections.connection import Connection
-from services.connections.portal_sync import Label
+from services.connections.portal_sync import ConnectorTexts
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Reply, Transport
 from services.portal_api.capabilities import Capabilities, probe
@@ -20,7 +20,7 @@ from services.portal_api.client import PortalClient
 from services.wiring import Services
 from tests.doors import Stage, staged
 
-LABEL = Label("Databases and files", "Read through the application.", {"key": "Connection key"})
+LABEL = ConnectorTexts("Databases and files", "Read through the application.", {"key": "Connection key"})
 IMPATIENT = Patience(first_delay=0.01, growth=1.1, budget=0.05)
 
 Post = Callable[[], Reply]

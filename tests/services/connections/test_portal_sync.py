@@ -9,7 +9,7 @@ import pytest
 
 from errors import AccessDenied, ApplicationError, InUse, NotFound, PortalRefused, PortalUnreachable
 from services.bi import connectors, datasets
-from services.connections.portal_sync import SOURCE_CODE
+from services.connections.portal_comparison import SOURCE_CODE
 from services.portal_api.capabilities import probe
 from tests.services.hosted import LABEL, HostedStage, hosted_stage, lost_after, lost_before
 
@@ -37,7 +37,7 @@ def test_a_connection_becomes_a_connector_and_a_source_whose_key_opens_it(hosted
     assert [(setting.code, setting.type) for setting in connector.settings] == [("key", "STRING")]
     assert connector.source_code == SOURCE_CODE
     assert connector.logo.startswith("data:image/svg+xml;base64,")
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).in_step
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).in_step
 
 
 def test_an_older_portal_gets_no_source_code(hosted: HostedStage) -> None:
@@ -153,13 +153,13 @@ def test_what_was_deleted_in_the_portal_is_told_and_made_again(hosted: HostedSta
     held = hosted.connection()
     hosted.connect(held)
     hosted.stage.portal.clear("sources")
-    inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
-    assert (inspection.connector, inspection.source, inspection.in_step) == ("good", "missing", False)
+    sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
+    assert (sync_state.connector, sync_state.source, sync_state.in_step) == ("good", "missing", False)
     hosted.stage.portal.clear("connectors")
-    inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
-    assert (inspection.connector, inspection.source) == ("missing", "missing")
+    sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
+    assert (sync_state.connector, sync_state.source) == ("missing", "missing")
     number = hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).in_step
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).in_step
     assert hosted.opens(next(iter(hosted.stage.portal.whole().connectors)), hosted.registered_key(number))
 
 
@@ -168,15 +168,15 @@ def test_what_was_deleted_can_be_forgotten(hosted: HostedStage) -> None:
     hosted.connect(held)
     hosted.stage.portal.clear("sources")
     hosted.house.portal_sync.forget(hosted.held(held.id))
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).source == "none"
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).source == "none"
 
 
 def test_a_source_that_was_renamed_in_the_portal_can_be_adopted_or_written_back(hosted: HostedStage) -> None:
     held = hosted.connection()
     number = hosted.connect(held)
     hosted.stage.portal.rename_source(number, "Lager")
-    inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
-    assert (inspection.source, inspection.in_step) == ("renamed", True)
+    sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
+    assert (sync_state.source, sync_state.in_step) == ("renamed", True)
     hosted.house.portal_sync.adopt(hosted.client, hosted.held(held.id))
     assert hosted.held(held.id).title == "Lager"
     hosted.stage.portal.rename_source(number, "Lager 2")
@@ -189,7 +189,7 @@ def test_a_source_whose_key_was_overwritten_is_told_and_gets_its_key_back(hosted
     number = hosted.connect(held)
     with hosted.stage.portal.changed() as portal:
         portal.sources[number].settings[0].value = "bxs1_typed_by_somebody"
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).source == "key"
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).source == "key"
     hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
     assert hosted.opens(1, hosted.registered_key(number))
 
@@ -199,10 +199,10 @@ def test_addresses_that_were_edited_in_the_portal_are_told_and_written_back(host
     hosted.connect(held)
     with hosted.stage.portal.changed() as portal:
         portal.connectors[1].url_data = "https://example.com/elsewhere"
-    inspection = hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id))
-    assert (inspection.connector, inspection.in_step) == ("changed", False)
+    sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
+    assert (sync_state.connector, sync_state.in_step) == ("changed", False)
     hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
-    assert hosted.house.portal_sync.inspect(hosted.client, hosted.caps, hosted.held(held.id)).in_step
+    assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).in_step
 
 
 def test_a_connection_with_datasets_is_not_removed_and_without_them_leaves_nothing_behind(
