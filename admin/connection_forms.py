@@ -145,10 +145,9 @@ def kept_upload(form: Draft) -> tuple[Draft, Sequence[FieldProblem]]:
     sent = request.files.get(UPLOAD)
     if not form.takes_files or sent is None or not sent.filename:
         return form, ()
-    house, portal_id = services(), current_session().portal_id
-    house.uploads.purge(portal_id, house.repository.uploads_in_use(portal_id), house.repository.portals())
+    lifecycle, portal_id = services().connection_lifecycle, current_session().portal_id
     try:
-        return with_upload(form, house.uploads.keep(portal_id, sent.filename, sent.stream)), ()
+        return with_upload(form, lifecycle.keep_upload(portal_id, sent.filename, sent.stream)), ()
     except InvalidInput as error:
         return form, error.problems
 

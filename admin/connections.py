@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
 
 from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -46,28 +43,16 @@ from admin.session import (
 from admin.submission import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
 from drivers import catalogue
 from drivers.base import Field
-from egress.errors import TargetError
-from errors import ApplicationError, AskUser, FieldProblem, InvalidInput, PortalRefused, TryLater
-from models import EndpointCall
-from services.bi import datasets
+from errors import FieldProblem, InvalidInput
 from services.bi.sources import Source
-from services.connections.call_log import UNKNOWN_TABLE
-from services.connections.connection import Connection, secret_settings
+from services.connections.connection import Connection, checked_settings
 from services.connections.connection_test import ConnectionTest
-from services.connections.lifecycle import checked_settings
+from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
 from services.connections.portal_comparison import KEY
 from services.connections.portal_sync import ConnectorTexts
 from services.connections.uploads import shown_name
 
 RECENT = 5
-CHECK_FAILED = frozenset({"SOURCE_CREATE_CONNECTION_ERROR", "SOURCE_UPDATE_CONNECTION_ERROR"})
-
-
-@dataclass
-class TrialFailed(Exception):
-    """The settings were not saved, since they do not work."""
-
-    trial: ConnectionTest
 
 
 @blueprint.route("/connections/", methods=["GET", "POST"])
@@ -106,30 +91,44 @@ def new_connection() -> ResponseReturnValue:
     blank = draft(driver, request.form.get("title", stray.title if stray else "").strip(), {})
     if not submitted():
         return _form_page(blank)
-    return _sent(blank, None, _made)
+
+    def create(form: Draft, settings: dict[str, str]) -> int:
+        created, refusal = services().connection_lifecycle.create(
+            portal_client(),
+            capabilities(),
+            current_session().portal_id,
+            form.driver.name,
+            form.title,
+            settings,
+            connector_texts(),
+            stray.id if stray else None,
+        )
+        _tell(refusal)
+        return created.id
+
+    return _sent(blank, None, create)
 
 
 @blueprint.route("/connections/<int:connection_id>", methods=["GET", "POST"])
 @analysts_only
 def connection(connection_id: int) -> ResponseReturnValue:
     """One connection: how it is, what the portal has of it, what was asked of it lately."""
-    held = services().repository.get(current_session().portal_id, connection_id)
-    sync_state = services().portal_comparison.state(portal_client(), capabilities(), held)
-    recent = services().call_log.page(current_session().portal_id, connection_id=held.id, size=RECENT)
-    driver = catalogue.DRIVERS[held.driver]
+    connection = services().repository.get(current_session().portal_id, connection_id)
+    sync_state = services().portal_comparison.state(portal_client(), capabilities(), connection)
+    recent = services().call_log.page(current_session().portal_id, connection_id=connection.id, size=RECENT)
+    driver = catalogue.DRIVERS[connection.driver]
     page = render_template(
         "connections/view.html",
-        connection=held,
-        health=services().call_log.health([held.id]).get(held.id),
+        connection=connection,
+        health=services().call_log.health([connection.id]).get(connection.id),
         driver=driver,
-        settings=_shown(held),
+        settings=_shown(connection),
         sync_state=sync_state,
         calls=recent,
         trial=g.get("trial"),
         afterword=g.get("afterword", ""),
         diagnosis=diagnosis,
-        needs_login=_needs_login(held),
-        gone=services().call_log.gone_tables(held.portal_id, held.id),
+        gone=services().call_log.gone_tables(connection.portal_id, connection.id),
     )
     return page if acted() or not submitted() else stays(page)
 
@@ -138,31 +137,42 @@ def connection(connection_id: int) -> ResponseReturnValue:
 @analysts_only
 def edit_connection(connection_id: int) -> ResponseReturnValue:
     """The form of a connection that exists; blank secrets stay as they are."""
-    held = services().repository.get(current_session().portal_id, connection_id)
-    typed = request.form.get("title", "").strip() if submitted() else held.title
-    form = draft(catalogue.DRIVERS[held.driver], typed, held.settings)
+    connection = services().repository.get(current_session().portal_id, connection_id)
+    typed = request.form.get("title", "").strip() if submitted() else connection.title
+    form = draft(catalogue.DRIVERS[connection.driver], typed, connection.settings)
     if not submitted():
-        return _form_page(form, held=held)
-    return _sent(form, held, lambda sent, settings: _changed(held, sent.title, settings))
+        return _form_page(form, connection=connection)
+
+    def change(form: Draft, settings: dict[str, str]) -> int:
+        lifecycle = services().connection_lifecycle
+        _tell(lifecycle.change(portal_client(), capabilities(), connection, form.title, settings, connector_texts()))
+        return connection.id
+
+    return _sent(form, connection, change)
 
 
 @blueprint.route("/connections/<int:connection_id>/delete", methods=["GET", "POST"])
 @analysts_only
 def delete_connection(connection_id: int) -> ResponseReturnValue:
     """Ask before a connection is deleted; tell which datasets keep it from being deleted."""
-    held = services().repository.get(current_session().portal_id, connection_id)
+    connection = services().repository.get(current_session().portal_id, connection_id)
     if not submitted():
-        return _delete_page(held)
+        return _delete_page(connection)
+
+    def delete() -> str:
+        services().connection_lifecycle.delete(portal_client(), connection)
+        return url_for("admin.connections")
+
     return saved(
-        lambda: _deleted(held),
+        delete,
         _("The connection was deleted."),
-        lambda error: _delete_page(held, failure(error, ())),
+        lambda error: _delete_page(connection, failure(error, ())),
     )
 
 
-def _delete_page(held: Connection, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
-    sync_state = services().portal_comparison.state(portal_client(), capabilities(), held)
-    page = render_template("connections/delete.html", connection=held, sync_state=sync_state, problem=problem)
+def _delete_page(connection: Connection, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+    sync_state = services().portal_comparison.state(portal_client(), capabilities(), connection)
+    page = render_template("connections/delete.html", connection=connection, sync_state=sync_state, problem=problem)
     return stays(page, problem.status)
 
 
@@ -173,66 +183,79 @@ def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
 
     The last two ask first.
     """
-    held = services().repository.get(current_session().portal_id, connection_id)
+    connection = services().repository.get(current_session().portal_id, connection_id)
     path = url_for("admin.connection", connection_id=connection_id)
-    actions = _actions()
+    actions = _actions(connection)
     question = confirmations.of_connection(action)
     if question is not None and not submitted():
-        return confirmations.asked(question, request.path, held.title, path)
+        return confirmations.asked(question, request.path, connection.title, path)
     if action not in actions or not submitted():
         return page_at(path)
     act, notice = actions[action]
     with form_once() as use:
         if use.outcome is None:
-            if not _tried(lambda: act(held), held):
-                notice = ""
+            _tell(services().connection_lifecycle.attempt(connection, act))
             use.done(path)
-    return page_at(path, notice)
+    return page_at(path, "" if g.get("afterword") else notice)
 
 
-def _actions() -> Mapping[str, tuple[Callable[[Connection], Any], str]]:
-    hosting = services().portal_sync
+def _actions(connection: Connection) -> Mapping[str, tuple[Callable[[], object], str]]:
+    """What each button does, and what is said once it is done."""
+    sync = services().portal_sync
+
+    def check() -> None:
+        g.trial = services().connection_lifecycle.check(portal_client(), capabilities(), connection)
+
     return {
-        "check": (_checked, ""),
+        "check": (check, ""),
         "restore": (
-            lambda held: hosting.restore(portal_client(), capabilities(), held, connector_texts()),
+            lambda: sync.restore(portal_client(), capabilities(), connection, connector_texts()),
             _("The portal has the connection as it is here."),
         ),
-        "adopt": (lambda held: hosting.adopt(portal_client(), held), _("The portal's title was taken over.")),
-        "forget": (hosting.forget, _("The source in the portal has nothing to do with this connection any more.")),
+        "adopt": (lambda: sync.adopt(portal_client(), connection), _("The portal's title was taken over.")),
+        "forget": (
+            lambda: sync.forget(connection),
+            _("The source in the portal has nothing to do with this connection any more."),
+        ),
         "rotate": (
-            lambda held: hosting.rotate(portal_client(), capabilities(), held),
+            lambda: sync.rotate(portal_client(), capabilities(), connection),
             _("The source has a new key. The former one opens for another day."),
         ),
         "addresses": (
-            lambda held: hosting.rotate_addresses(portal_client(), capabilities(), held.portal_id),
+            lambda: sync.rotate_addresses(portal_client(), capabilities(), connection.portal_id),
             _("The connector has new addresses. The former ones open for another day."),
         ),
     }
 
 
-def _sent(form: Draft, held: Connection | None, act: Callable[[Draft, dict[str, str]], str]) -> ResponseReturnValue:
-    """What the button that was pressed asks for: fill the form, test it, or save it."""
+def _sent(
+    form: Draft, connection: Connection | None, save: Callable[[Draft, dict[str, str]], int]
+) -> ResponseReturnValue:
+    """What the button that was pressed asks for: fill the form, test it, or save it, which gives the number."""
     if comes_back():
-        return _form_page(form, file_lost(UPLOAD), held=held)
+        return _form_page(form, file_lost(UPLOAD), connection=connection)
     is_test = "_test" in request.form
     if "_fill" in request.form or (request.form.get(PASTED, "").strip() and not is_test):
         # Enter in the string's field presses the form's first button, which saves: it was typed to fill the fields.
         ready = filled(form, pasted_text())
         if ready is None:
-            return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), held=held)
-        return _form_page(ready, held=held, keeps_pasted=False)
+            return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), connection=connection)
+        return _form_page(ready, connection=connection, keeps_pasted=False)
     try:
         form, wrong = kept_upload(form)
         settings = _all_checked(form, form.title or ("-" if is_test else ""), wrong)
         if is_test:
             trial = services().connection_tester.run(current_session().portal_id, form.driver.name, settings)
-            return _form_page(form, failed_trial(trial, form.names), held=held, trial=trial)
-        return _saved(lambda: act(form, settings))
-    except TrialFailed as failed:
-        return _form_page(form, failed_trial(failed.trial, form.names), held=held, trial=failed.trial)
+            return _form_page(form, failed_trial(trial, form.names), connection=connection, trial=trial)
+        with form_once() as use:
+            if use.outcome is None:
+                use.done(url_for("admin.connection", connection_id=save(form, settings)))
+        notice = "" if g.get("afterword") else _("The connection works and was saved.")
+        return page_at(use.outcome or use.path or "/", notice)
+    except ConnectionTestFailed as failed:
+        return _form_page(form, failed_trial(failed.test, form.names), connection=connection, trial=failed.test)
     except InvalidInput as error:
-        return _form_page(form, wrong_settings(error, form.names), held=held)
+        return _form_page(form, wrong_settings(error, form.names), connection=connection)
 
 
 def _all_checked(form: Draft, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
@@ -248,126 +271,17 @@ def _all_checked(form: Draft, title: str, wrong: Sequence[FieldProblem]) -> dict
     return settings
 
 
-def _saved(act: Callable[[], str]) -> ResponseReturnValue:
-    with form_once() as use:
-        if use.outcome is None:
-            use.done(act())
-    return page_at(
-        use.outcome or use.path or "/", "" if g.get("afterword") else _("The connection works and was saved.")
-    )
-
-
-def _made(form: Draft, settings: dict[str, str]) -> str:
-    """Try the settings, keep them, and make the source; a portal that refuses is told on the connection's page."""
-    _try(form.driver.name, settings)
-    who = current_session()
-    held, _key = services().repository.add(who.portal_id, form.driver.name, form.title, settings)
-    services().repository.prove(held.id)
-    stray, connect = _stray(), services().portal_sync.connect
-    if stray is not None:
-        services().repository.set_source(held.id, stray.id)
-        held, connect = services().repository.get(who.portal_id, held.id), services().portal_sync.restore
-    _tried(lambda: connect(portal_client(), capabilities(), held, connector_texts()), held)
-    return url_for("admin.connection", connection_id=held.id)
-
-
-def _changed(held: Connection, title: str, settings: dict[str, str]) -> str:
-    _try(held.driver, settings)
-    services().repository.change(held, title, settings)
-    services().repository.prove(held.id)
-    _discard(held, settings.get("path", ""))
-    if held.closed:
-        fresh = services().repository.get(held.portal_id, held.id)
-        _tried(lambda: services().portal_sync.restore(portal_client(), capabilities(), fresh, connector_texts()), fresh)
-    elif title != held.title:
-        fresh = services().repository.get(held.portal_id, held.id)
-        _tried(lambda: services().portal_sync.rename(portal_client(), capabilities(), fresh), fresh)
-    return url_for("admin.connection", connection_id=held.id)
-
-
-def _deleted(held: Connection) -> str:
-    services().portal_sync.remove(portal_client(), held)
-    _discard(held)
-    return url_for("admin.connections")
-
-
-def _discard(held: Connection, still: str = "") -> None:
-    """Delete the uploaded file that a connection read until now, unless it or another one still does."""
-    path = held.settings.get("path", "")
-    if path != still and path not in services().repository.uploads_in_use(held.portal_id):
-        services().uploads.discard(held.portal_id, path)
-
-
-def _checked(held: Connection) -> None:
-    """Try a stored connection and keep the outcome as its health."""
-    trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
-    if trial.passed:
-        services().repository.prove(held.id)
-        _look_for_tables(held)
-    g.trial = trial
-    _keep_test(
-        held,
-        status=200 if trial.passed else 502,
-        code="" if trial.passed else trial.code,
-        reason="" if trial.passed else trial.detail,
-        milliseconds=trial.milliseconds,
-    )
-
-
-def _look_for_tables(held: Connection) -> None:
-    """Note which published tables are gone, and which have come back."""
-    if held.source_id is None:
+def _tell(refusal: PortalRefusal | None) -> None:
+    """Let the page that follows tell what the portal refused; where our own `urlCheck` said no, what it said."""
+    if refusal is None:
         return
-    published = {row.external_code for row in datasets.of_source(portal_client(), capabilities(), held.source_id)}
-    known = services().call_log.gone_tables(held.portal_id, held.id)
-    try:
-        gone = services().publishing.missing(held, published)
-    except TargetError:
-        return
-    for table in sorted(gone - known):
-        _keep_test(held, status=404, code=UNKNOWN_TABLE, asked={"table": table})
-    for table in sorted((known - gone) & published):
-        _keep_test(held, status=200, asked={"table": table})
-
-
-def _keep_test(held: Connection, *, asked: Mapping[str, Any] | None = None, **outcome: Any) -> None:
-    services().call_log.record(
-        EndpointCall(
-            ref=secrets.token_hex(8),
-            portal_id=held.portal_id,
-            connection_id=held.id,
-            endpoint="test",
-            asked=asked or {},
-            **outcome,
-        ),
-        held,
-    )
-
-
-def _try(driver: str, settings: dict[str, str]) -> None:
-    trial = services().connection_tester.run(current_session().portal_id, driver, settings)
-    if not trial.passed:
-        raise TrialFailed(trial)
-
-
-def _tried(act: Callable[[], Any], held: Connection) -> bool:
-    """Do something with the portal; what it refuses is told on the page that follows."""
-    try:
-        act()
-    except (AskUser, TryLater) as error:
-        g.afterword = _told(error, held)
-        return False
-    return True
-
-
-def _told(error: ApplicationError, held: Connection) -> str:
-    """A refusal in words; where our own `urlCheck` said no, what it said (facts/field 0.5)."""
-    if isinstance(error, PortalRefused) and error.code.upper() in CHECK_FAILED:
-        trial = services().connection_tester.run(held.portal_id, held.driver, held.settings)
-        if trial.passed:
-            return str(_("It works from here, but Bitrix24 cannot reach this application, so nothing changed there."))
-        return " ".join((_("The portal asked for the connection, and it did not work."), str(diagnosis(trial.code))))
-    return " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
+    if refusal.test is None:
+        g.afterword = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(refusal.error)))
+    elif refusal.test.passed:
+        g.afterword = _("It works from here, but Bitrix24 cannot reach this application, so nothing changed there.")
+    else:
+        why = str(diagnosis(refusal.test.code))
+        g.afterword = " ".join((_("The portal asked for the connection, and it did not work."), why))
 
 
 def connector_texts() -> ConnectorTexts:
@@ -389,18 +303,13 @@ def _stray() -> Source | None:
     return next((row for row in strays if row.id == number), None)
 
 
-def _needs_login(held: Connection) -> bool:
-    """Whether a connection was closed with something deleted that it cannot read without."""
-    return held.closed and bool(secret_settings(held.driver) or held.settings.get("url"))
-
-
-def _shown(held: Connection) -> list[tuple[str, str, bool]]:
+def _shown(connection: Connection) -> list[tuple[str, str, bool]]:
     """Settings for people: label, value in words, and whether it is a stored secret."""
-    declared = [field for field in catalogue.DRIVERS[held.driver].fields if held.settings.get(field.code)]
+    declared = [field for field in catalogue.DRIVERS[connection.driver].fields if connection.settings.get(field.code)]
     return [
         (
-            _label_of(field, held),
-            "" if field.kind == "secret" else _in_words(field, held.settings[field.code]),
+            _label_of(field, connection),
+            "" if field.kind == "secret" else _in_words(field, connection.settings[field.code]),
             field.kind == "secret",
         )
         for field in declared
@@ -408,8 +317,8 @@ def _shown(held: Connection) -> list[tuple[str, str, bool]]:
     ]
 
 
-def _label_of(field: Field, held: Connection) -> str:
-    return _("Uploaded file") if shown_name(held.settings[field.code]) else field.label
+def _label_of(field: Field, connection: Connection) -> str:
+    return _("Uploaded file") if shown_name(connection.settings[field.code]) else field.label
 
 
 def _in_words(field: Field, value: str) -> str:
@@ -420,7 +329,7 @@ def _form_page(
     form: Draft,
     problem: Failure = NOTHING_WRONG,
     *,
-    held: Connection | None = None,
+    connection: Connection | None = None,
     trial: ConnectionTest | None = None,
     keeps_pasted: bool = True,
 ) -> ResponseReturnValue:
@@ -428,9 +337,8 @@ def _form_page(
         "connections/form.html",
         form=form,
         problem=problem,
-        connection=held,
-        needs_login=held is not None and _needs_login(held),
-        stray=_stray() if held is None else None,
+        connection=connection,
+        stray=_stray() if connection is None else None,
         trial=trial,
         advanced_open=form.opens_advanced(problem),
         statements=form.driver.read_only_user_of(form.settings.get("database", "")),

@@ -39,23 +39,25 @@ def connection_tables(connection_id: int) -> ResponseReturnValue:
 
 
 def tables_page(
-    held: Connection, *, told: str = "", ticked: Collection[str] = (), status: int = 200
+    connection: Connection, *, told: str = "", ticked: Collection[str] = (), status: int = 200
 ) -> tuple[str, int, dict[str, str]]:
     """A page of a connection's tables, with the boxes of `ticked` ones ticked; `told` says why none was published."""
-    part = shown("admin.connection_tables", ("name",), path={"connection_id": held.id})
+    part = shown("admin.connection_tables", ("name",), path={"connection_id": connection.id})
     found, problem = None, None
     try:
-        found = services().publishing.tables(held, part.search, part.page, fresh=bool(request.values.get("refresh")))
+        found = services().publishing.tables(
+            connection, part.search, part.page, fresh=bool(request.values.get("refresh"))
+        )
     except TargetError as error:
         problem = error
     html = render_template(
         "connections/tables.html",
-        connection=held,
+        connection=connection,
         shown=part,
         page=found.page if found else None,
         read_at=found.at if found else None,
         problem=problem,
-        below=below(held),
+        below=below(connection),
         external_code=external_code,
         diagnosis=diagnosis,
         told=told,
@@ -70,8 +72,8 @@ def tables_page(
 @analysts_only
 def connection_table(connection_id: int) -> ResponseReturnValue:
     """One table: its columns as they would be published, and its first rows."""
-    held = services().repository.get(current_session().portal_id, connection_id)
-    return _table_page(held, request.values.get("name", ""))
+    connection = services().repository.get(current_session().portal_id, connection_id)
+    return _table_page(connection, request.values.get("name", ""))
 
 
 @blueprint.route("/connections/<int:connection_id>/publish", methods=["GET", "POST"])
@@ -81,29 +83,29 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
 
     Of a table that is published already, its dataset is shown.
     """
-    held = services().repository.get(current_session().portal_id, connection_id)
+    connection = services().repository.get(current_session().portal_id, connection_id)
     name = request.values.get("name", "")
     if not submitted():
-        return _publish_page(held, name)
+        return _publish_page(connection, name)
     notice = _("The table was published. Make charts of it in BI Builder.")
     try:
         with form_once() as use:
             if use.outcome is None:
-                made, is_new = _published(held, name)
+                made, is_new = _published(connection, name)
                 notice = notice if is_new else _("The table was published before: this is its dataset.")
                 use.done(url_for("admin.dataset", dataset_id=made))
     except (TargetError, NameRefused) as error:
-        return _table_page(held, name, str(diagnosis(error.code)))
+        return _table_page(connection, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
         fields = ("name", "description", "fields")
-        return told(error, lambda error: _publish_page(held, name, failure(error, fields)))
+        return told(error, lambda error: _publish_page(connection, name, failure(error, fields)))
     return page_at(use.outcome or use.path or "/", notice)
 
 
-def _published(held: Connection, name: str) -> tuple[int, bool]:
+def _published(connection: Connection, name: str) -> tuple[int, bool]:
     client, caps = portal_client(), capabilities()
-    source_id, published = services().portal_sync.ready_source(client, caps, held, connector_texts())
-    return services().publishing.publish(client, caps, held, source_id, published, name, _chosen())
+    source_id, published = services().portal_sync.ready_source(client, caps, connection, connector_texts())
+    return services().publishing.publish(client, caps, connection, source_id, published, name, _chosen())
 
 
 def _chosen() -> Chosen | None:
@@ -114,18 +116,18 @@ def _chosen() -> Chosen | None:
     return Chosen(typed[DATASET_NAME].strip(), typed.get("description", "").strip(), typed.getlist("columns"))
 
 
-def _publish_page(held: Connection, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+def _publish_page(connection: Connection, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     try:
-        table, columns = services().publishing.described(held, name)
+        table, columns = services().publishing.described(connection, name)
     except (TargetError, NameRefused):
-        return _table_page(held, name)
-    if problem == NOTHING_WRONG and external_code(table) in below(held):
-        return _table_page(held, name)
+        return _table_page(connection, name)
+    if problem == NOTHING_WRONG and external_code(table) in below(connection):
+        return _table_page(connection, name)
     chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
     sentences = {FORM_NAMES.get(field, field): text for field, text in problem.told.items()}
     page = render_template(
         "connections/publish.html",
-        connection=held,
+        connection=connection,
         table=table,
         columns=columns,
         dataset_name=chosen.name,
@@ -136,19 +138,19 @@ def _publish_page(held: Connection, name: str, problem: Failure = NOTHING_WRONG)
     return stays(page, problem.status)
 
 
-def _table_page(held: Connection, name: str, refusal: str = "") -> ResponseReturnValue:
+def _table_page(connection: Connection, name: str, refusal: str = "") -> ResponseReturnValue:
     view, problem = None, None
     try:
-        view = services().publishing.table(held, name)
+        view = services().publishing.table(connection, name)
     except (TargetError, NameRefused) as error:
         problem = error
-    published = below(held)
+    published = below(connection)
     dataset = published.get(name)
     if view is not None:
         dataset = published.get(external_code(view.table))
     page = render_template(
         "connections/table.html",
-        connection=held,
+        connection=connection,
         name=name,
         view=view,
         problem=problem,
@@ -160,8 +162,8 @@ def _table_page(held: Connection, name: str, refusal: str = "") -> ResponseRetur
     return page if acted() else stays(page, status)
 
 
-def below(held: Connection) -> dict[str, Dataset]:
+def below(connection: Connection) -> dict[str, Dataset]:
     """What is published of a connection, by the codes that the datasets keep of their tables."""
-    if held.source_id is None:
+    if connection.source_id is None:
         return {}
-    return {row.external_code: row for row in datasets.of_source(portal_client(), capabilities(), held.source_id)}
+    return {row.external_code: row for row in datasets.of_source(portal_client(), capabilities(), connection.source_id)}

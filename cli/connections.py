@@ -13,7 +13,7 @@ from drivers import catalogue
 from drivers.base import Field
 from errors import InvalidInput
 from services.connections.connection import Connection
-from services.connections.lifecycle import Connections, IssuedKey
+from services.connections.operators import IssuedKey, OperatorConnections
 
 group = AppGroup("connections", help="Databases and files that portals read through the app.")
 
@@ -94,8 +94,8 @@ def remove(connection_id: int) -> None:
     click.echo(f"Connection {connection_id} is removed.")
 
 
-def _connections() -> Connections:
-    connections: Connections = current_app.extensions["services"].connections
+def _connections() -> OperatorConnections:
+    connections: OperatorConnections = current_app.extensions["services"].connections
     return connections
 
 

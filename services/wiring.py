@@ -17,7 +17,8 @@ from services.connections.access import Access
 from services.connections.call_log import CallLog
 from services.connections.connection_test import ConnectionTester
 from services.connections.keys import ConnectionKeys
-from services.connections.lifecycle import Connections
+from services.connections.lifecycle import ConnectionLifecycle
+from services.connections.operators import OperatorConnections
 from services.connections.portal_comparison import PortalComparison
 from services.connections.portal_sync import PortalSync
 from services.connections.repository import ConnectionRepository
@@ -63,7 +64,8 @@ class Services:
     lifecycle: Lifecycle
     user_sessions: UserSessions
     form_nonces: FormNonces
-    connections: Connections
+    connections: OperatorConnections
+    connection_lifecycle: ConnectionLifecycle
     connection_keys: ConnectionKeys
     repository: ConnectionRepository
     portal_comparison: PortalComparison
@@ -111,7 +113,9 @@ def build(settings: Settings) -> Services:
     shared_memory = SharedMemory()
     table_lists = TableLists(shared_memory)
     comparison = PortalComparison(repository, connection_keys, settings.base_url)
-    access = Access(repository, budgets, uploads)
+    portal_sync = PortalSync(repository, connection_keys, comparison, settings.base_url)
+    access, call_log = Access(repository, budgets, uploads), CallLog(sessions)
+    tester = ConnectionTester(guards, access)
     return Services(
         settings=settings,
         engine=engine,
@@ -132,19 +136,22 @@ def build(settings: Settings) -> Services:
             longest=timedelta(hours=settings.session_hours),
         ),
         form_nonces=FormNonces(sessions),
-        connections=Connections(repository, connection_keys, settings.base_url),
+        connections=OperatorConnections(repository, connection_keys, settings.base_url),
+        connection_lifecycle=ConnectionLifecycle(
+            repository, tester, portal_sync, access, guards, table_lists, call_log, uploads
+        ),
         connection_keys=connection_keys,
         repository=repository,
         portal_comparison=comparison,
-        portal_sync=PortalSync(repository, connection_keys, comparison, settings.base_url),
+        portal_sync=portal_sync,
         budgets=budgets,
         shared_memory=shared_memory,
         table_lists=table_lists,
         guards=guards,
         access=access,
-        connection_tester=ConnectionTester(guards, access),
+        connection_tester=tester,
         publishing=Publishing(access, guards, table_lists),
-        call_log=CallLog(sessions),
+        call_log=call_log,
         uploads=uploads,
         known_targets=KnownTargets(sessions, budgets),
         discovery=Discovery(policy, transport),

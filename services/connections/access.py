@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from drivers import catalogue
-from drivers.base import Guards, Session
+from drivers.base import Guards, Limits, Session
 from drivers.errors import LoginFailed
 from egress.addresses import normal_host, normal_port
 from egress.errors import TargetError, TargetRefused, Unreachable
@@ -21,6 +21,9 @@ from services.connections.repository import ConnectionRepository
 from services.connections.uploads import Uploads
 from services.limits.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budget, Budgets, BudgetSpent
 from services.limits.stale_cache import StaleCache, if_it_answers
+
+PAGE_LIMITS = Limits(seconds=30.0, bytes=8_000_000)
+"""Of a session whose answer goes into a page."""
 
 
 class ConnectionClosed(TargetError):
@@ -82,6 +85,15 @@ class Access:
                 self._repository.prove(credentials.id)
         with session:
             yield session
+
+    def page_session(
+        self, connection: Connection, guards: Guards, seconds: float = PAGE_LIMITS.seconds
+    ) -> contextlib.AbstractContextManager[Session]:
+        """An open session for somebody who waits for a page; raises `ConnectionClosed` besides."""
+        if connection.closed:
+            raise ConnectionClosed("closed")
+        limits = replace(PAGE_LIMITS, seconds=min(seconds, PAGE_LIMITS.seconds))
+        return self.session(connection, replace(guards, limits=limits))
 
     def check_connects(self, subject: str, uid: str) -> None:
         """Raise `BudgetSpent` if `subject` has failed to connect too often; asks nobody but us.

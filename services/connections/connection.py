@@ -12,8 +12,12 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 from drivers import catalogue
+from errors import FieldProblem, InvalidInput
 from models import ConnectionRow, HostedConnectorRow, Vault
 
+# Sealed, this stays below what MariaDB's TEXT takes.
+MOST_SETTINGS_BYTES = 40_000
+LONGEST_TITLE = 255
 HIDDEN = "[hidden]"
 SHORTEST_SECRET = 3
 """Shorter ones are left in texts: they would be found in innocent words, and hide nothing there."""
@@ -99,6 +103,11 @@ class Connection(Credentials):
         """Whose failed connects are counted: its own."""
         return self.uid
 
+    @property
+    def needs_login(self) -> bool:
+        """Whether something was deleted when the app was removed that the connection cannot read without."""
+        return self.closed and bool(secret_settings(self.driver) or self.settings.get("url"))
+
     @classmethod
     def of_row(cls, row: ConnectionRow, vault: Vault) -> Connection:
         """The connection of a row that is bound to a session; raises `VaultBroken`."""
@@ -114,6 +123,25 @@ class Connection(Credentials):
             closed=row.closed_at is not None,
             created_at=row.created_at,
         )
+
+
+def checked_settings(driver: str, title: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings of a connection as they would be kept, all codes with their defaults.
+
+    Raises `InvalidInput` with everything that is wrong, the title among it.
+    """
+    if driver not in catalogue.DRIVERS:
+        raise InvalidInput([FieldProblem("driver", "UNKNOWN_DRIVER", {"known": ", ".join(catalogue.DRIVERS)})])
+    checked, faults = catalogue.DRIVERS[driver].judged(settings)
+    problems = [FieldProblem(f"settings-{fault.field}", fault.code.upper()) for fault in faults]
+    if not 0 < len(title.strip()) <= LONGEST_TITLE:
+        code = "TITLE_LENGTH" if title.strip() else "TITLE_MISSING"
+        problems.insert(0, FieldProblem("title", code, {"most": str(LONGEST_TITLE)}))
+    if problems:
+        raise InvalidInput(problems)
+    if len(json.dumps(checked, ensure_ascii=False).encode()) > MOST_SETTINGS_BYTES:
+        raise InvalidInput([FieldProblem("settings", "TOO_LONG")])
+    return checked
 
 
 def secret_settings(driver: str) -> frozenset[str]:

@@ -1,101 +1,184 @@
-"""Connections from their creation to their removal: what operators and analysts do with them, one call each."""
+"""Connections from their creation to their deletion: what analysts do with one, each in one call.
+
+A change is kept here first and then told to the portal. What the portal says against it undoes nothing: it is handed
+back as a `PortalRefusal`, and the page of the connection offers to try again.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Any
 
-from drivers import catalogue
-from errors import FieldProblem, InvalidInput
+from drivers.base import Guards
+from egress.errors import TargetError
+from errors import ApplicationError, AskUser, PortalRefused, TryLater
+from models import EndpointCall
+from services.bi import datasets
+from services.connections.access import Access
+from services.connections.call_log import UNKNOWN_TABLE, CallLog
 from services.connections.connection import Connection
-from services.connections.keys import ConnectionKeys, addresses
+from services.connections.connection_test import ConnectionTest, ConnectionTester
+from services.connections.portal_sync import ConnectorTexts, PortalSync
 from services.connections.repository import ConnectionRepository
+from services.connections.table_lists import TableLists
+from services.connections.uploads import Uploads
+from services.portal_api.capabilities import Capabilities
+from services.portal_api.client import PortalClient
 
-# Sealed, this stays below what MariaDB's TEXT takes.
-MOST_SETTINGS_BYTES = 40_000
-LONGEST_TITLE = 255
+CHECK_FAILED = frozenset({"SOURCE_CREATE_CONNECTION_ERROR", "SOURCE_UPDATE_CONNECTION_ERROR"})
+"""What a portal says if our own `urlCheck` said no, or could not be reached."""
+
+
+class ConnectionTestFailed(ApplicationError):
+    """Nothing was kept, since the settings do not work; `test` says why."""
+
+    def __init__(self, test: ConnectionTest) -> None:
+        super().__init__(test.code)
+        self.test = test
 
 
 @dataclass(frozen=True)
-class IssuedKey:
-    """A connection's key, which is shown this once, and the addresses of its portal's connector; `id` is its number."""
+class PortalRefusal:
+    """What the portal said to a change instead of making it.
 
-    id: int
-    key: str = field(repr=False)
-    urls: Mapping[str, str] = field(repr=False)
+    `test` is what a test from here says where the portal says that our own `urlCheck` failed (facts/field 0.5).
+    """
+
+    error: AskUser | TryLater
+    test: ConnectionTest | None = None
 
 
-class Connections:
-    """The connections of all portals; `base_url` is where portals reach us."""
+class ConnectionLifecycle:
+    """Creates, changes, checks and deletes; settings are those that `connection.checked_settings` gives."""
 
-    def __init__(self, repository: ConnectionRepository, keys: ConnectionKeys, base_url: str) -> None:
-        self._repository, self._keys, self._base_url = repository, keys, base_url
+    def __init__(
+        self,
+        repository: ConnectionRepository,
+        tester: ConnectionTester,
+        portal_sync: PortalSync,
+        access: Access,
+        guards: Guards,
+        lists: TableLists,
+        call_log: CallLog,
+        uploads: Uploads,
+    ) -> None:
+        self._repository, self._tester, self._portal_sync = repository, tester, portal_sync
+        self._access, self._guards, self._lists = access, guards, lists
+        self._call_log, self._uploads = call_log, uploads
 
-    # --- by operators, who name a connection by its number alone
+    def keep_upload(self, portal_id: int, file_name: str, content: IO[bytes]) -> str:
+        """Keep a file for a form and give back its setting `path`; raises `InvalidInput` for one that is not taken.
 
-    def add(self, member_id: str, driver: str, title: str, settings: Mapping[str, str]) -> IssuedKey:
-        """A new connection of a portal; raises `InvalidInput`."""
-        checked = checked_settings(driver, title, settings)
-        portal_id = self._repository.portal(member_id)
-        if portal_id is None:
-            raise InvalidInput([FieldProblem("portal", "UNKNOWN_PORTAL")])
-        return self._issued(*self._repository.add(portal_id, driver, title.strip(), checked))
-
-    def all(self) -> list[Connection]:
-        """Every connection of every portal."""
-        return self._repository.of_all_portals()
-
-    def mint(self, connection_id: int) -> IssuedKey:
-        """A next key for a connection, which opens at once beside the present one.
-
-        One that was minted before and never confirmed, here or in the app, is the next one still. Raises
-        `InvalidInput`, also for a connection whose source was made in the portal: its key is changed there first
-        (`ConnectionKeys.rotate`), or the source would stand before a closed door a day later.
+        What earlier forms left behind is deleted.
         """
-        connection = self._connection(connection_id)
-        if connection.source_id is not None:
-            raise InvalidInput([FieldProblem("id", "KEY_IN_PORTAL")])
-        return self._issued(connection, self._keys.mint(connection))
+        self._uploads.purge(portal_id, self._repository.uploads_in_use(portal_id), self._repository.portals())
+        return self._uploads.keep(portal_id, file_name, content)
 
-    def confirm(self, issued: IssuedKey) -> None:
-        """Make a minted key the present one; the former one then opens for another day. Raises `InvalidInput`.
+    def create(
+        self,
+        client: PortalClient,
+        caps: Capabilities,
+        portal_id: int,
+        driver: str,
+        title: str,
+        settings: Mapping[str, str],
+        texts: ConnectorTexts,
+        stray_source: int | None = None,
+    ) -> tuple[Connection, PortalRefusal | None]:
+        """A new connection, and what the portal said against its source.
 
-        Only for whoever knows that the key has arrived where it is needed: before, nothing is revoked.
+        Its source is added, unless it is to open `stray_source`, one of `PortalComparison.strays`. Raises
+        `ConnectionTestFailed`.
         """
-        self._keys.settle(self._connection(issued.id), issued.key)
+        self._test(portal_id, driver, settings)
+        connection, _key = self._repository.add(portal_id, driver, title, settings, proven=True, source_id=stray_source)
+        tell = self._portal_sync.connect if stray_source is None else self._portal_sync.restore
+        return connection, self.attempt(connection, lambda: tell(client, caps, connection, texts))
 
-    def remove(self, connection_id: int) -> None:
-        """Forget a connection, its credentials and its keys at once; raises `InvalidInput`."""
-        self._repository.remove(self._connection(connection_id).portal_id, connection_id)
+    def change(
+        self,
+        client: PortalClient,
+        caps: Capabilities,
+        connection: Connection,
+        title: str,
+        settings: Mapping[str, str],
+        texts: ConnectorTexts,
+    ) -> PortalRefusal | None:
+        """Keep another title and other settings; a closed connection is connected again.
+
+        Raises `ConnectionTestFailed`.
+        """
+        self._test(connection.portal_id, connection.driver, settings)
+        changed = self._repository.change(connection, title, settings, proven=True)
+        self._discard_upload(connection, still=settings.get("path", ""))
+        if connection.closed:
+            return self.attempt(changed, lambda: self._portal_sync.restore(client, caps, changed, texts))
+        if title != connection.title:
+            return self.attempt(changed, lambda: self._portal_sync.rename(client, caps, changed))
+        return None
+
+    def delete(self, client: PortalClient, connection: Connection) -> None:
+        """Delete a connection here and its source in the portal; raises the portal's errors, `InUse` among them."""
+        self._portal_sync.remove(client, connection)
+        self._discard_upload(connection)
+
+    def check(self, client: PortalClient, caps: Capabilities, connection: Connection) -> ConnectionTest:
+        """Test a connection and keep the outcome as its health; of one that works, note which tables are gone.
+
+        Raises the portal's errors.
+        """
+        test = self._tester.run(connection.portal_id, connection.driver, connection.settings)
+        if test.passed:
+            self._repository.prove(connection.id)
+            self._note_gone_tables(client, caps, connection)
+        failed = {} if test.passed else {"status": 502, "code": test.code, "reason": test.detail}
+        self._record(connection, milliseconds=test.milliseconds, **failed)
+        return test
+
+    def attempt(self, connection: Connection, change: Callable[[], object]) -> PortalRefusal | None:
+        """Make a change in the portal; None once it is made. Only errors that a page can mend become a refusal."""
+        try:
+            change()
+        except (AskUser, TryLater) as error:
+            is_our_check = isinstance(error, PortalRefused) and error.code.upper() in CHECK_FAILED
+            run = partial(self._tester.run, connection.portal_id, connection.driver, connection.settings)
+            return PortalRefusal(error, run() if is_our_check else None)
+        return None
 
     # --- inside
 
-    def _connection(self, connection_id: int) -> Connection:
-        found = self._repository.of_any_portal(connection_id)
-        if found is None:
-            raise InvalidInput([FieldProblem("id", "UNKNOWN_CONNECTION")])
-        return found
+    def _test(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> None:
+        test = self._tester.run(portal_id, driver, settings)
+        if not test.passed:
+            raise ConnectionTestFailed(test)
 
-    def _issued(self, connection: Connection, key: str) -> IssuedKey:
-        connector = connection.connector
-        return IssuedKey(connection.id, key, addresses(self._base_url, connector.uid, connector.key))
+    def _discard_upload(self, connection: Connection, still: str = "") -> None:
+        """Delete the uploaded file that a connection read until now, unless it or another one still does."""
+        path = connection.settings.get("path", "")
+        if path != still and path not in self._repository.uploads_in_use(connection.portal_id):
+            self._uploads.discard(connection.portal_id, path)
 
+    def _note_gone_tables(self, client: PortalClient, caps: Capabilities, connection: Connection) -> None:
+        """Note which published tables are gone, and which have come back."""
+        if connection.source_id is None:
+            return
+        published = {row.external_code for row in datasets.of_source(client, caps, connection.source_id)}
+        known = self._call_log.gone_tables(connection.portal_id, connection.id)
+        try:
+            with self._access.page_session(connection, self._guards) as session:
+                tables = self._lists.read(connection, session).tables
+        except TargetError:
+            return
+        gone = {code for code in published if not tables.has(code)}
+        for table in sorted(gone - known):
+            self._record(connection, status=404, code=UNKNOWN_TABLE, asked={"table": table})
+        for table in sorted((known - gone) & published):
+            self._record(connection, asked={"table": table})
 
-def checked_settings(driver: str, title: str, settings: Mapping[str, str]) -> dict[str, str]:
-    """The settings of a connection as they would be kept, all codes with their defaults.
-
-    Raises `InvalidInput` with everything that is wrong, the title among it.
-    """
-    if driver not in catalogue.DRIVERS:
-        raise InvalidInput([FieldProblem("driver", "UNKNOWN_DRIVER", {"known": ", ".join(catalogue.DRIVERS)})])
-    checked, faults = catalogue.DRIVERS[driver].judged(settings)
-    problems = [FieldProblem(f"settings-{fault.field}", fault.code.upper()) for fault in faults]
-    if not 0 < len(title.strip()) <= LONGEST_TITLE:
-        code = "TITLE_LENGTH" if title.strip() else "TITLE_MISSING"
-        problems.insert(0, FieldProblem("title", code, {"most": str(LONGEST_TITLE)}))
-    if problems:
-        raise InvalidInput(problems)
-    if len(json.dumps(checked, ensure_ascii=False).encode()) > MOST_SETTINGS_BYTES:
-        raise InvalidInput([FieldProblem("settings", "TOO_LONG")])
-    return checked
+    def _record(self, connection: Connection, **outcome: Any) -> None:
+        values = {"status": 200, "asked": {}, "portal_id": connection.portal_id, "connection_id": connection.id}
+        call = EndpointCall(ref=secrets.token_hex(8), endpoint="test", **(values | outcome))
+        self._call_log.record(call, connection)

@@ -31,9 +31,27 @@ class ConnectionRepository:
 
     # --- connections
 
-    def add(self, portal_id: int, driver: str, title: str, settings: Mapping[str, str]) -> tuple[Connection, str]:
-        """A new connection, and the key that opens it; the key itself is not kept."""
-        row = ConnectionRow(connector_id=self.connector(portal_id).id, title=title, driver=driver)
+    def add(
+        self,
+        portal_id: int,
+        driver: str,
+        title: str,
+        settings: Mapping[str, str],
+        *,
+        proven: bool = False,
+        source_id: int | None = None,
+    ) -> tuple[Connection, str]:
+        """A new connection, and the key that opens it; the key itself is not kept.
+
+        `proven`: the settings have just logged in.
+        """
+        row = ConnectionRow(
+            connector_id=self.connector(portal_id).id,
+            title=title,
+            driver=driver,
+            source_id=source_id,
+            proven_at=self._clock() if proven else None,
+        )
         key = replace_key(self._vault, row)
         self._vault.put(row, "settings", _json(settings))
         with self._sessions.begin() as session:
@@ -97,14 +115,21 @@ class ConnectionRepository:
         of_files = _of_portal(select(ConnectionRow), portal_id, ConnectionRow.driver.in_(readers))
         return {connection.settings.get("path", "") for connection in self._connections(of_files)}
 
-    def change(self, connection: Connection, title: str, settings: Mapping[str, str]) -> Connection:
-        """Keep another title and other settings, which have yet to be proved; raises `NotFound` for a removed one."""
+    def change(
+        self, connection: Connection, title: str, settings: Mapping[str, str], *, proven: bool = False
+    ) -> Connection:
+        """Keep another title and other settings, which have yet to be proved unless they have just logged in.
+
+        Raises `NotFound` for a removed connection.
+        """
         with self._sessions.begin() as session:
             row = _row(session, connection.portal_id, connection.id)
             row.title = title
             if dict(settings) != Connection.of_row(row, self._vault).settings:
                 self._vault.put(row, "settings", _json(settings))
                 row.proven_at = None
+            if proven:
+                row.proven_at = self._clock()
             return Connection.of_row(row, self._vault)
 
     def prove(self, connection_id: int) -> None:

@@ -128,6 +128,14 @@ class PublishedTables:
                 return _only(found, asked, "table")
         raise NameRefused("unknown_table", asked)
 
+    def has(self, asked: str) -> bool:
+        """Whether `asked` means one table."""
+        try:
+            self.resolve(asked)
+        except NameRefused:
+            return False
+        return True
+
     def matching(self, search: str) -> list[PublishedTable]:
         """The tables whose code, id or own name holds `search`, whatever the case (facts/biconnector 5.5)."""
         wanted = search.strip().casefold()

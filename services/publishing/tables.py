@@ -6,15 +6,14 @@ A dataset keeps the table's exact name as its external code; columns have one sp
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from drivers.base import Description, Guards, Limits, Session
+from drivers.base import Description, Guards, Session
 from drivers.errors import TooBig
 from drivers.query import TableQuery
 from egress.errors import TargetError
@@ -22,7 +21,7 @@ from errors import PortalRefused
 from services.bi import datasets
 from services.bi.datasets import Dataset
 from services.bi.listing import Page
-from services.connections.access import Access, ConnectionClosed
+from services.connections.access import PAGE_LIMITS, Access
 from services.connections.connection import Connection
 from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
 from services.contract.names import (
@@ -31,7 +30,6 @@ from services.contract.names import (
     PublishedColumn,
     PublishedColumns,
     PublishedTable,
-    PublishedTables,
 )
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
@@ -43,7 +41,6 @@ NAME_TAKEN = frozenset({"DATASET_ALREADY_EXIST", "NAME_EXISTS"})
 LONGEST_NAME = 230
 LONGEST_EXTERNAL = 512
 """Of a dataset's `externalCode` and `externalName` (facts/biconnector 4.6)."""
-LIMITS = Limits(seconds=30.0, bytes=8_000_000)
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class Publishing:
             self._lists.outdate(connection)
         known = self._lists.recent(connection, PAGE_SECONDS)
         if known is None:
-            with self._session(connection) as session:
+            with self._access.page_session(connection, self._guards) as session:
                 known = self._lists.read(connection, session)
         found = known.tables.matching(search)
         start = (number - 1) * PAGE_SIZE
@@ -136,21 +133,15 @@ class Publishing:
 
     def table(self, connection: Connection, table_id: str) -> TableView:
         """One table by its exact name; raises `NameRefused` and the driver's errors."""
-        with self._session(connection) as session:
+        with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
             description = session.describe(found.table)
             rows = _sample(session, description)
         return TableView(found, _columns(description), rows)
 
-    def missing(self, connection: Connection, codes: Collection[str]) -> frozenset[str]:
-        """Those external codes that mean no table of a connection any more; raises the driver's errors."""
-        with self._session(connection) as session:
-            tables = self._lists.read(connection, session).tables
-        return frozenset(code for code in codes if not _resolves(tables, code))
-
     def described(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
-        with self._session(connection) as session:
+        with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
             return found, _columns(session.describe(found.table))
 
@@ -159,7 +150,7 @@ class Publishing:
         connection: Connection,
         asked: Collection[str],
         *,
-        seconds: float = LIMITS.seconds,
+        seconds: float = PAGE_LIMITS.seconds,
         clock: Callable[[], float] = time.monotonic,
     ) -> tuple[Looked, ...]:
         """Tables and their columns, in the order in which they were asked for, as far as `seconds` suffice.
@@ -169,7 +160,7 @@ class Publishing:
         end = clock() + seconds
         found = {name: Looked(name) for name in asked}
         while any(row.is_waiting for row in found.values()) and (left := end - clock()) > 0:
-            with self._session(connection, left) as session:
+            with self._access.page_session(connection, self._guards, left) as session:
                 self._look(connection, session, found, lambda: clock() < end)
         return tuple(found.values())
 
@@ -179,7 +170,7 @@ class Publishing:
         """Ask for everything that waits, until one question fails: its session may be good for nothing more."""
         waiting = [name for name, row in found.items() if row.is_waiting]
         tables = (self._lists.recent(connection, CALL_SECONDS) or self._lists.read(connection, session)).tables
-        if not all(_resolves(tables, name) for name in waiting):
+        if not all(tables.has(name) for name in waiting):
             tables = self._lists.read(connection, session).tables
         for name in waiting:
             try:
@@ -224,23 +215,6 @@ class Publishing:
             own = {"name": chosen.name, "description": chosen.description}
             return datasets.add(client, caps, {**fields, **own}), True
         return _added(client, caps, found.code, fields), True
-
-    def _session(
-        self, connection: Connection, seconds: float = LIMITS.seconds
-    ) -> contextlib.AbstractContextManager[Session]:
-        """An open session behind the budgets of the endpoints."""
-        if connection.closed:
-            raise ConnectionClosed("closed")
-        limits = replace(LIMITS, seconds=min(seconds, LIMITS.seconds))
-        return self._access.session(connection, replace(self._guards, limits=limits))
-
-
-def _resolves(tables: PublishedTables, code: str) -> bool:
-    try:
-        tables.resolve(code)
-    except NameRefused:
-        return False
-    return True
 
 
 def external_code(table: PublishedTable) -> str:

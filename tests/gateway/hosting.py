@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from app import assemble
 from models import Base, EndpointCall
-from services.connections.lifecycle import IssuedKey
+from services.connections.operators import IssuedKey
 from services.wiring import Services
 from tests.doors import settings_for
 from tests.gateway.bodies import FORM, form_body

@@ -24,7 +24,7 @@ from models import ConnectionRow, EndpointCall, now
 from services.connections.call_log import CallLog
 from services.connections.connection import Connection
 from services.connections.keys import OLD_KEY_OPENS, ConnectionKeys, addresses
-from services.connections.lifecycle import IssuedKey
+from services.connections.operators import IssuedKey
 from services.connections.repository import ConnectionRepository
 from services.connections.typed_credentials import KnownTargets
 from services.limits.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
