@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -16,23 +14,10 @@ from admin.session import capabilities, current_session, portal_client, portals_
 from admin.submission import NOTHING_WRONG, Failure, failure, saved
 from drivers import catalogue
 from drivers.base import Driver
-from services.bi import connectors
-from services.connections.portal_comparison import COMPARED
 from services.connections.portal_sync import ConnectorTexts
 from services.connections.typed_credentials import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
 
 TITLE = _l("Passwords kept in Bitrix24")
-
-
-@dataclass(frozen=True)
-class Wizard:
-    """A driver, its connector in the portal (None if there is none), and how many servers are known."""
-
-    driver: Driver
-    connector_id: int | None
-    targets: int
-    in_step: bool = True
-    """Whether the connector's addresses in the portal open anything here."""
 
 
 @blueprint.route("/connections/wizards", methods=["GET", "POST"])
@@ -68,34 +53,19 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
 
 
 def _act(driver: Driver, action: str) -> None:
-    house, portal_id = services(), current_session().portal_id
+    sync, portal_id = services().portal_sync, current_session().portal_id
     if action == "register":
-        house.portal_sync.register(portal_client(), capabilities(), portal_id, _texts(driver), driver.name)
+        sync.register(portal_client(), capabilities(), portal_id, _texts(driver), driver.name)
     elif action == "remove":
-        house.portal_sync.unregister(portal_client(), portal_id, driver.name)
+        sync.unregister(portal_client(), portal_id, driver.name)
     elif action == "addresses":
-        house.portal_sync.rotate_addresses(portal_client(), capabilities(), portal_id, driver.name)
-    elif (known := house.repository.typed_connectors(portal_id).get(driver.name)) is not None:
-        house.known_targets.forget(known.id)
+        sync.rotate_addresses(portal_client(), capabilities(), portal_id, driver.name)
+    else:
+        services().typed_connectors.let_new_servers_in(portal_id, driver.name)
 
 
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
-    house = services()
-    known = house.repository.typed_connectors(current_session().portal_id)
-    there = {row.id: row for row in connectors.everything(portal_client(), *COMPARED)} if known else {}
-    shown = [
-        Wizard(
-            driver,
-            hosted.registered_id if hosted and hosted.registered_id in there else None,
-            house.known_targets.count(hosted.id) if hosted else 0,
-            hosted is None
-            or (found := there.get(hosted.registered_id or 0)) is None
-            or house.portal_comparison.fits(hosted, found),
-        )
-        for driver in catalogue.DRIVERS.values()
-        if can_be_typed(driver)
-        for hosted in [known.get(driver.name)]
-    ]
+    shown = services().typed_connectors.all(portal_client(), current_session().portal_id)
     page = render_template("connections/wizards.html", wizards=shown, problem=problem, most=MOST_TARGETS)
     return page if acted() else stays(page, problem.status)
 

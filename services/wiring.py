@@ -23,7 +23,7 @@ from services.connections.portal_comparison import PortalComparison
 from services.connections.portal_sync import PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
-from services.connections.typed_credentials import KnownTargets
+from services.connections.typed_credentials import KnownTargets, TypedConnectors
 from services.connections.uploads import Uploads
 from services.limits.budgets import Budgets
 from services.limits.shared_memory import SharedMemory
@@ -80,6 +80,7 @@ class Services:
     call_log: CallLog
     uploads: Uploads
     known_targets: KnownTargets
+    typed_connectors: TypedConnectors
     discovery: Discovery
 
 
@@ -115,6 +116,7 @@ def build(settings: Settings) -> Services:
     comparison = PortalComparison(repository, connection_keys, settings.base_url)
     portal_sync = PortalSync(repository, connection_keys, comparison, settings.base_url)
     access, call_log = Access(repository, budgets, uploads), CallLog(sessions)
+    known_targets = KnownTargets(sessions, budgets)
     tester = ConnectionTester(guards, access)
     return Services(
         settings=settings,
@@ -153,6 +155,7 @@ def build(settings: Settings) -> Services:
         publishing=Publishing(access, guards, table_lists),
         call_log=call_log,
         uploads=uploads,
-        known_targets=KnownTargets(sessions, budgets),
+        known_targets=known_targets,
+        typed_connectors=TypedConnectors(repository, comparison, known_targets),
         discovery=Discovery(policy, transport),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
@@ -18,8 +19,13 @@ from drivers import catalogue
 from drivers.base import Driver
 from drivers.errors import SettingsWrong
 from models import KnownTarget, Sessions, now
+from services.bi import connectors
+from services.bi.connectors import Connector
 from services.connections.connection import Credentials, HostedConnector
+from services.connections.portal_comparison import COMPARED, PortalComparison
+from services.connections.repository import ConnectionRepository
 from services.limits.budgets import NEW_TARGETS, Budgets
+from services.portal_api.client import PortalClient
 
 CODES = ("host", "port", "database", "username", "password")
 OPTIONS = "options"
@@ -97,3 +103,42 @@ class KnownTargets:
         with self._sessions.begin() as session:
             session.execute(delete(KnownTarget).where(KnownTarget.connector_id == connector_id))
         self._budgets.forgive(NEW_TARGETS, str(connector_id))
+
+
+@dataclass(frozen=True)
+class TypedConnector:
+    """A driver whose credentials can be typed in the portal; without `connector_id` the portal does not offer it.
+
+    `targets` is how many servers are known; `in_step`: the connector's addresses in the portal open something here.
+    """
+
+    driver: Driver
+    connector_id: int | None = None
+    targets: int = 0
+    in_step: bool = True
+
+
+class TypedConnectors:
+    """The connectors of this kind that a portal has or may have."""
+
+    def __init__(self, repository: ConnectionRepository, comparison: PortalComparison, targets: KnownTargets) -> None:
+        self._repository, self._comparison, self._targets = repository, comparison, targets
+
+    def all(self, client: PortalClient, portal_id: int) -> list[TypedConnector]:
+        """One for each driver; raises the portal's errors."""
+        kept = self._repository.typed_connectors(portal_id)
+        listed = {row.id: row for row in connectors.everything(client, *COMPARED)} if kept else {}
+        drivers = [driver for driver in catalogue.DRIVERS.values() if can_be_typed(driver)]
+        return [self._state(driver, kept.get(driver.name), listed) for driver in drivers]
+
+    def let_new_servers_in(self, portal_id: int, driver: str) -> None:
+        """Make room for new servers of a connector, if the portal has it."""
+        if (hosted := self._repository.typed_connectors(portal_id).get(driver)) is not None:
+            self._targets.forget(hosted.id)
+
+    def _state(self, driver: Driver, hosted: HostedConnector | None, listed: Mapping[int, Connector]) -> TypedConnector:
+        portals = listed.get(hosted.registered_id or 0) if hosted else None
+        if hosted is None or portals is None:
+            return TypedConnector(driver)
+        fits = self._comparison.fits(hosted, portals)
+        return TypedConnector(driver, portals.id, self._targets.count(hosted.id), fits)
