@@ -1,20 +1,28 @@
 # The README's two commands are `run` and `test`; everything else is here for those who change the code.
-.PHONY: run test check format serve bench load setup lock translations clean
+.PHONY: run test quick check format serve bench load setup lock translations clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
+
+# Many tests wait for servers, so more of them run at once than there are processors. Those of a module stay together
+# and share its servers and browsers; the modules that reach furthest begin.
+WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
+TESTS   := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 run: setup            ## the product: app and emulated portal, addresses printed last
 	@$(PYTHON) -m cli.demo
 
 test: setup           ## everything that can run on this machine; CI=true allows no skips
-	$(PYTHON) -m pytest
+	$(TESTS)
+
+quick: setup          ## what needs no server, browser, network or other program; half a minute
+	$(PYTHON) -m pytest -q -m "pure and not hypothesis"
 
 check: setup          ## what CI runs before the tests: format, lint, types; then the tests
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy .
-	$(PYTHON) -m pytest
+	$(TESTS)
 
 format: setup
 	$(VENV)/bin/ruff format .

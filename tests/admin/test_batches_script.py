@@ -15,8 +15,6 @@ from tests.admin.test_scripts import CHROMIUM, WIDER_THAN_ITS_CARD, Desk
 from tests.pages import PageClient
 from tests.services.hosted import HostedStage
 
-pytestmark = pytest.mark.browser
-
 TABLES = "/connections/1/tables"
 HANGS = 60_000
 """Milliseconds after which nothing is waited for any more."""

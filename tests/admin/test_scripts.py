@@ -19,8 +19,6 @@ from tests.admin.conftest import Control
 from tests.doors import Stage
 from tests.waiting import HANG
 
-pytestmark = pytest.mark.browser
-
 expect.set_options(timeout=HANG * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 PATHS = ["/start", "/connectors/", "/connectors/1", "/connectors/1/edit", "/connectors/1/delete", "/sources/"]

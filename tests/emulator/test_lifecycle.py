@@ -73,7 +73,7 @@ def test_app_sid_is_new_on_every_opening(emulated: EmulatedPortal) -> None:
     assert all(len(sid) == 32 for sid in sids)
 
 
-def test_the_installer_is_opened_until_it_has_finished(emulated: EmulatedPortal) -> None:
+def test_the_installer_is_opened_until_it_has_finished(emulated: EmulatedPortal, network: object) -> None:
     """facts/platform 1.2"""
     emulated.control("token", user="admin")
     assert emulated.control("opening", user="admin")["action"].startswith(f"{INSTALLER}?DOMAIN=")

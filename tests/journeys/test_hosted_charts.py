@@ -21,8 +21,6 @@ from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database,
 from tests.drivers.files.workbooks import workbook
 from tests.journeys.conftest import Browser, Desk, Road, sit_down
 
-pytestmark = pytest.mark.browser
-
 FROM, UNTIL = dt.date(2025, 2, 10), dt.date(2025, 8, 20)
 REGIONS = ("North", "Süd-West", 'Ost "neu"', "Север", "")
 CHOSEN = ("North", "Süd-West", "Север")

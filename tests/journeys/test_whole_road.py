@@ -5,14 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import pytest
 import requests
 from playwright.sync_api import expect
 
 from tests.journeys.conftest import Browser, Desk, Road, sit_down
 from tests.waiting import HANG
-
-pytestmark = pytest.mark.browser
 
 COLUMNS = [("ORDER_DATE", "date"), ("REGION", "string"), ("AMOUNT", "double")]
 

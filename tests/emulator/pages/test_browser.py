@@ -22,8 +22,6 @@ from emulator.server import RunningServer, start
 from tests.ports import kept_port
 from tests.waiting import HANG
 
-pytestmark = pytest.mark.browser
-
 expect.set_options(timeout=HANG * 1000)
 CHROMIUM = Path("/usr/bin/chromium")
 LINES_OF_TEXT = """cell => { const range = document.createRange(); range.selectNodeContents(cell);

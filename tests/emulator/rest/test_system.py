@@ -19,7 +19,7 @@ def test_profile_and_user_admin_tell_administrators(emulated: EmulatedPortal) ->
     assert emulated.call("user.current", user="viewer")["LAST_NAME"] == "Vogt"
 
 
-def test_app_info_is_the_union_of_both_documented_answers(emulated: EmulatedPortal) -> None:
+def test_app_info_is_the_union_of_both_documented_answers(emulated: EmulatedPortal, network: object) -> None:
     """facts/platform 3.5"""
     token = emulated.token()
     info = emulated.http.get("/rest/app.info/", query_string={"auth": token}).get_json()["result"]
