@@ -103,12 +103,12 @@ def _demo_key(kept: Path) -> str:
 
 @contextmanager
 def _running_app(environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    binaries = Path(sys.executable).parent
-    upgrade = subprocess.run([binaries / "flask", "db-upgrade"], cwd=ROOT, env=environment, check=False)  # noqa: S603 - our own command
+    flask = [sys.executable, "-m", "flask", "--no-debug"]
+    upgrade = subprocess.run([*flask, "db-upgrade"], cwd=ROOT, env=environment, check=False)  # noqa: S603 - our own command
     if upgrade.returncode:
         raise DemoFailed("The app's database could not be prepared; the lines above say why.")
-    command = [str(binaries / "gunicorn"), "--config", "gunicorn.conf.py", "app:create_app()"]
-    with _running(command, environment) as process:
+    # One process with threads, which runs on every system; production has another server (gunicorn.conf.py).
+    with _running([*flask, "run", "--port", environment["PORT"]], environment) as process:
         yield process
 
 

@@ -147,12 +147,12 @@ def links_to(inode: int) -> list[str]:
 
 def test_the_memory_has_no_name_that_others_could_take_and_nothing_is_left_of_it() -> None:
     memory = SharedMemory()
-    inode = os.fstat(memory._file).st_ino
+    inode = os.fstat(memory._file.fileno()).st_ino
     assert links_to(inode)
-    assert all("memfd:shared-memory" in link and link.endswith("(deleted)") for link in links_to(inode))
+    assert all(link.endswith("(deleted)") for link in links_to(inode))
     del memory
     gc.collect()
-    assert [link for link in links_to(inode) if "memfd:shared-memory" in link] == []
+    assert links_to(inode) == []
 
 
 def test_a_moment_is_known_until_it_is_over(memory: SharedMemory, monkeypatch: pytest.MonkeyPatch) -> None:
