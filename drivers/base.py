@@ -28,9 +28,9 @@ from types import TracebackType
 from typing import ClassVar, Literal
 
 from drivers.columns import Column
-from drivers.deadline import Deadline
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
 from drivers.query import TableName, TableQuery
+from egress.deadline import Deadline
 from egress.policy import Policy
 
 Group = Literal["databases", "files", "web"]
@@ -39,6 +39,7 @@ TableKind = Literal["table", "view"]
 SettingValues = Mapping[str, str]
 
 LONGEST_SETTING = 64 * 1024
+STOP_SECONDS = 1.0
 _PLAIN_NAME = re.compile(r"[a-z_][a-z0-9_]*", re.ASCII)
 
 
@@ -193,11 +194,14 @@ class Chunk:
 
 
 class Session(ABC):
-    """One open connection, for one request and one thread: read-only, with a deadline, closed by leaving its block."""
+    """One open connection, for one request and one thread: read-only, with a deadline, closed by leaving its block.
 
-    def __init__(self, limits: Limits) -> None:
+    A driver gives its sockets to the deadline to hold; `interrupt` ends what runs in this process, see `Deadline`.
+    """
+
+    def __init__(self, limits: Limits, interrupt: Callable[[], None] | None = None) -> None:
         self.limits = limits
-        self.deadline = Deadline(limits.seconds, self._interrupt, limits.is_wanted)
+        self.deadline = Deadline(limits.seconds, interrupt, limits.is_wanted)
 
     @abstractmethod
     def check(self) -> Server:
@@ -216,12 +220,12 @@ class Session(ABC):
         """The rows. Columns are known to exist."""
 
     @abstractmethod
-    def _interrupt(self) -> None:
-        """Make the running statement end soon, called from another thread; must not raise."""
-
-    @abstractmethod
     def _close(self) -> None:
-        """Let go of the connection at once, without reading what the server still has to say."""
+        """Let go of the connection at once, without reading what the server still has to say; must not raise.
+
+        Where `deadline.is_over`, the connection is cut already. A server that would not notice is told that nobody
+        waits for its statement, within `STOP_SECONDS`.
+        """
 
     def tables(self, search: str = "") -> list[Table]:
         """Tables and views whose `schema.name` contains `search`, ignoring case, by schema and name."""

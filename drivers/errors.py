@@ -56,10 +56,6 @@ class TooBig(TargetError):
         self.limit = limit
 
 
-class Timeout(TargetError):
-    """The deadline passed and the query was stopped. Codes: `deadline`, `cancelled`."""
-
-
 class Broken(TargetError):
     """The server or the connection failed half-way.
 

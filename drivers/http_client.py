@@ -16,9 +16,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from drivers.deadline import Deadline
-from drivers.errors import Broken, SettingsWrong, Timeout
-from egress.errors import TargetError, Unreachable
+from drivers.errors import Broken, SettingsWrong
+from egress.deadline import Deadline
+from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Policy, Target
 from egress.sockets import open_socket
 
@@ -183,9 +183,11 @@ class Wire:
         except ssl.SSLCertVerificationError as problem:
             raise SettingsWrong("tls", "certificate_refused", problem.verify_message) from problem
         except ssl.SSLError as problem:
+            if hang_up.is_over or self._cut:
+                raise Unreachable("connect_timeout") from problem
             raise SettingsWrong("tls", "not_offered", problem.reason or "") from problem
         except (OSError, ValueError) as problem:
-            late = is_over(hang_up) or isinstance(problem, TimeoutError)
+            late = hang_up.is_over or isinstance(problem, TimeoutError)
             raise Unreachable("connect_timeout" if late else "connect_failed") from problem
         finally:
             hang_up.close()
@@ -225,15 +227,6 @@ def shut(opened: socket.socket) -> None:
         opened.shutdown(socket.SHUT_RDWR)
 
 
-def is_over(deadline: Deadline) -> bool:
-    """Whether a deadline has passed."""
-    try:
-        deadline.check()
-    except Timeout:
-        return True
-    return False
-
-
 @contextlib.contextmanager
 def greeting(wire: Wire, seconds: float, close: Callable[[], None]) -> Iterator[None]:
     """The first exchange with a server: over after `seconds`; what fails here was no connection, and `close` is called.
@@ -245,7 +238,7 @@ def greeting(wire: Wire, seconds: float, close: Callable[[], None]) -> Iterator[
         yield
     except (Broken, Timeout) as problem:
         close()
-        if is_over(hang_up) or isinstance(problem, Timeout):
+        if hang_up.is_over or isinstance(problem, Timeout):
             raise Unreachable("connect_timeout", problem.detail) from problem
         if problem.code == "connection_lost":
             raise Unreachable("connect_failed", problem.detail) from problem

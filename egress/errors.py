@@ -28,3 +28,7 @@ class Unreachable(TargetError):
 
     Codes: `name_not_found`, `name_timeout`, `connect_refused`, `connect_timeout`, `connect_failed`.
     """
+
+
+class Timeout(TargetError):
+    """The deadline passed and the work was stopped. Codes: `deadline`, `cancelled`."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Mapping
 from typing import Any
 
 import requests
@@ -16,11 +14,10 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from egress.addresses import normal_host
+from egress.deadline import held
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy, Purpose
 from egress.sockets import CONNECT_SECONDS, open_socket
-
-_WATCHER: ContextVar[Callable[[socket.socket], None] | None] = ContextVar("watcher", default=None)
 
 
 class _Pinned:
@@ -74,43 +71,23 @@ class PinnedAdapter(HTTPAdapter):
         return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=None)
 
 
-@contextmanager
-def watching(see: Callable[[socket.socket], None]) -> Iterator[None]:
-    """Show `see` every socket that guarded sessions use in this thread meanwhile, before a byte goes over it.
-
-    It sees new ones before TLS shakes hands and pooled ones when they are used again.
-    """
-    before = _WATCHER.set(see)
-    try:
-        yield
-    finally:
-        _WATCHER.reset(before)
-
-
-def _shown(used: socket.socket) -> socket.socket:
-    see = _WATCHER.get()
-    if see is not None:
-        see(used)
-    return used
-
-
 def _pool_classes(pinned: type[_Pinned]) -> dict[str, type[HTTPConnectionPool]]:
     class PlainConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _shown(pinned.dial(self, secure=False))
+            return pinned.dial(self, secure=False)
 
         def request(self, *args: Any, **options: Any) -> None:
             if self.sock is not None:
-                _shown(self.sock)
+                held(self.sock)
             super().request(*args, **options)
 
     class SecureConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return _shown(pinned.dial(self, secure=True))
+            return pinned.dial(self, secure=True)
 
         def request(self, *args: Any, **options: Any) -> None:
             if self.sock is not None:
-                _shown(self.sock)
+                held(self.sock)
             super().request(*args, **options)
 
     class PlainPool(HTTPConnectionPool):

@@ -6,6 +6,7 @@ import ipaddress
 import socket
 import time
 
+from egress.deadline import held
 from egress.errors import Unreachable
 from egress.policy import Target
 
@@ -15,12 +16,13 @@ CONNECT_SECONDS = 10.0
 def open_socket(target: Target, timeout: float = CONNECT_SECONDS) -> socket.socket:
     """A TCP socket to one of the target's checked addresses, tried in their order within `timeout` seconds overall.
 
-    The peer's address is compared again after connecting. Raises `Unreachable`.
+    The peer's address is compared again after connecting. Deadlines of the surrounding blocks hold the socket. Raises
+    `Unreachable`.
     """
-    deadline = time.monotonic() + timeout
+    end = time.monotonic() + timeout
     problem = Unreachable("connect_failed")
     for left, address in zip(range(len(target.addresses), 0, -1), target.addresses, strict=True):
-        share = (deadline - time.monotonic()) / left
+        share = (end - time.monotonic()) / left
         if share <= 0:
             raise Unreachable("connect_timeout")
         try:
@@ -38,6 +40,7 @@ def _connected(address: str, port: int, timeout: float) -> socket.socket:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     connection = socket.socket(family, socket.SOCK_STREAM)
     try:
+        held(connection)
         connection.settimeout(timeout)
         connection.connect((address, port))
         if ipaddress.ip_address(connection.getpeername()[0]) != ipaddress.ip_address(address):

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from drivers.errors import QueryRefused, SettingsWrong, Timeout, TooBig
-from egress.errors import TargetError
+from drivers.errors import QueryRefused, SettingsWrong, TooBig
+from egress.errors import TargetError, Timeout
 from gateway.errors import CallRefused
 from gateway.spool import SpoolFull
 from services.contract.names import NameRefused

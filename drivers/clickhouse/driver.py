@@ -26,6 +26,7 @@ from drivers.base import (
     HOST,
     N_,
     PASSWORD,
+    STOP_SECONDS,
     TIMEZONE,
     TLS,
     USERNAME,
@@ -58,6 +59,7 @@ from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Too
 from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
 from drivers.query import Condition, Group, OneOf, TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
+from egress.deadline import Deadline
 from egress.errors import TargetError
 
 _BLOCK = 256 * 1024
@@ -176,7 +178,7 @@ class ClickHouseSession(Session):
         self._headers = {"Authorization": basic(settings["username"], settings["password"]), "User-Agent": _AGENT}
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._running = ""
-        super().__init__(limits)
+        super().__init__(limits, wire.cut)
 
     def prepare(self) -> None:
         """Log in. Raises `LoginFailed`, `SettingsWrong` for a zone or a profile that will not do."""
@@ -305,21 +307,17 @@ class ClickHouseSession(Session):
             raise
         self._running = ""
 
-    def _interrupt(self) -> None:
-        running, self._running = self._running, ""
-        self._wire.cut()
-        if not running:
-            return
-        # The server notices a lost caller late, or never while it sends nothing.
-        second = Wire(replace(self._wire.place, seconds=1.0))
-        parameters = urllib.parse.urlencode({"param_q": running})
-        with contextlib.suppress(TargetError, *WIRE_ERRORS):
-            second.ask("POST", f"/?{parameters}", self._headers, _KILL, 1).start(_MESSAGE)
-        second.close()
-
     def _close(self) -> None:
         self._wire.cut()
         self._wire.close()
+        if not self._running or not self.deadline.is_over:
+            return
+        # The server notices a lost caller late, or never while it sends nothing.
+        second = Wire(replace(self._wire.place, seconds=STOP_SECONDS))
+        parameters = urllib.parse.urlencode({"param_q": self._running})
+        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS):
+            second.ask("POST", f"/?{parameters}", self._headers, _KILL).start(_MESSAGE)
+        second.close()
 
 
 def _without_fractions(condition: Condition, description: Description) -> Condition:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, TooBig
 from drivers.rows import lower_escapes, valid_utf8
 from drivers.sql import LIKE_ESCAPE, MARK, Sql
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 
 _LONGEST_MESSAGE = 4096
 _ERROR = re.compile(rb"Code: (\d+)[.,] ?(?:e\.displayText\(\) = )?(DB::[A-Za-z]*Exception: .*)", re.DOTALL)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from drivers.deadline import Deadline
 from drivers.errors import Broken, SettingsWrong
 from drivers.files.prepared import Temporary
+from egress.deadline import Deadline
 
 MOST_UNPACKED_BYTES = 400 * 1024 * 1024
 MOST_WRITTEN_BYTES = 2 * 1024 * 1024 * 1024

@@ -38,7 +38,7 @@ from drivers.base import (
 )
 from drivers.columns import Column, Form, duckdb_row
 from drivers.conditions import floating
-from drivers.errors import Broken, QueryRefused, SettingsWrong, Timeout
+from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.files.arrow_texts import text_batches
 from drivers.files.column_types import conversions, literal, overrides, quoted
 from drivers.files.conversion import converted
@@ -60,7 +60,7 @@ from drivers.local_files import local_path
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import lower_escapes
 from drivers.sql import Dialect, Shape, Sql
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 
 WARM = Warm()
 
@@ -219,7 +219,7 @@ class FileSession(Session):
         self._read: list[_Source] = []
         self._names: list[str] = []
         self._problems: dict[str, tuple[str, str, str]] = {}
-        super().__init__(limits)
+        super().__init__(limits, self._interrupt)
 
     def prepare(self, settings: dict[str, str], guards: Guards) -> None:
         """Make the file's tables known, then take DuckDB every other access away. Raises `SettingsWrong`."""

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import mkdtemp, mkstemp
 from typing import TypeVar
 
-from drivers.deadline import Deadline
+from egress.deadline import Deadline
 
 MOST_KEPT = 64
 _LOOK_SECONDS = 0.25

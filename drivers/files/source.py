@@ -13,10 +13,10 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
 import charset_normalizer
 
-from drivers.deadline import Deadline
 from drivers.errors import Broken, SettingsWrong, TooBig
 from drivers.files.prepared import KEPT, Temporary
 from drivers.http_client import WIRE_ERRORS, Answer, Place, Wire, basic, broken, tls_context
+from egress.deadline import Deadline
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy
 from egress.sockets import CONNECT_SECONDS

@@ -202,6 +202,7 @@ class SQLServerSession(Session):
         self._wire, self._zone = wire, zone
         self._dialect = dialect(zone)
         super().__init__(limits)
+        self.deadline.hold(wire.opened)
 
     def prepare(self) -> None:
         """Begin what is never committed, and wait for no lock longer than ten seconds."""
@@ -272,7 +273,6 @@ class SQLServerSession(Session):
 
     def _asked(self, statement: str, values: tuple[Any, ...]) -> Any:
         self._wire.line.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
-        self._wire.line.settimeout(self.deadline.left + 5)
         cursor = self._wire.connection.cursor()
         cursor.execute(statement, values or None)
         return cursor
@@ -312,12 +312,9 @@ class SQLServerSession(Session):
                 problem.limit = problem.limit or self.limits.row_bytes
             raise
 
-    def _interrupt(self) -> None:
-        # The server ends what a caller asked who has gone.
-        self._wire.cut()
-
     def _close(self) -> None:
-        self._wire.close()
+        # The server ends what a caller asked who has gone.
+        self._wire.line.close()
 
 
 def _decimal(cell: Decimal, digits: int) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import decimal
 import logging
-import os
 import socket
 import ssl
 import struct
@@ -23,10 +22,10 @@ from pytds.row_strategies import tuple_row_strategy  # type: ignore[import-untyp
 from pytds.tds_reader import _TdsReader  # type: ignore[import-untyped]
 from pytds.tds_socket import _TdsSocket  # type: ignore[import-untyped]
 
-from drivers.deadline import Deadline
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
-from drivers.http_client import is_over, shut, tls_context
-from egress.errors import TargetError, Unreachable
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
+from drivers.http_client import tls_context
+from egress.deadline import Deadline
+from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Policy, Target
 from egress.sockets import open_socket
 
@@ -167,22 +166,12 @@ class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python
 
 @dataclass
 class Wire:
-    """A connection that is logged in, its line, and a handle by which another thread can cut it."""
+    """A connection that is logged in, its line, and the socket below."""
 
     connection: Any
     line: Line
-    handle: socket.socket
+    opened: socket.socket
     encrypted: bool
-
-    def cut(self) -> None:
-        """End everything that is under way."""
-        shut(self.handle)
-
-    def close(self) -> None:
-        """Let go of the connection at once."""
-        self.cut()
-        self.line.close()
-        self.handle.close()
 
 
 def connected(settings: Mapping[str, str], policy: Policy, seconds: float) -> Wire:
@@ -203,31 +192,25 @@ def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> W
     """A connection, or where else the server sends us."""
     tunnel_mode = {**settings, "tls": "require"} if settings["tls"] == "disable" else settings
     context = tls_context(tunnel_mode)
-    opened = open_socket(target, seconds)
-    handle = socket.socket(fileno=os.dup(opened.fileno()))
-    line = Line(opened)
-    hang_up = Deadline(seconds, lambda: shut(handle))
-    try:
-        opened.settimeout(seconds)
-        tds = _TdsSocket(line, _wishes(settings, target), row_strategy=tuple_row_strategy, autocommit=True)
-        session = tds.main_session
-        session._reader = Reader(session, line)
-        session.process_prelogin = lambda login: _agree(session, login, settings, line, context)
-        route: dict[str, Any] | None = tds.login()
-    except (*WIRE_ERRORS, TargetError) as problem:
-        opened.close()
-        handle.close()
-        raise _connecting(problem, hang_up) from problem
-    except BaseException:
-        opened.close()
-        handle.close()
-        raise
-    finally:
-        hang_up.close()
+    with Deadline(seconds) as hang_up:
+        opened = open_socket(target, seconds)
+        opened.settimeout(None)
+        line = Line(opened)
+        try:
+            tds = _TdsSocket(line, _wishes(settings, target), row_strategy=tuple_row_strategy, autocommit=True)
+            session = tds.main_session
+            session._reader = Reader(session, line)
+            session.process_prelogin = lambda login: _agree(session, login, settings, line, context)
+            route: dict[str, Any] | None = tds.login()
+        except (*WIRE_ERRORS, TargetError) as problem:
+            opened.close()
+            raise _connecting(problem, hang_up) from problem
+        except BaseException:
+            opened.close()
+            raise
     if route is None:
-        return Wire(NonMarsConnection(False, (), tds), line, handle, isinstance(tds.sock, Tunnel))
+        return Wire(NonMarsConnection(False, (), tds), line, opened, isinstance(tds.sock, Tunnel))
     opened.close()
-    handle.close()
     return route
 
 
@@ -300,7 +283,10 @@ def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
     error: TargetError
     if isinstance(problem, TargetError) and not isinstance(problem, TooBig):
         return problem
-    if isinstance(problem, ssl.SSLCertVerificationError):
+    if hang_up.is_over or isinstance(problem, TimeoutError | tds_base.TimeoutError):
+        # A connection that was cut looks like any other failure, inside TLS and outside.
+        error = Unreachable("connect_timeout")
+    elif isinstance(problem, ssl.SSLCertVerificationError):
         error = SettingsWrong("tls", "certificate_refused")
     elif isinstance(problem, ssl.SSLError):
         error = SettingsWrong("tls", "not_offered")
@@ -309,8 +295,6 @@ def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
         error = kind(word)
     elif code:
         error = LoginFailed("refused")
-    elif is_over(hang_up) or isinstance(problem, TimeoutError | tds_base.TimeoutError):
-        error = Unreachable("connect_timeout")
     elif isinstance(problem, OSError | tds_base.ClosedConnectionError):
         error = Unreachable("connect_failed")
     else:

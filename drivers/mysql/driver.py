@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Context, Decimal
@@ -24,6 +22,7 @@ from drivers.base import (
     HOST,
     N_,
     PASSWORD,
+    STOP_SECONDS,
     TIMEZONE,
     TLS,
     USERNAME,
@@ -45,6 +44,7 @@ from drivers.mysql.protocol import WIRE_ERRORS, Wire, connected, only_cell, tran
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
+from egress.deadline import Deadline
 from egress.errors import TargetError
 
 # An explicit collation makes the whole text binary; otherwise servers may take marks for bad letters and replace them.
@@ -160,8 +160,8 @@ class MySQLSession(Session):
 
     def __init__(self, wire: Wire, connect: Callable[[float], Wire], limits: Limits) -> None:
         self._wire, self._connect = wire, connect
-        self._ended = threading.Event()
         super().__init__(limits)
+        self.deadline.hold(wire.socket)
 
     def prepare(self, timezone: str) -> None:
         """Make the session read-only, limited and in its zone. Raises `SettingsWrong("timezone")`."""
@@ -195,8 +195,6 @@ class MySQLSession(Session):
                 yield Chunk(_json(_ROW_END.join(rows)), len(rows))
 
     def _blocks(self, statement: str, values: Sequence[Any]) -> Iterator[list[bytes]]:
-        wire: Any = self._wire
-        wire._sock.settimeout(self.deadline.left + 5)
         cursor = self._wire.cursor()
         text = cursor.mogrify(statement, tuple(values)).encode("utf-8", "surrogatepass")
         return self._wire.row_blocks(text, self.limits.row_bytes)
@@ -223,9 +221,7 @@ class MySQLSession(Session):
         return columns
 
     def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        wire: Any = self._wire
         with self._errors(), self._wire.cursor() as cursor:
-            wire._read_timeout = self.deadline.left + 5
             cursor.execute(statement, values)
             return [tuple(_text(cell) for cell in row) for row in cursor.fetchall()]
 
@@ -239,18 +235,16 @@ class MySQLSession(Session):
             self.deadline.check()
             raise translated(problem, self.limits.row_bytes) from problem
 
-    def _interrupt(self) -> None:
-        wire: Any = self._wire
-        with contextlib.suppress(TargetError, *WIRE_ERRORS), contextlib.closing(self._connect(1)) as second:
-            second.cursor().execute("KILL %s", (wire.thread_id(),))
-        if not self._ended.wait(0.3):
-            with contextlib.suppress(OSError, AttributeError):
-                wire._sock.shutdown(socket.SHUT_RDWR)
-
     def _close(self) -> None:
-        self._ended.set()
         wire: Any = self._wire
         wire._force_close()
+        if self.deadline.is_over:
+            with (
+                contextlib.suppress(TargetError, *WIRE_ERRORS),
+                Deadline(STOP_SECONDS),
+                contextlib.closing(self._connect(STOP_SECONDS)) as second,
+            ):
+                second.cursor().execute("KILL %s", (wire.thread_id(),))
 
 
 def _marked(column: Column) -> str:

@@ -9,16 +9,16 @@ import socket
 import ssl
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pymysql
 from pymysql.connections import MySQLResult
 from pymysql.constants import COMMAND
 
-from drivers.deadline import Deadline
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.rows import CHUNK_BYTES
-from egress.errors import TargetError, Unreachable
+from egress.deadline import Deadline
+from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
 from egress.sockets import open_socket
 
@@ -63,6 +63,12 @@ class Wire(_Connection):
     def _execute_command(self, command: int, sql: str | bytes) -> None:
         self._allowance = _MOST_ANSWER_BYTES
         super()._execute_command(command, sql)  # type: ignore[misc]  # absent from the stubs
+
+    @property
+    def socket(self) -> socket.socket:
+        """What it is connected by, with or without TLS."""
+        wire: Any = self
+        return cast("socket.socket", wire._sock)
 
     def row_blocks(self, statement: bytes, cap: int) -> Iterator[list[bytes]]:
         """Blocks of row packets of a statement, unbuffered. Raises `TooBig` for a row over `cap` bytes."""
@@ -136,26 +142,22 @@ def connected(settings: dict[str, str], target: Target, seconds: float) -> Wire:
         database=settings["database"],
         charset="utf8mb4",
         conv={**{kind: encode for kind, encode in pymysql.converters.conversions.items() if isinstance(kind, type)}},
-        read_timeout=seconds,
-        write_timeout=seconds,
         local_infile=False,
         autocommit=True,
         defer_connect=True,
         program_name="bi-connectors",
         **options,
     )
-    connection = open_socket(target, seconds)
-    hang_up = Deadline(seconds, lambda: connection.shutdown(socket.SHUT_RDWR))
-    try:
-        wire.connect(connection)
-    except WIRE_ERRORS as problem:
-        connection.close()
-        raise _connecting(problem, hang_up) from problem
-    except BaseException:
-        connection.close()
-        raise
-    finally:
-        hang_up.close()
+    with Deadline(seconds) as login:
+        connection = open_socket(target, seconds)
+        try:
+            wire.connect(connection)
+        except WIRE_ERRORS as problem:
+            connection.close()
+            raise _connecting(problem, login) from problem
+        except BaseException:
+            connection.close()
+            raise
     return wire
 
 
@@ -198,20 +200,21 @@ _OUT_OF_RANGE, _TOO_LONG = 1690, "18446744073709551615 + "
 _LOST_CODES = frozenset({2006, 2013, 2055, 1927})
 
 
-def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
+def _connecting(problem: Exception, login: Deadline) -> TargetError:
     """What a failed handshake or login means."""
     cause: object = getattr(problem, "original_exception", problem)
     code = problem.args[0] if isinstance(problem, pymysql.Error) and problem.args else None
     error: TargetError
-    if isinstance(cause, ssl.SSLCertVerificationError):
+    if login.is_over or isinstance(cause, TimeoutError):
+        # A connection that was cut looks like any other failure, inside TLS and outside.
+        error = Unreachable("connect_timeout")
+    elif isinstance(cause, ssl.SSLCertVerificationError):
         error = SettingsWrong("tls", "certificate_refused")
     elif isinstance(cause, ssl.SSLError):
         error = SettingsWrong("tls", "not_offered")
     elif code in _LOGIN_CODES:
         kind, arguments = _LOGIN_CODES[code]
         error = kind(*arguments)
-    elif _is_over(hang_up) or isinstance(cause, TimeoutError):
-        error = Unreachable("connect_timeout")
     elif isinstance(problem, ValueError):
         error = LoginFailed("unsafe_method")
     elif isinstance(problem, pymysql.Error) and code in _LOST_CODES:
@@ -222,14 +225,6 @@ def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
         error = Broken("bad_answer")
     error.detail = str(problem)
     return error
-
-
-def _is_over(deadline: Deadline) -> bool:
-    try:
-        deadline.check()
-    except Timeout:
-        return True
-    return False
 
 
 def translated(problem: Exception, cap: int) -> TargetError:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import socket
 import tempfile
-import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from drivers.base import (
     HOST,
     N_,
     PASSWORD,
+    STOP_SECONDS,
     TIMEZONE,
     TLS,
     USERNAME,
@@ -44,13 +46,13 @@ from drivers.base import (
     port_field,
 )
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
 from drivers.postgresql.copy import Connection, copied
 from drivers.postgresql.meter import MeteredConnection
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
-from egress.errors import TargetError, Unreachable
+from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
 
 _PLAIN_BYTES = bytes(range(32, 256))
@@ -169,8 +171,10 @@ class PostgreSQLSession(Session):
         self._connection = connection
         self._wire = socket.socket(fileno=os.dup(connection.fileno()))
         self._wire.settimeout(limits.seconds)
-        self._ended = threading.Event()
+        # Of a connection that was cut, libpq no longer says how to cancel what it ran.
+        self._cancellation = connection.pgconn.cancel_conn()
         super().__init__(limits)
+        self.deadline.hold(self._wire)
         self._dialect = dialect(140000, False)
         self._any_bytes = True
 
@@ -236,15 +240,20 @@ class PostgreSQLSession(Session):
             self.deadline.check()
             raise translated(problem) from problem
 
-    def _interrupt(self) -> None:
-        with contextlib.suppress(psycopg.Error, OSError):
-            self._connection.cancel_safe(timeout=1)
-        if not self._ended.wait(0.5):
-            with contextlib.suppress(OSError):
-                self._wire.shutdown(socket.SHUT_RDWR)
+    def _cancel_statement(self) -> None:
+        waits = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
+        end = time.monotonic() + STOP_SECONDS
+        with contextlib.suppress(psycopg.Error):
+            self._cancellation.start()
+            while (event := waits.get(pq.PollingStatus(self._cancellation.poll()))) and time.monotonic() < end:
+                ready = select.poll()
+                ready.register(self._cancellation.socket, event)
+                ready.poll(max(end - time.monotonic(), 0) * 1000)
 
     def _close(self) -> None:
-        self._ended.set()
+        if self.deadline.is_over:
+            self._cancel_statement()
+        self._cancellation.finish()
         self._wire.close()
         with contextlib.suppress(psycopg.Error):
             self._connection.close()

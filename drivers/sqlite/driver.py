@@ -35,14 +35,14 @@ from drivers.base import (
     Table,
 )
 from drivers.columns import Column, Form, sqlite_form
-from drivers.errors import Broken, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
 from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
 from drivers.sqlite.ranges import Table as RangedTable
 from drivers.sqlite.ranges import is_large, joined_rows, readers, row_number
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 
 PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that the operator opened for local files."))
 
@@ -206,7 +206,7 @@ class SQLiteSession(Session):
         self._helpers: list[apsw.Connection] = []
         self._encoding = "utf-8"
         self._dialect = DIALECT
-        super().__init__(limits)
+        super().__init__(limits, self._interrupt)
 
     def prepare(self) -> None:
         """Look at the file. Raises `SettingsWrong("path")` when it is no database."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import threading
+import time
 import urllib.parse
 import zoneinfo
 from collections.abc import Iterator, Mapping
@@ -26,6 +26,7 @@ from drivers.base import (
     HOST,
     N_,
     PASSWORD,
+    STOP_SECONDS,
     TIMEZONE,
     TLS,
     USERNAME,
@@ -43,12 +44,12 @@ from drivers.base import (
 )
 from drivers.columns import Column, Form
 from drivers.conditions import floating, is_odd, moments, refuse_float_texts
-from drivers.deadline import Deadline
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
 from drivers.query import TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
 from drivers.trino.protocol import failure, json_row, trino_row
+from egress.deadline import Deadline
 from egress.errors import TargetError
 
 _LONGEST_STATEMENT = 900_000
@@ -58,7 +59,6 @@ _MOST_DIGITS = 38
 _BUSY = frozenset({429, 502, 503, 504})
 _PAUSE = 0.1
 _TRANSACTION, _NONE = "X-Trino-Transaction-Id", "NONE"
-_CLOSING_SECONDS = 1.0
 
 _TABLES = "SELECT table_schema, table_name, table_type FROM {i}.tables WHERE table_schema <> 'information_schema'"
 _COLUMNS = (
@@ -190,8 +190,7 @@ class TrinoSession(Session):
         if settings["password"]:
             self._headers["Authorization"] = basic(settings["username"], settings["password"])
         self._next = ""
-        self._stopped = threading.Event()
-        super().__init__(limits)
+        super().__init__(limits, wire.cut)
 
     def prepare(self) -> None:
         """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
@@ -277,7 +276,7 @@ class TrinoSession(Session):
             if answer.status not in _BUSY:
                 return answer
             answer.body(_PAGE_ROOM, Broken("bad_answer"))
-            self._stopped.wait(_PAUSE)
+            time.sleep(min(_PAUSE, self.deadline.left))
             self.deadline.check()
 
     def _tables(self) -> list[Table]:
@@ -316,37 +315,29 @@ class TrinoSession(Session):
             self.deadline.check()
             raise
 
-    def _interrupt(self) -> None:
-        self._stopped.set()
-        self._wire.cut()
-        self._drop()
-
     def _drop(self) -> None:
         """Tell the server that nobody wants the rest."""
         path, self._next = self._next, ""
         if not path:
             return
-        second = Wire(replace(self._wire.place, seconds=_CLOSING_SECONDS))
-        with contextlib.suppress(TargetError, *WIRE_ERRORS):
-            second.ask("DELETE", path, self._headers, seconds=_CLOSING_SECONDS)
+        second = Wire(replace(self._wire.place, seconds=STOP_SECONDS))
+        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS):
+            second.ask("DELETE", path, self._headers)
         second.close()
 
     def _roll_back(self) -> None:
         """End the transaction, unless the session ends in the middle of something: then the server lets it idle out."""
-        if self._next or self._stopped.is_set() or self._headers[_TRANSACTION] == _NONE:
+        if self._next or self.deadline.is_over or self._headers[_TRANSACTION] == _NONE:
             return
-        hang_up = Deadline(_CLOSING_SECONDS, self._wire.cut)
-        with contextlib.suppress(TargetError, *WIRE_ERRORS):
+        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS, self._wire.cut):
             for _ in self._pages("ROLLBACK"):
                 pass
-        hang_up.close()
 
     def _close(self) -> None:
         self._roll_back()
-        self._stopped.set()
         self._wire.cut()
-        self._drop()
         self._wire.close()
+        self._drop()
 
 
 def _placed(statement: Sql) -> str:

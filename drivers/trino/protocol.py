@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 
 from drivers.columns import Form, TypeRow
-from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout
-from egress.errors import TargetError
+from drivers.errors import Broken, LoginFailed, QueryRefused
+from egress.errors import TargetError, Timeout
 
 TRINO: Mapping[str, TypeRow] = {
     "boolean": (Form.BOOLEAN, "CAST({c} AS integer)"),

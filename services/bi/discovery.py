@@ -121,7 +121,7 @@ class Discovery:
         deadline = Deadline(self._connect + self._read)
         code = "unreachable"
         try:
-            with guarded_session(self._policy, "portal") as session, deadline.running():
+            with guarded_session(self._policy, "portal") as session, deadline:
                 return self._answer(session, url, form, deadline)
         except TargetRefused:
             code = "refused"

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from errors import ApplicationError, NobodyVouches, PortalBusy, PortalGone, PortalUnreachable
 from services.portal_api import replies
-from services.portal_api._transport import REST_TIMEOUT, Reply, Timeout, Transport, exchange
+from services.portal_api._transport import REST_TIMEOUT, Reply, TimeLimits, Transport, exchange
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -187,12 +187,12 @@ class AuthorizedCalls:
         """Seconds until the end; without one no call is shortened."""
         return math.inf if self._end is None else self._end - self._clock()
 
-    def _timeout(self) -> Timeout:
+    def _timeout(self) -> TimeLimits:
         left = self._left()
         if left <= 0:
             raise PortalUnreachable("timeout", sent=False)
         connect = min(REST_TIMEOUT.connect, left / 2)
-        return Timeout(connect, min(REST_TIMEOUT.answer, left - connect))
+        return TimeLimits(connect, min(REST_TIMEOUT.answer, left - connect))
 
     def _new_endpoint(self, method: str, reply: Reply) -> str:
         """The base address in a redirect's `Location` (facts/platform 5.6); anything else there is not followed."""

@@ -35,16 +35,16 @@ POOLED_CONNECTIONS = 16
 
 
 @dataclass(frozen=True)
-class Timeout:
+class TimeLimits:
     """Time limits of one call, in seconds: to connect, and from then to the last byte of the answer."""
 
     connect: float
     answer: float
 
 
-REST_TIMEOUT = Timeout(connect=3, answer=65)
+REST_TIMEOUT = TimeLimits(connect=3, answer=65)
 """A portal ends its own work on a request after 60 s (facts/platform 5.4)."""
-OAUTH_TIMEOUT = Timeout(connect=3, answer=7)
+OAUTH_TIMEOUT = TimeLimits(connect=3, answer=7)
 """Shorter than the lease under which tokens are renewed (facts/security 3)."""
 
 
@@ -77,7 +77,7 @@ class Transport:
         *,
         json: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
-        timeout: Timeout = REST_TIMEOUT,
+        timeout: TimeLimits = REST_TIMEOUT,
     ) -> Reply:
         """Send `json` or `form` to `url` and read the whole answer, whatever its status; redirects are not followed.
 
@@ -89,7 +89,7 @@ class Transport:
         arrived = True
         try:
             with (
-                deadline.running(),
+                deadline,
                 self._session.post(
                     url,
                     json=json,
@@ -151,7 +151,7 @@ def exchange(
     *,
     json: Mapping[str, Any] | None = None,
     form: Mapping[str, str] | None = None,
-    timeout: Timeout = REST_TIMEOUT,
+    timeout: TimeLimits = REST_TIMEOUT,
 ) -> T:
     """Post, judge the reply, and write the one log line that every call leaves (facts/platform 9 D1).
 

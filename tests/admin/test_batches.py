@@ -12,8 +12,8 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from drivers.errors import Timeout
 from drivers.sqlite.driver import SQLiteSession
+from egress.errors import Timeout
 from errors import PortalBusy
 from services.publishing.batches import WORK_SECONDS
 from services.publishing.tables import Looked, Publishing

@@ -16,10 +16,10 @@ from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_
 from drivers.clickhouse.driver import quote
 from drivers.clickhouse.protocol import Bound, placed
 from drivers.columns import Column, Form
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.query import Comparison, Like, OneOf, TableName, TableQuery
 from drivers.sql import MARK, Sql
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer, chunked
 from tests.waiting import HANG, eventually
@@ -210,7 +210,7 @@ def test_a_stopped_query_is_killed_on_the_server(clickhouse: Start) -> None:
 
     limits = Limits(connect_seconds=HANG, seconds=HANG, is_wanted=lambda: not running_there.is_set())
     session, server = clickhouse(wait, limits)
-    with pytest.raises(Timeout) as stopped:
+    with pytest.raises(Timeout) as stopped, session:
         read(session)
     # The server has not answered yet: nobody waited for that.
     assert not release.is_set()

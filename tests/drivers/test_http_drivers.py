@@ -94,15 +94,29 @@ def test_a_server_that_never_answers_is_given_up_in_time(driver: str, head: byte
 
 
 @BOTH
-def test_an_answer_that_drips_is_given_up_in_time(driver: str) -> None:
-    def drip(caller: socket.socket) -> None:
-        for byte in b"HTTP/1.1 200 OK\r\nX: " + b"x" * 2000:
-            caller.sendall(bytes([byte]))
+@pytest.mark.parametrize("tls", ["disable", "require"])
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n["])
+def test_an_answer_that_drips_is_given_up_in_time(driver: str, start: bytes, tls: str, tmp_path: Path) -> None:
+    """Each byte comes in time, the whole answer does not; without a start it is the handshake of TLS that drips."""
+    files = certificates(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert_file, files.key_file)
+
+    def play(caller: socket.socket) -> None:
+        if tls == "require" and start:
+            with context.wrap_socket(caller, server_side=True) as secure:
+                return drip(secure, start)
+        return drip(caller, start or b"\x16\x03\x03\x40\x00")
+
+    def drip(caller: socket.socket, first: bytes) -> None:
+        caller.sendall(first)
+        for _ in range(2000):
+            caller.sendall(b"1")
             time.sleep(0.1)
 
     started = time.monotonic()
-    with listener(drip) as port:
-        assert isinstance(failure(driver, port, FAST), Unreachable)
+    with listener(play) as port:
+        assert isinstance(failure(driver, port, FAST, tls=tls), Unreachable | Broken)
         # To its end it would take 200 s.
         assert time.monotonic() - started < HANG / 2
 

@@ -20,10 +20,10 @@ import pytest
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Column, Form
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Timeout, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.mssql.driver import MSSQL
 from drivers.query import Comparison, Condition, Contains, Like, OneOf, TableName, TableQuery, Value
-from egress.errors import TargetError, TargetRefused, Unreachable
+from egress.errors import TargetError, TargetRefused, Timeout, Unreachable
 from egress.policy import Policy
 from tests.drivers.http_server import listener
 from tests.drivers.servers import Canary, certificates

@@ -17,10 +17,10 @@ import pytest
 
 from drivers.base import Chunk, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import Timeout, TooBig
+from drivers.errors import TooBig
 from drivers.query import Comparison, TableName, TableQuery
 from drivers.sqlite import driver, ranges
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 from egress.policy import Policy
 from tests.suite.cell_by_cell import rows_by_cell
 from tests.waiting import HANG, eventually

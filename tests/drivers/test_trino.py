@@ -17,10 +17,10 @@ import pytest
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.columns import Column, Form
-from drivers.errors import Broken, LoginFailed, QueryRefused, Timeout, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, TooBig
 from drivers.query import Between, Comparison, Condition, Contains, Like, OneOf, TableName, TableQuery, Value
 from drivers.trino.protocol import trino_row
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer
 from tests.drivers.servers import Canary
@@ -278,8 +278,8 @@ def test_a_stopped_query_is_cancelled_on_the_server(coordinator: Start) -> None:
         assert stopped.value.code == "cancelled"
         # The server has not answered yet: nobody waited for that.
         assert not release.is_set()
-        gone = eventually(lambda: [asked for asked in trino.server.asked if asked.method == "DELETE"])
-        release.set()
+    gone = eventually(lambda: [asked for asked in trino.server.asked if asked.method == "DELETE"])
+    release.set()
     asked = [asked.path for asked in trino.server.asked if asked.method == "GET"]
     assert gone[0].path == asked[-1]
 

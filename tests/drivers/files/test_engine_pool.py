@@ -13,11 +13,10 @@ import pytest
 
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import Timeout
 from drivers.files import driver
 from drivers.files.engine_pool import Warm
 from drivers.query import TableName, TableQuery
-from egress.errors import TargetError
+from egress.errors import TargetError, Timeout
 from egress.policy import Policy
 from tests.waiting import eventually
 

@@ -22,12 +22,13 @@ import pytest
 
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.deadline import Deadline
-from drivers.errors import Broken, SettingsWrong, Timeout
+from drivers.errors import Broken, SettingsWrong
 from drivers.files import conversion, prepared, source
 from drivers.files.engine_pool import Warm
 from drivers.files.prepared import Kept, Prepared, Temporary
 from drivers.query import TableName, TableQuery
+from egress.deadline import Deadline
+from egress.errors import Timeout
 from egress.policy import Policy
 from tests.drivers.files.samples import opened, table_of, written
 from tests.drivers.files.workbooks import Cell, workbook

@@ -8,9 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from drivers.errors import Timeout
 from drivers.files.column_types import CANDIDATES, FIRST_ROWS, MOST_CHECKS, SAMPLE_ROWS, WIDE, conversions
 from drivers.files.layout import layout_of
+from egress.errors import Timeout
 from tests.drivers.files.samples import table_of, written
 
 KINDS = ("int", "double", "string", "date", "datetime", "double", "int")

@@ -11,6 +11,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,7 @@ import urllib3
 from egress.policy import Policy
 from errors import PortalUnreachable
 from services.portal_api import _transport
-from services.portal_api._transport import Reply, Timeout, Transport, exchange
+from services.portal_api._transport import Reply, TimeLimits, Transport, exchange
 from tests.services.portal_api.portal import ACCESS, PORTAL
 from tests.waiting import HANG, eventually
 
@@ -216,7 +217,7 @@ def test_a_server_that_is_silent_costs_no_more_than_the_time_limit(serving: Serv
 
     server, transport = serving(be_silent)
     with pytest.raises(PortalUnreachable) as caught:
-        transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={}, timeout=Timeout(1, 0.2))
+        transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={}, timeout=TimeLimits(1, 0.2))
     hold.set()
     assert (caught.value.reason, caught.value.sent) == ("timeout", True)
 
@@ -245,9 +246,9 @@ def test_a_server_that_drips_is_stopped_at_the_deadline(
             connection.sendall(drop)
 
     server, transport = serving(drip)
-    url, times = f"http://127.0.0.1:{server.port}/rest/profile", Timeout(1, 1.5)
+    url, times = f"http://127.0.0.1:{server.port}/rest/profile", TimeLimits(1, 1.5)
     if used_before:
-        assert transport.post(url, json={}, timeout=Timeout(HANG, HANG)).body == b"{}"
+        assert transport.post(url, json={}, timeout=TimeLimits(HANG, HANG)).body == b"{}"
     begun = time.monotonic()
     with pytest.raises(PortalUnreachable) as caught:
         transport.post(url, json={}, timeout=times)
@@ -271,24 +272,26 @@ def test_a_handshake_that_drips_is_stopped_at_the_deadline(serving: Serving) -> 
     server, transport = serving(drip)
     begun = time.monotonic()
     with pytest.raises(PortalUnreachable) as caught:
-        transport.post(f"https://127.0.0.1:{server.port}/rest/profile", json={}, timeout=Timeout(0.3, 0.3))
+        transport.post(f"https://127.0.0.1:{server.port}/rest/profile", json={}, timeout=TimeLimits(0.3, 0.3))
     stopped.set()
     assert caught.value.reason == "timeout"
     assert time.monotonic() - begun < HANG
 
 
-def test_an_answer_in_time_leaves_no_watchman_behind(serving: Serving) -> None:
-    def once(connection: socket.socket) -> None:
-        answer(connection, "HTTP/1.1 200 OK\nContent-Length: 2", b"{}")
+def test_an_answer_in_time_leaves_no_handle_of_its_connection_behind(serving: Serving) -> None:
+    def often(connection: socket.socket) -> None:
+        for _ in range(9):
+            answer(connection, "HTTP/1.1 200 OK\nContent-Length: 2", b"{}")
 
-    def timers() -> set[threading.Thread]:
-        return {thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)}
+    def handles() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
 
-    server, transport = serving(once)
-    before = timers()
-    transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={}, timeout=Timeout(10 * HANG, HANG))
-    # A timer that was stopped needs a moment to end; one that was not would outlive the test by far.
-    eventually(lambda: timers() <= before, timers)
+    server, transport = serving(often)
+    counted = []
+    for _ in range(2):
+        transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={}, timeout=TimeLimits(10 * HANG, HANG))
+        counted.append(handles())
+    assert counted[0] == counted[1]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -327,11 +330,11 @@ def test_a_broken_answer_is_a_lost_answer(serving: Serving, head: str, body: byt
 
 
 def test_calls_to_one_portal_share_a_connection(serving: Serving) -> None:
-    def twice(connection: socket.socket) -> None:
-        for _ in range(2):
+    def often(connection: socket.socket) -> None:
+        for _ in range(9):
             answer(connection, "HTTP/1.1 200 OK\nContent-Length: 2", b"{}")
 
-    server, transport = serving(twice)
+    server, transport = serving(often)
     for _ in range(2):
         transport.post(f"http://127.0.0.1:{server.port}/rest/profile", json={})
     assert server.connections == 1

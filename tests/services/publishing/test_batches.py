@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from drivers.base import Session
-from drivers.errors import Timeout, TooBig
+from drivers.errors import TooBig
 from drivers.query import TableName
 from drivers.sqlite.driver import SQLiteSession
+from egress.errors import Timeout
 from errors import AccessDenied, InvalidInput, OutcomeUnknown, PortalBusy, PortalUnreachable
 from services.bi import datasets
 from services.contract.names import NameRefused, dataset_codes
