@@ -86,6 +86,9 @@ class Played:
         return Asked(method, path, headers, body.decode("utf-8"))
 
     def close(self) -> None:
+        # Closing alone would not end the thread that waits for a caller.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

@@ -14,8 +14,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from drivers.base import Guards, Limits, Session
-from drivers.catalogue import DRIVERS
 from drivers.columns import Form
 from drivers.query import TableName
 from egress.policy import Policy
@@ -68,10 +66,6 @@ class ClickHouseDatabase(Database):
             "tls": "disable",
         }
         self.asked(f"CREATE DATABASE {self.schema}")
-
-    def open(self, *, limits: Limits | None = None, **settings: str) -> Session:
-        guards = Guards(self.policy, limits=limits or Limits())
-        return DRIVERS[self.driver].open({**self.settings, **settings}, guards)
 
     def quote(self, name: str) -> str:
         return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"

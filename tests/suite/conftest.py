@@ -1,4 +1,4 @@
-"""Each test of the suite runs once for each database."""
+"""Each test of the suite runs once for each database that can what the test needs."""
 
 from __future__ import annotations
 
@@ -6,16 +6,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.suite import clickhouse_engine, databases
+from tests.suite import clickhouse_engine, databases, trino_engine
 from tests.suite.databases import Database
 
 DATABASES: dict[str, type[Database]] = {
     **databases.DATABASES,
     **({"clickhouse": clickhouse_engine.ClickHouseDatabase} if clickhouse_engine.IS_HERE else {}),
+    "trino": trino_engine.TrinoDatabase,
 }
 
 
-@pytest.fixture(scope="session", params=list(DATABASES))
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`@pytest.mark.needs("capability")` leaves out databases that declare not to have it."""
+    if "database" not in metafunc.fixturenames:
+        return
+    needed = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    able = [name for name, kind in DATABASES.items() if all(getattr(kind, capability) for capability in needed)]
+    metafunc.parametrize("database", able, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
     """A database of the run's own."""
     opened = DATABASES[request.param](tmp_path_factory.mktemp(request.param))

@@ -35,6 +35,10 @@ class Database(ABC):
     driver: str
     #: The database's own type for each form, as a test table uses it.
     types: Mapping[Form, str]
+    #: Whether the server itself writes whole rows as JSON; otherwise the driver puts them together cell by cell.
+    rows_come_joined = True
+    #: How many random filters the suite asks.
+    random_filters = 10_000
     #: How many conditions a filter of the suite has; a portal's call can hold 5,000.
     most_conditions = 5000
     #: What the tables' schema is called.
@@ -45,12 +49,12 @@ class Database(ABC):
     endless: str
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
+        self.folder, self.policy = folder, POLICY
         self.settings: dict[str, str] = {}
 
     def open(self, *, limits: Limits | None = None, **settings: str) -> Session:
         """A session of the driver, as the gateway opens one."""
-        guards = Guards(POLICY, local_files=self.folder, limits=limits or Limits())
+        guards = Guards(self.policy, local_files=self.folder, limits=limits or Limits())
         return DRIVERS[self.driver].open({**self.settings, **settings}, guards)
 
     def table(self, name: str) -> TableName:

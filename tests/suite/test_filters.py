@@ -20,7 +20,6 @@ from tests.suite import oracle
 from tests.suite.databases import Database, read
 
 SEED = 20261124
-FILTERS = 10_000
 ROWS = oracle.rows(90, SEED)
 SHOWN = [oracle.shown(row) for row in ROWS]
 
@@ -46,9 +45,11 @@ def selected(session: Session, description: Description, condition: Condition) -
     return sorted(row[0] for row in read(session, description.table, ["id"], condition, None, description))
 
 
-def test_ten_thousand_random_filters_select_what_the_oracle_selects(session: Session, description: Description) -> None:
+def test_random_filters_select_what_the_oracle_selects(
+    database: Database, session: Session, description: Description
+) -> None:
     rng = random.Random(SEED)
-    for number in range(FILTERS):
+    for number in range(database.random_filters):
         condition = oracle.random_condition(rng)
         expected = [row["id"] for row in SHOWN if oracle.matches(condition, row)]
         assert selected(session, description, condition) == expected, (number, condition)

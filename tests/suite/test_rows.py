@@ -36,6 +36,7 @@ def everything(chunks: list[Chunk]) -> bytes:
     return b",\n".join(chunk.data for chunk in chunks)
 
 
+@pytest.mark.needs("rows_come_joined")
 def test_rows_equal_their_cells_read_one_by_one_byte_for_byte(database: Database, nasty: TableName) -> None:
     with database.open() as session:
         for columns in (("id", "a", "b"), ("b",), ("a", "id"), ("id",)):
