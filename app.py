@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from flask import Flask, g, request
-from flask_babel import Babel
+from flask import Flask
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 import admin
 import gateway
 import install
+import web
 from admin import (  # noqa: F401 - views
     activity,
     batches,
@@ -17,10 +17,7 @@ from admin import (  # noqa: F401 - views
     connectors,
     datasets,
     entry,
-    headers,
     patterns,
-    problems,
-    session,
     sources,
     start,
     tables,
@@ -32,7 +29,6 @@ from config import Settings
 from errors import ConfigurationError
 from gateway.callers import whole_bodies
 from services import logs, wiring
-from services.portals.languages import SPOKEN
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -50,24 +46,16 @@ def assemble(settings: Settings) -> Flask:
     app.extensions["services"] = wiring.build(settings)
     app.jinja_env.undefined = StrictUndefined
     app.wsgi_app = whole_bodies(behind_proxies(app, settings))  # type: ignore[assignment,method-assign]  # the documented way to wrap an app
-    Babel(app, locale_selector=language)
-    headers.protect(app, settings)
-    app.context_processor(session.page_values)
+    web.register(app, settings)
     app.register_blueprint(install.blueprint)
     app.register_blueprint(entry.blueprint)
     app.register_blueprint(admin.blueprint)
     app.register_blueprint(gateway.blueprint)
-    problems.register(app)
     app.cli.add_command(database.upgrade)
     app.cli.add_command(keys.group)
     app.cli.add_command(portals.group)
     app.cli.add_command(connections_commands.group)
     return app
-
-
-def language() -> str:
-    """The language of this answer: the one its user has in Bitrix24, else the browser's."""
-    return str(g.get("language") or request.accept_languages.best_match(SPOKEN, SPOKEN[0]))
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -22,7 +22,7 @@
         └── PaymentRequired           the trial or subscription is over
 
 Driver errors live in `drivers/errors.py`: drivers know nothing of portals. Every edge turns errors into answers in
-exactly one place: `admin/problems.py`, `install/views.py`, `gateway/problems.py` and `cli/`. No error carries a secret.
+exactly one place: `web/error_pages.py`, `install/views.py`, `gateway/problems.py`, `cli/`. No error carries a secret.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class FieldProblem:
     """What is wrong with one form field.
 
     `field` is the form's name of the input (`settings-0-code`), or empty for the form as a whole; `code` is the
-    portal's error code or one of ours, both sentences of `admin/sentences.py`; `details` fills the sentence.
+    portal's error code or one of ours, both have a sentence in `sentences`; `details` fills the sentence.
     """
 
     field: str

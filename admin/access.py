@@ -13,7 +13,7 @@ from typing import ParamSpec, TypeVar
 
 from cachetools import TTLCache
 
-from admin.session import current_session, portal_client
+from web.session import current_session, portal_client
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,9 +7,9 @@ from flask.typing import ResponseReturnValue
 
 from admin import blueprint
 from admin.access import analysts_only
-from admin.diagnoses import diagnosis
-from admin.listing import listed, number_in, shown
-from admin.session import current_session, services
+from admin.listing import list_answer, list_state
+from web.forms import number_in
+from web.session import current_session, services
 
 
 @blueprint.route("/activity/", methods=["GET", "POST"])
@@ -17,7 +17,7 @@ from admin.session import current_session, services
 def activity() -> ResponseReturnValue:
     """Calls, newest first; of one connection or all, answered or failed, or the one with a reference."""
     portal_id = current_session().portal_id
-    part = shown("admin.activity", ("at",), ("status", "connection"), descending=True)
+    part = list_state("admin.activity", ("at",), ("status", "connection"), descending=True)
     titles = services().repository.titles(portal_id)
     page = services().call_log.page(
         portal_id,
@@ -26,5 +26,5 @@ def activity() -> ResponseReturnValue:
         search=part.search,
         number=part.page,
     )
-    html = render_template("activity/list.html", shown=part, page=page, titles=titles, diagnosis=diagnosis)
-    return listed(html, part)
+    html = render_template("activity/list.html", state=part, page=page, titles=titles)
+    return list_answer(html, part)

@@ -15,15 +15,11 @@ from flask_babel import ngettext
 from admin import blueprint
 from admin.access import analysts_only
 from admin.connections import connector_texts
-from admin.diagnoses import diagnosis
-from admin.rendering import page_at, stays
-from admin.sentences import sentence
-from admin.session import capabilities, current_session, form_once, hurry, portal_client, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, problems_of, told
 from admin.tables import below, tables_page
 from drivers.errors import TooBig
 from egress.errors import TargetError
 from errors import ApplicationError, AskUser, FieldProblem, GiveUp, OutcomeUnknown, TryLater
+from sentences.lookup import diagnosis, sentence
 from services.bi.datasets import Dataset
 from services.connections.connection import Connection
 from services.contract.names import NameRefused
@@ -38,6 +34,9 @@ from services.publishing.batches import (
     title,
 )
 from services.publishing.tables import Looked
+from web.answers import page_at, same_place
+from web.session import capabilities, current_session, form_once, limit_portal_time, portal_client, services, submitted
+from web.submission import NOTHING_WRONG, Failure, failure, problems_of, refusal_page
 
 LONGEST_ADDRESS = 2000
 """Servers and proxies take some 4,000 characters of a request's first line."""
@@ -86,9 +85,9 @@ def publish_tables(connection_id: int) -> ResponseReturnValue:
     chosen = [row.table for row in typed if row.ticked]
     refusal = _refusal(len(chosen)) if typed or "_list" in request.form else ""
     if submitted() and typed and not chosen:
-        return _review(held, typed, Failure(general=(refusal,), status=422))
+        return _review(held, typed, Failure(form_errors=(refusal,), status=422))
     if not chosen or refusal:
-        return tables_page(held, told=refusal, ticked=chosen, status=422 if refusal else 200)
+        return tables_page(held, refusal=refusal, ticked=chosen, status=422 if refusal else 200)
     if not submitted():
         return _review(held, typed)
     return _published(held, typed)
@@ -128,12 +127,12 @@ def _closed(held: Connection, typed: Sequence[Typed], error: TargetError) -> Res
     """The connection does not open: why, over the list with its ticks, or over the review as it was typed."""
     why = str(diagnosis(error.code))
     if not submitted():
-        return tables_page(held, told=why, ticked=[row.table for row in typed], status=422)
+        return tables_page(held, refusal=why, ticked=[row.table for row in typed], status=422)
     rows = [
         Row(row.table, row.table, "" if row.name is None else f"name-{number}", row.name or "", row.ticked)
         for number, row in enumerate(typed)
     ]
-    return _page(held, rows, Failure(general=(why,), status=422), heading=_publish_heading(len(rows)))
+    return _page(held, rows, Failure(form_errors=(why,), status=422), heading=_publish_heading(len(rows)))
 
 
 def _review_page(
@@ -177,7 +176,7 @@ def _publish_heading(count: int) -> str:
 
 def _published(held: Connection, typed: Sequence[Typed]) -> ResponseReturnValue:
     end = time.monotonic() + WORK_SECONDS
-    hurry(end)
+    limit_portal_time(end)
     wanted = [row for row in typed if row.ticked]
     try:
         looked = services().publishing.several(held, [row.table for row in wanted], seconds=LOOK_SECONDS)
@@ -190,7 +189,7 @@ def _published(held: Connection, typed: Sequence[Typed]) -> ResponseReturnValue:
                 if all(row.state in ("created", "there") for row in outcomes):
                     use.done(url_for("admin.connection_tables", connection_id=held.id))
     except (AskUser, TryLater) as error:
-        return told(error, lambda error: _again(held, typed, wanted, error, end))
+        return refusal_page(error, lambda error: _again(held, typed, wanted, error, end))
     if use.outcome is not None:
         return page_at(use.outcome, _("These tables were published before."))
     return _outcome_page(held, typed, outcomes)
@@ -210,8 +209,8 @@ def _again(
     """The review once more, with everything typed; problems of names stand beside them."""
     numbers = {f"name-{number}": f"name-{typed.index(row)}" for number, row in enumerate(wanted)}
     found = failure(error, numbers.keys())
-    sentences = {numbers[name]: text for name, text in found.told.items()}
-    return _review(held, typed, replace(found, told=sentences), min(LOOK_SECONDS, end - time.monotonic()))
+    sentences = {numbers[name]: text for name, text in found.field_errors.items()}
+    return _review(held, typed, replace(found, field_errors=sentences), min(LOOK_SECONDS, end - time.monotonic()))
 
 
 def _outcome_page(held: Connection, typed: Sequence[Typed], outcomes: Sequence[Outcome]) -> ResponseReturnValue:
@@ -309,6 +308,6 @@ def _page(
         title_of=title,
     )
     if submitted():
-        return stays(page, problem.status)
+        return same_place(page, problem.status)
     address = url_for("admin.publish_tables", connection_id=held.id, table=[row.table for row in rows])
     return page, problem.status, {"HX-Push-Url": address if len(address) <= LONGEST_ADDRESS else "false"}

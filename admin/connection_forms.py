@@ -1,7 +1,7 @@
 """The form of a connection, made from the fields that its driver declares.
 
 Inputs are called `settings-<code>`. Secret ones are write-only: the page never holds their value, a blank one keeps
-what is stored; what was typed a moment ago travels sealed (`admin.typed_secrets`).
+what is stored; what was typed a moment ago travels sealed (`web.typed_secrets`).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin import typed_secrets
-from admin.diagnoses import diagnosis
-from admin.session import current_session, services
-from admin.submission import Failure
 from drivers import catalogue
 from drivers.base import Driver, Field
 from errors import FieldProblem, InvalidInput
+from sentences.lookup import diagnosis
 from services.connections import connection_strings, uploads
 from services.connections.connection_test import ConnectionTest
+from web import typed_secrets
+from web.session import current_session, services
+from web.submission import Failure
 
 PREFIX = "settings-"
 UPLOAD = "upload"
@@ -102,7 +102,7 @@ class Draft:
     def opens_advanced(self, failure: Failure) -> bool:
         """Whether a problem is below the fold, or something there differs from its default."""
         advanced = [row for row in self.inputs if row.declared.advanced]
-        return any(row.name in failure.told or row.value not in ("", row.declared.default) for row in advanced)
+        return any(row.name in failure.field_errors or row.value not in ("", row.declared.default) for row in advanced)
 
 
 def in_words(declared: Field, value: str) -> str:

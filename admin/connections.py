@@ -8,7 +8,7 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, confirmations
+from admin import blueprint
 from admin.access import analysts_only
 from admin.connection_forms import (
     PASTED,
@@ -26,24 +26,12 @@ from admin.connection_forms import (
     sealed_pasted,
     wrong_settings,
 )
-from admin.diagnoses import diagnosis
-from admin.listing import listed, number_in, shown
-from admin.rendering import acted, page_at, stays
-from admin.sentences import sentence
-from admin.session import (
-    capabilities,
-    comes_back,
-    current_session,
-    form_once,
-    portal_client,
-    portals_language,
-    services,
-    submitted,
-)
-from admin.submission import NOTHING_WRONG, Failure, failure, file_lost, problems_of, saved
+from admin.listing import list_answer, list_state
 from drivers import catalogue
 from drivers.base import Field
 from errors import FieldProblem, InvalidInput
+from sentences import questions
+from sentences.lookup import diagnosis, sentence
 from services.bi.sources import Source
 from services.connections.connection import Connection, checked_settings
 from services.connections.connection_test import ConnectionTest
@@ -51,6 +39,19 @@ from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
 from services.connections.portal_comparison import KEY
 from services.connections.portal_sync import ConnectorTexts
 from services.connections.uploads import shown_name
+from web.answers import has_acted, page_at, question_page, same_place
+from web.forms import number_in
+from web.session import (
+    capabilities,
+    current_session,
+    form_once,
+    is_shown_again,
+    portal_client,
+    portals_language,
+    services,
+    submitted,
+)
+from web.submission import NOTHING_WRONG, Failure, act_once, failure, lost_file, problems_of
 
 RECENT = 5
 
@@ -59,21 +60,20 @@ RECENT = 5
 @analysts_only
 def connections() -> ResponseReturnValue:
     """A page of the portal's connections."""
-    part = shown("admin.connections", ("title",))
+    part = list_state("admin.connections", ("title",))
     page = services().repository.page(current_session().portal_id, part.search, part.page)
     known = services().portal_comparison.sources(portal_client(), current_session().portal_id)
     taken = services().repository.source_owners(current_session().portal_id)
     html = render_template(
         "connections/list.html",
-        shown=part,
+        state=part,
         page=page,
         health=services().call_log.health([row.id for row in page.items]),
         sources=known,
         strays=[row for row in known.values() if row.id not in taken],
         drivers=catalogue.DRIVERS,
-        diagnosis=diagnosis,
     )
-    return listed(html, part)
+    return list_answer(html, part)
 
 
 @blueprint.route("/connections/new", methods=["GET", "POST"])
@@ -86,7 +86,7 @@ def new_connection() -> ResponseReturnValue:
         page = render_template(
             "connections/gallery.html", groups=groups(search), search=search, is_offered=is_offered, stray=_stray()
         )
-        return stays(page) if submitted() else page
+        return same_place(page) if submitted() else page
     stray = _stray()
     blank = draft(driver, request.form.get("title", stray.title if stray else "").strip(), {})
     if not submitted():
@@ -127,10 +127,9 @@ def connection(connection_id: int) -> ResponseReturnValue:
         calls=recent,
         trial=g.get("trial"),
         afterword=g.get("afterword", ""),
-        diagnosis=diagnosis,
         gone=services().call_log.gone_tables(connection.portal_id, connection.id),
     )
-    return page if acted() or not submitted() else stays(page)
+    return page if has_acted() or not submitted() else same_place(page)
 
 
 @blueprint.route("/connections/<int:connection_id>/edit", methods=["GET", "POST"])
@@ -163,7 +162,7 @@ def delete_connection(connection_id: int) -> ResponseReturnValue:
         services().connection_lifecycle.delete(portal_client(), connection)
         return url_for("admin.connections")
 
-    return saved(
+    return act_once(
         delete,
         _("The connection was deleted."),
         lambda error: _delete_page(connection, failure(error, ())),
@@ -173,7 +172,7 @@ def delete_connection(connection_id: int) -> ResponseReturnValue:
 def _delete_page(connection: Connection, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     sync_state = services().portal_comparison.state(portal_client(), capabilities(), connection)
     page = render_template("connections/delete.html", connection=connection, sync_state=sync_state, problem=problem)
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 @blueprint.route("/connections/<int:connection_id>/<action>", methods=["POST"])
@@ -186,9 +185,9 @@ def act_on_connection(connection_id: int, action: str) -> ResponseReturnValue:
     connection = services().repository.get(current_session().portal_id, connection_id)
     path = url_for("admin.connection", connection_id=connection_id)
     actions = _actions(connection)
-    question = confirmations.of_connection(action)
+    question = questions.of_connection(action)
     if question is not None and not submitted():
-        return confirmations.asked(question, request.path, connection.title, path)
+        return question_page(question, request.path, connection.title, path)
     if action not in actions or not submitted():
         return page_at(path)
     act, notice = actions[action]
@@ -232,8 +231,8 @@ def _sent(
     form: Draft, connection: Connection | None, save: Callable[[Draft, dict[str, str]], int]
 ) -> ResponseReturnValue:
     """What the button that was pressed asks for: fill the form, test it, or save it, which gives the number."""
-    if comes_back():
-        return _form_page(form, file_lost(UPLOAD), connection=connection)
+    if is_shown_again():
+        return _form_page(form, lost_file(UPLOAD), connection=connection)
     is_test = "_test" in request.form
     if "_fill" in request.form or (request.form.get(PASTED, "").strip() and not is_test):
         # Enter in the string's field presses the form's first button, which saves: it was typed to fill the fields.
@@ -345,6 +344,5 @@ def _form_page(
         pasted_name=PASTED,
         pasted_kept=sealed_pasted() if keeps_pasted else "",
         most_megabytes=services().settings.upload_megabytes,
-        diagnosis=diagnosis,
     )
-    return stays(page, problem.status)
+    return same_place(page, problem.status)

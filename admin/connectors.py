@@ -9,16 +9,17 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, logos
+from admin import blueprint
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
-from admin.listing import created_since, listed, shown
-from admin.rendering import acted, page_at, stays
-from admin.session import capabilities, comes_back, current_session, portal_client, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, file_lost, saved
+from admin.listing import created_since, list_answer, list_state
 from errors import FieldProblem, InvalidInput
 from services.bi import connectors as service
 from services.bi import rules
 from services.bi.connectors import Connector
+from web import logos
+from web.answers import has_acted, page_at, same_place
+from web.session import capabilities, current_session, is_shown_again, portal_client, services, submitted
+from web.submission import NOTHING_WRONG, Failure, act_once, failure, lost_file
 
 SORTS = ("sort", "title", "dateCreate", "id")
 
@@ -26,9 +27,9 @@ SORTS = ("sort", "title", "dateCreate", "id")
 @blueprint.route("/connectors/", methods=["GET", "POST"])
 def connectors() -> ResponseReturnValue:
     """A page of the portal's connectors: all, those of a day and later, those that this application answers for."""
-    part = shown("admin.connectors", SORTS, ("dateCreate", "hosted"))
+    part = list_state("admin.connectors", SORTS, ("dateCreate", "hosted"))
     page = service.page(portal_client(), part.wanted({**created_since(part), **_hosted(part.filters["hosted"])}))
-    return listed(render_template("connectors/list.html", shown=part, page=page, ours=_ours(*page.items)), part)
+    return list_answer(render_template("connectors/list.html", state=part, page=page, ours=_ours(*page.items)), part)
 
 
 @blueprint.route("/connectors/<int:connector_id>", methods=["GET", "POST"])
@@ -44,7 +45,7 @@ def connector(connector_id: int) -> ResponseReturnValue:
         ours=found.id in _ours(found),
         takes_key=_ours(found).get(found.id, False),
     )
-    return page if acted() or not submitted() else stays(page)
+    return page if has_acted() or not submitted() else same_place(page)
 
 
 @blueprint.route("/connectors/new", methods=["GET", "POST"])
@@ -52,12 +53,12 @@ def new_connector() -> ResponseReturnValue:
     """The form of a connector to be made."""
     form = ConnectorForm(request.form if submitted() else None)
     wrong_logo = _take_logo(form)
-    if comes_back():
-        return _form_page(form, file_lost(logos.FIELD))
+    if is_shown_again():
+        return _form_page(form, lost_file(logos.FIELD))
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form)
     keep_filled(form.settings, ("code", "name"))
-    return saved(
+    return act_once(
         lambda: _made(form, wrong_logo),
         _("The connector was created."),
         lambda error: _form_page(form, failure(error, _names_of(form))),
@@ -72,12 +73,12 @@ def edit_connector(connector_id: int) -> ResponseReturnValue:
         return page_at(url_for("admin.connector", connector_id=connector_id))
     form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
     wrong_logo = _take_logo(form, found.logo)
-    if comes_back():
-        return _form_page(form, file_lost(logos.FIELD), connector=found)
+    if is_shown_again():
+        return _form_page(form, lost_file(logos.FIELD), connector=found)
     if rows_changed(form, blank="settings") or not submitted():
         return _form_page(form, connector=found)
     keep_filled(form.settings, ("code", "name"))
-    return saved(
+    return act_once(
         lambda: _changed(connector_id, form, wrong_logo),
         _("The connector was changed."),
         lambda error: _form_page(form, failure(error, _names_of(form)), connector=found),
@@ -89,7 +90,7 @@ def delete_connector(connector_id: int) -> ResponseReturnValue:
     """Ask before a connector is deleted; tell what hangs below it and keeps it from being deleted."""
     if not submitted():
         return _delete_page(connector_id)
-    return saved(
+    return act_once(
         lambda: _deleted(connector_id),
         _("The connector was deleted."),
         lambda error: _delete_page(connector_id, failure(error, ())),
@@ -100,7 +101,7 @@ def _delete_page(connector_id: int, problem: Failure = NOTHING_WRONG) -> Respons
     found = service.get(portal_client(), connector_id)
     sources = service.below(portal_client(), connector_id)
     page = render_template("connectors/delete.html", connector=found, sources=sources, problem=problem)
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _ours(*found: Connector) -> Mapping[int, bool]:
@@ -114,7 +115,7 @@ def _form_page(
     if not form.settings.entries:
         form.settings.append_entry()
     page = render_template("connectors/form.html", form=form, problem=problem, connector=connector, caps=capabilities())
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _hosted(chosen: str) -> dict[str, Any]:

@@ -22,16 +22,17 @@ from admin.forms import (
     names_of,
     rows_changed,
 )
-from admin.listing import created_since, listed, number_in, shown
-from admin.rendering import acted, stays
-from admin.session import capabilities, current_session, portal_client, probe_anew, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, saved
+from admin.listing import created_since, list_answer, list_state
 from errors import ApplicationError, FieldProblem, InvalidInput, NotFound, OutcomeUnknown
 from services.bi import datasets as service
 from services.bi import sources
 from services.bi.datasets import Dataset
 from services.bi.sources import Source
 from services.connections.connection import Connection
+from web.answers import has_acted, same_place
+from web.forms import number_in
+from web.session import capabilities, current_session, portal_client, probe_anew, services, submitted
+from web.submission import NOTHING_WRONG, Failure, act_once, failure
 
 SORTS = ("name", "dateCreate", "dateUpdate", "id")
 TYPED = ("name", "externalCode")
@@ -48,15 +49,15 @@ class Marks:
 @blueprint.route("/datasets/", methods=["GET", "POST"])
 def datasets() -> ResponseReturnValue:
     """A page of the portal's datasets: of one source or of all, of a day and later."""
-    part = shown("admin.datasets", SORTS, ("sourceId", "dateCreate"))
+    part = list_state("admin.datasets", SORTS, ("sourceId", "dateCreate"))
     above = sources.everything(portal_client())
     source_id = number_in(part.filters["sourceId"])
     wanted = part.wanted({**({"=sourceId": source_id} if source_id else {}), **created_since(part)})
     page = service.page(portal_client(), capabilities(), wanted)
     html = render_template(
-        "datasets/list.html", shown=part, page=page, sources=above, titles={row.id: row for row in above}
+        "datasets/list.html", state=part, page=page, sources=above, titles={row.id: row for row in above}
     )
-    return listed(html, part)
+    return list_answer(html, part)
 
 
 @blueprint.route("/datasets/<int:dataset_id>", methods=["GET", "POST"])
@@ -64,7 +65,7 @@ def dataset(dataset_id: int) -> ResponseReturnValue:
     """One dataset; its form adds, shows, hides and deletes columns."""
     found = service.get(portal_client(), capabilities(), dataset_id)
     visible = frozenset(column.id for column in found.columns if column.visible)
-    if not submitted() or acted():
+    if not submitted() or has_acted():
         return _dataset_page(found, ColumnsForm(), Marks(visible))
     form = ColumnsForm(request.form)
     marks = Marks(_ids("visible"), _ids("delete"))
@@ -76,7 +77,7 @@ def dataset(dataset_id: int) -> ResponseReturnValue:
         problem = failure(error, names_of(form) | {"delete"})
         return _dataset_page(service.get(portal_client(), capabilities(), dataset_id), form, marks, problem)
 
-    return saved(lambda: _columns_changed(found, form, marks), _("The columns were changed."), refused)
+    return act_once(lambda: _columns_changed(found, form, marks), _("The columns were changed."), refused)
 
 
 @blueprint.route("/datasets/new", methods=["GET", "POST"])
@@ -90,7 +91,7 @@ def new_dataset() -> ResponseReturnValue:
     if is_asked():
         return _form_page(form, panel=asked(form))
     keep_filled(form.fields, TYPED)
-    return saved(
+    return act_once(
         lambda: _made(form),
         _("The dataset was created."),
         lambda error: _form_page(form, failure(error, names_of(form))),
@@ -104,7 +105,7 @@ def edit_dataset(dataset_id: int) -> ResponseReturnValue:
     form = DescriptionForm(request.form) if submitted() else DescriptionForm(data=dataset_values(found))
     if not submitted():
         return _edit_page(found, form)
-    return saved(
+    return act_once(
         lambda: _changed(dataset_id, form),
         _("The dataset was changed."),
         lambda error: _edit_page(found, form, failure(error, names_of(form))),
@@ -116,7 +117,7 @@ def delete_dataset(dataset_id: int) -> ResponseReturnValue:
     """Ask before a dataset is deleted; tell what stays in BI Builder."""
     if not submitted():
         return _delete_page(dataset_id)
-    return saved(
+    return act_once(
         lambda: _deleted(dataset_id),
         _("The dataset was deleted."),
         lambda error: _delete_page(dataset_id, failure(error, ())),
@@ -125,13 +126,13 @@ def delete_dataset(dataset_id: int) -> ResponseReturnValue:
 
 def _edit_page(found: Dataset, form: DescriptionForm, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     page = render_template("datasets/edit.html", dataset=found, source=_source_of(found), form=form, problem=problem)
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _delete_page(dataset_id: int, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     found = service.get(portal_client(), capabilities(), dataset_id)
     page = render_template("datasets/delete.html", dataset=found, problem=problem, caps=capabilities())
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _dataset_page(
@@ -147,7 +148,7 @@ def _dataset_page(
         problem=problem,
         caps=capabilities(),
     )
-    return page if acted() else stays(page, problem.status)
+    return page if has_acted() else same_place(page, problem.status)
 
 
 def _form_page(
@@ -166,7 +167,7 @@ def _form_page(
         caps=capabilities(),
         panel=replace(panel or Panel(searched()), connection=connection_of(form)),
     )
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _source_of(dataset: Dataset) -> Source | None:

@@ -10,17 +10,12 @@ from dataclasses import dataclass
 
 from flask import request
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from admin.diagnoses import diagnosis
-from admin.forms import MOST_ROWS, DatasetForm
-from admin.listing import number_in
-from admin.sentences import sentence
-from admin.session import capabilities, current_session, portal_client, services
-from admin.submission import problems_of
+from admin.forms import DatasetForm
 from egress.errors import TargetError
 from errors import AccessDenied, AskUser, NotFound, TryLater
+from sentences.lookup import all_sentences, of_code
 from services.bi import connectors, datasets, sources
 from services.bi.connectors import Connector
 from services.bi.discovery import DiscoveredColumn, DiscoveredTable, NotDiscovered
@@ -29,22 +24,12 @@ from services.bi.sources import Source
 from services.connections.connection import Connection
 from services.contract.names import NameRefused, PublishedTable, dataset_code
 from services.publishing.tables import external_code, title_of
+from web.forms import MOST_ROWS, number_in
+from web.session import capabilities, current_session, portal_client, services
+from web.submission import problems_of
 
 MOST_SHOWN = 50
 ASK, USE, SEARCH, SEARCHED = "_ask", "_use", "_search", "_searched"
-SENTENCES = {
-    "no_source": _l("Choose the source first, then ask it."),
-    "foreign": _l("The application did not make the connector of this source, so it cannot ask it."),
-    "refused": _l("The application may not call the address that the connector names."),
-    "unreachable": _l("The connector's address does not answer."),
-    "tls": _l("The certificate of the connector's address is not valid."),
-    "timeout": _l("The connector's address does not answer in time."),
-    "status": _l("The connector's address refuses, or answers with nothing."),
-    "too_big": _l("The answer of the connector's address is larger than 2 MB. Search for a part of the name."),
-    "bad_answer": _l("The connector's address answers with something that is no list of tables or columns."),
-    "gone": _l("The source does not offer this table any more. Ask it again."),
-    "too_many_columns": _l("The table has more columns than this form can hold."),
-}
 
 
 @dataclass(frozen=True)
@@ -89,16 +74,15 @@ def asked(form: DatasetForm) -> Panel:
             raise NotDiscovered("too_many_columns")
         _fill(form, table, columns)
     except NotDiscovered as problem:
-        return Panel(search, problem=_by_hand(str(SENTENCES[problem.code])))
+        return Panel(search, problem=_by_hand(of_code(problem.code)))
     except NameRefused:
-        return Panel(search, problem=_by_hand(str(SENTENCES["gone"])))
+        return Panel(search, problem=_by_hand(of_code("table_gone")))
     except TargetError as problem:
-        return Panel(search, problem=_by_hand(str(diagnosis(problem.code))))
+        return Panel(search, problem=_by_hand(of_code(problem.code)))
     except AccessDenied:
         raise
     except (AskUser, TryLater) as error:
-        told = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
-        return Panel(search, problem=_by_hand(told))
+        return Panel(search, problem=_by_hand(all_sentences(problems_of(error))))
     count = len(columns)
     done = ngettext(
         "“%(title)s” was filled in with %(num)s column. Check the names: they stay for good.",
@@ -134,7 +118,7 @@ def _described(
     connector = _connector(source)
     table = next((r for r in services().discovery.tables(source, connector, search) if r.external_code == wanted), None)
     if table is None:
-        raise NotDiscovered("gone")
+        raise NotDiscovered("table_gone")
     return table, services().discovery.columns(source, connector, wanted, capabilities().column_types)
 
 
@@ -151,11 +135,11 @@ def _source(form: DatasetForm) -> Source:
 
 def _connector(source: Source) -> Connector:
     if not source.connector_id:
-        raise NotDiscovered("foreign")
+        raise NotDiscovered("foreign_connector")
     try:
         return connectors.get(portal_client(), source.connector_id)
     except NotFound:
-        raise NotDiscovered("foreign") from None
+        raise NotDiscovered("foreign_connector") from None
 
 
 def _fill(form: DatasetForm, table: DiscoveredTable, columns: Sequence[DiscoveredColumn]) -> None:
@@ -173,6 +157,6 @@ def free_name(code: str) -> str:
     return dataset_code(code, [row.name for row in alike.items])
 
 
-def _by_hand(told: str) -> str:
+def _by_hand(reason: str) -> str:
     by_hand = _("You can type the table and its columns by hand.")
-    return f"{told} {by_hand}"
+    return f"{reason} {by_hand}"

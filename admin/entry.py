@@ -11,13 +11,13 @@ import logging
 from flask import Blueprint, abort, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from admin.session import begin, carried_token, services, session_required, show_in_frame
 from admin.start import start_page
 from config import origin_of
 from errors import Forged, SessionEnded
 from services.portals import postponed_launches
 from services.portals.launches import Launch
 from services.portals.origins import is_framed
+from web.session import begin, carried_token, services, session_required, show_in_frame
 
 security_log = logging.getLogger("security")
 
@@ -40,18 +40,18 @@ def front() -> ResponseReturnValue:
 @blueprint.post("/")
 def open_app() -> ResponseReturnValue:
     """Open a session for the user of a portal's frame and show the first page."""
-    app = services()
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
-    if not framed and not app.settings.allow_open_outside_frame:
+    if not framed and not services().settings.allow_open_outside_frame:
         security_log.warning("a launch outside a frame was refused")
         abort(403, "The app opens in a frame of Bitrix24 only.")
     launch = g.launch = _launch()
     # Whatever goes wrong from here on is told inside the frame of a portal that was verified before.
-    show_in_frame(app.installations.known_origin(launch.member_id), launch.language)
-    proof = app.installations.prove(launch)
+    installations = services().installations
+    show_in_frame(installations.known_origin(launch.member_id), launch.language)
+    proof = installations.prove(launch)
     show_in_frame(origin_of(proof.endpoint), launch.language)
-    arrival = app.installations.open(proof, launch)
-    token, current = app.user_sessions.open(
+    arrival = installations.open(proof, launch)
+    token, current = services().user_sessions.open(
         arrival.portal_id,
         arrival.user_id,
         is_admin=arrival.is_admin,
@@ -62,7 +62,7 @@ def open_app() -> ResponseReturnValue:
 
 
 def _launch() -> Launch:
-    """What the portal's page posts, or our own page that offers another try (`admin.problems`)."""
+    """What the portal's page posts, or our own page that offers another try (`web.error_pages`)."""
     sealed = request.form.get(postponed_launches.FIELD, "")
     if sealed:
         return services().postponed_launches.unsealed(sealed, blueprint.name)
@@ -76,15 +76,15 @@ def renew() -> ResponseReturnValue:
     The page sends the old token like any request, and in the body what BX24.refreshAuth gave it: `AUTH_ID`,
     `member_id`, and `REFRESH_ID` if it has one (facts/security 2.4). Both limits of the session start anew.
     """
-    app, old = services(), carried_token()
+    old_token = carried_token()
     launch = Launch.parse({}, request.form)
-    proof = app.installations.prove(launch)
+    proof = services().installations.prove(launch)
     try:
-        token, current = app.user_sessions.renew(old, proof.member_id, proof.user_id)
+        token, current = services().user_sessions.renew(old_token, proof.member_id, proof.user_id)
     except Forged:
         security_log.warning("user %s of portal %s tried to renew a foreign session", proof.user_id, proof.member_id)
         raise
-    app.tokens.keep(
+    services().tokens.keep(
         current.portal_id, current.user_id, launch.access_token, proof.expires_at, launch.refresh_token or None
     )
     begin(token, current)

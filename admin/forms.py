@@ -16,8 +16,8 @@ from wtforms import BooleanField, FieldList, Form, FormField, StringField
 from services.bi.connectors import Connector
 from services.bi.datasets import Dataset
 from services.portal_api.capabilities import Capabilities
+from web.forms import MOST_ROWS
 
-MOST_ROWS = 500
 ROW = re.compile(r"-([0-9]{1,4})(?:-|\Z)")
 
 

@@ -9,14 +9,16 @@ from typing import Any
 
 from flask import request, url_for
 
-from admin.rendering import DAY, acted
 from services.bi.listing import Listing
+from web.answers import has_acted
+from web.forms import number_in
+from web.template_filters import DAY
 
 LAST_PAGE = 100_000
 
 
 @dataclass(frozen=True)
-class Shown:
+class ListState:
     """What the list's controls are set to. `filters` holds the chosen values by the portal's field names."""
 
     endpoint: str
@@ -66,21 +68,21 @@ class Shown:
         return Listing(self.search, filters, self.sort, direction, self.page)  # type: ignore[arg-type]  # one of two words
 
 
-def shown(
+def list_state(
     endpoint: str,
     sorts: Sequence[str],
     filters: Sequence[str] = (),
     *,
     descending: bool = False,
     path: Mapping[str, int] | None = None,
-) -> Shown:
+) -> ListState:
     """What this request asks of the list; what cannot be understood falls back to the list as it opens.
 
     The first of `sorts` is the order in which the list opens.
     """
     opens = (sorts[0], descending)
-    usual = Shown(endpoint, *opens, opens, filters=dict.fromkeys(filters, ""), path=path or {})
-    if acted():
+    usual = ListState(endpoint, *opens, opens, filters=dict.fromkeys(filters, ""), path=path or {})
+    if has_acted():
         return usual
     asked = request.values
     sort = asked.get("sort", "")
@@ -95,12 +97,7 @@ def shown(
     )
 
 
-def number_in(text: str) -> int | None:
-    """The positive number that a filter or an address carries, or None."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 and int(text) else None
-
-
-def created_since(part: Shown) -> dict[str, Any]:
+def created_since(part: ListState) -> dict[str, Any]:
     """The portal's filter for the day in the filter `dateCreate`; none if that is no day."""
     text = part.filters["dateCreate"]
     try:
@@ -109,6 +106,6 @@ def created_since(part: Shown) -> dict[str, Any]:
         return {}
 
 
-def listed(page: str, part: Shown) -> tuple[str, int, dict[str, str]]:
+def list_answer(page: str, part: ListState) -> tuple[str, int, dict[str, str]]:
     """A list's page; after a form, htmx learns the address that shows the same part again."""
-    return page, 200, {"HX-Push-Url": part.url} if request.method == "POST" and not acted() else {}
+    return page, 200, {"HX-Push-Url": part.url} if request.method == "POST" and not has_acted() else {}

@@ -15,12 +15,9 @@ from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint, typed_secrets
+from admin import blueprint
 from admin.forms import SourceForm, names_of
-from admin.listing import created_since, listed, number_in, shown
-from admin.rendering import page_at, stays
-from admin.session import capabilities, current_session, portal_client, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, saved
+from admin.listing import created_since, list_answer, list_state
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
 from services.bi import connectors
 from services.bi import sources as service
@@ -28,6 +25,11 @@ from services.bi.connectors import Connector, Setting
 from services.bi.sources import Source
 from services.connections.connection import Connection
 from services.connections.portal_comparison import COMPARED
+from web import typed_secrets
+from web.answers import page_at, same_place
+from web.forms import number_in
+from web.session import capabilities, current_session, portal_client, services, submitted
+from web.submission import NOTHING_WRONG, Failure, act_once, failure
 
 SORTS = ("title", "dateCreate", "id")
 PREFIX = "settings-"
@@ -56,7 +58,7 @@ class SettingInput:
 @blueprint.route("/sources/", methods=["GET", "POST"])
 def sources() -> ResponseReturnValue:
     """A page of the portal's sources: of one connector or of all, active or off, of a day and later."""
-    part = shown("admin.sources", SORTS, ("connectorId", "active", "dateCreate"))
+    part = list_state("admin.sources", SORTS, ("connectorId", "active", "dateCreate"))
     above = connectors.everything(portal_client())
     connector_id = number_in(part.filters["connectorId"])
     active = part.filters["active"]
@@ -68,13 +70,13 @@ def sources() -> ResponseReturnValue:
     page = service.page(portal_client(), part.wanted(wanted))
     html = render_template(
         "sources/list.html",
-        shown=part,
+        state=part,
         page=page,
         connectors=above,
         titles={row.id: row for row in above},
         owners=_owners(),
     )
-    return listed(html, part)
+    return list_answer(html, part)
 
 
 @blueprint.route("/sources/<int:source_id>", methods=["GET", "POST"])
@@ -106,7 +108,7 @@ def new_source() -> ResponseReturnValue:
     if not submitted() or choosing:
         return _form_page(form, inputs, choice=choice, connector=connector)
     names = names_of(form) | {row.input_name for row in inputs} | {"settings"}
-    return saved(
+    return act_once(
         lambda: _made(form, connector, inputs),
         _("The source was created."),
         lambda error: _form_page(form, inputs, failure(error, names), choice=choice, connector=connector),
@@ -127,7 +129,7 @@ def edit_source(source_id: int) -> ResponseReturnValue:
     if not submitted():
         return _form_page(form, inputs, connector=connector, source=found)
     names = names_of(form) - {"connectorId"} | {row.input_name for row in inputs} | {"settings"}
-    return saved(
+    return act_once(
         lambda: _changed(found, form, inputs),
         _("The source was changed."),
         lambda error: _form_page(form, inputs, failure(error, names), connector=connector, source=found),
@@ -139,7 +141,7 @@ def delete_source(source_id: int) -> ResponseReturnValue:
     """Ask before a source is deleted; tell which datasets keep it from being deleted."""
     if not submitted():
         return _delete_page(source_id)
-    return saved(
+    return act_once(
         lambda: _deleted(source_id),
         _("The source was deleted."),
         lambda error: _delete_page(source_id, failure(error, ())),
@@ -150,7 +152,7 @@ def _delete_page(source_id: int, problem: Failure = NOTHING_WRONG) -> ResponseRe
     found = service.get(portal_client(), source_id)
     datasets = service.below(portal_client(), capabilities(), source_id)
     page = render_template("sources/delete.html", source=found, datasets=datasets, problem=problem)
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _form_page(
@@ -171,7 +173,7 @@ def _form_page(
         connector=connector,
         source=source,
     )
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _owners() -> Mapping[int, int]:

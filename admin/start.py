@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from admin import blueprint, rights
-from admin.session import capabilities, current_session, portal_client, services
+from admin import blueprint
 from errors import AccessDenied
 from services.bi import connectors, datasets, sources
 from services.bi.listing import Listing, Page
+from web import permissions
+from web.session import capabilities, current_session, portal_client, services
 
 NEWEST = Listing(order="id", direction="DESC")
 BI_BUILDER = "/bi/table/"
@@ -62,7 +63,7 @@ def start_page() -> ResponseReturnValue:
         )
     except AccessDenied as error:
         return render_template(
-            "start.html", progress=None, causes=rights.causes(error), closed=0, bi_builder=BI_BUILDER
+            "start.html", progress=None, causes=permissions.causes(error), closed=0, bi_builder=BI_BUILDER
         ), 403
     closed = services().repository.closed(current_session().portal_id)
     return render_template("start.html", progress=progress, causes=(), closed=closed, bi_builder=BI_BUILDER)

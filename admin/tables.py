@@ -12,19 +12,19 @@ from flask_babel import gettext as _
 from admin import blueprint
 from admin.access import analysts_only
 from admin.connections import connector_texts
-from admin.diagnoses import diagnosis
 from admin.discovery import free_name
-from admin.listing import listed, shown
-from admin.rendering import acted, page_at, stays
-from admin.session import capabilities, current_session, form_once, portal_client, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, told
+from admin.listing import list_answer, list_state
 from egress.errors import TargetError
 from errors import AskUser, TryLater
+from sentences.lookup import diagnosis
 from services.bi import datasets
 from services.bi.datasets import Dataset
 from services.connections.connection import Connection
 from services.contract.names import NameRefused
 from services.publishing.tables import Chosen, external_code
+from web.answers import has_acted, page_at, same_place
+from web.session import capabilities, current_session, form_once, portal_client, services, submitted
+from web.submission import NOTHING_WRONG, Failure, failure, refusal_page
 
 DATASET_NAME = "datasetName"
 FORM_NAMES = {"name": DATASET_NAME, "fields": "columns"}
@@ -39,10 +39,10 @@ def connection_tables(connection_id: int) -> ResponseReturnValue:
 
 
 def tables_page(
-    connection: Connection, *, told: str = "", ticked: Collection[str] = (), status: int = 200
+    connection: Connection, *, refusal: str = "", ticked: Collection[str] = (), status: int = 200
 ) -> tuple[str, int, dict[str, str]]:
-    """A page of a connection's tables, with the boxes of `ticked` ones ticked; `told` says why none was published."""
-    part = shown("admin.connection_tables", ("name",), path={"connection_id": connection.id})
+    """A page of a connection's tables, with the boxes of `ticked` ones ticked; `refusal` says why none was made."""
+    part = list_state("admin.connection_tables", ("name",), path={"connection_id": connection.id})
     found, problem = None, None
     try:
         found = services().publishing.tables(
@@ -53,18 +53,17 @@ def tables_page(
     html = render_template(
         "connections/tables.html",
         connection=connection,
-        shown=part,
+        state=part,
         page=found.page if found else None,
         read_at=found.at if found else None,
         problem=problem,
         below=below(connection),
         external_code=external_code,
-        diagnosis=diagnosis,
-        told=told,
+        refusal=refusal,
         ticked=ticked,
         ticks_all="_all" in request.form,
     )
-    html, _status, headers = listed(html, part)
+    html, _status, headers = list_answer(html, part)
     return html, status, headers
 
 
@@ -98,7 +97,7 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
         return _table_page(connection, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
         fields = ("name", "description", "fields")
-        return told(error, lambda error: _publish_page(connection, name, failure(error, fields)))
+        return refusal_page(error, lambda error: _publish_page(connection, name, failure(error, fields)))
     return page_at(use.outcome or use.path or "/", notice)
 
 
@@ -124,7 +123,7 @@ def _publish_page(connection: Connection, name: str, problem: Failure = NOTHING_
     if problem == NOTHING_WRONG and external_code(table) in below(connection):
         return _table_page(connection, name)
     chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
-    sentences = {FORM_NAMES.get(field, field): text for field, text in problem.told.items()}
+    sentences = {FORM_NAMES.get(field, field): text for field, text in problem.field_errors.items()}
     page = render_template(
         "connections/publish.html",
         connection=connection,
@@ -133,9 +132,9 @@ def _publish_page(connection: Connection, name: str, problem: Failure = NOTHING_
         dataset_name=chosen.name,
         description=chosen.description,
         ticked=chosen.columns,
-        problem=replace(problem, told=sentences),
+        problem=replace(problem, field_errors=sentences),
     )
-    return stays(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _table_page(connection: Connection, name: str, refusal: str = "") -> ResponseReturnValue:
@@ -154,12 +153,11 @@ def _table_page(connection: Connection, name: str, refusal: str = "") -> Respons
         name=name,
         view=view,
         problem=problem,
-        told=refusal,
+        refusal=refusal,
         dataset=dataset,
-        diagnosis=diagnosis,
     )
     status = 422 if refusal else 404 if isinstance(problem, NameRefused) else 200
-    return page if acted() else stays(page, status)
+    return page if has_acted() else same_place(page, status)
 
 
 def below(connection: Connection) -> dict[str, Dataset]:

@@ -7,15 +7,16 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from admin import blueprint, confirmations
+from admin import blueprint
 from admin.access import analysts_only
-from admin.rendering import acted, page_at, stays
-from admin.session import capabilities, current_session, portal_client, portals_language, services, submitted
-from admin.submission import NOTHING_WRONG, Failure, failure, saved
 from drivers import catalogue
 from drivers.base import Driver
+from sentences import questions
 from services.connections.portal_sync import ConnectorTexts
 from services.connections.typed_credentials import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
+from web.answers import has_acted, page_at, question_page, same_place
+from web.session import capabilities, current_session, portal_client, portals_language, services, submitted
+from web.submission import NOTHING_WRONG, Failure, act_once, failure
 
 TITLE = _l("Passwords kept in Bitrix24")
 
@@ -42,14 +43,14 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
     if found is None or not can_be_typed(found) or action not in notices:
         return page_at(path)
     if not submitted():
-        question = confirmations.of_wizard(action, found.label, MOST_TARGETS)
-        return page_at(path) if question is None else confirmations.asked(question, request.path, str(TITLE), path)
+        question = questions.of_wizard(action, found.label, MOST_TARGETS)
+        return page_at(path) if question is None else question_page(question, request.path, str(TITLE), path)
 
     def act() -> str:
         _act(found, action)
         return path
 
-    return saved(act, notices[action], lambda error: _page(failure(error, ())))
+    return act_once(act, notices[action], lambda error: _page(failure(error, ())))
 
 
 def _act(driver: Driver, action: str) -> None:
@@ -67,7 +68,7 @@ def _act(driver: Driver, action: str) -> None:
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     shown = services().typed_connectors.all(portal_client(), current_session().portal_id)
     page = render_template("connections/wizards.html", wizards=shown, problem=problem, most=MOST_TARGETS)
-    return page if acted() else stays(page, problem.status)
+    return page if has_acted() else same_place(page, problem.status)
 
 
 def _texts(driver: Driver) -> ConnectorTexts:

@@ -12,26 +12,11 @@ from flask.cli import AppGroup
 from drivers import catalogue
 from drivers.base import Field
 from errors import InvalidInput
+from sentences.lookup import sentence
 from services.connections.connection import Connection
 from services.connections.operators import IssuedKey, OperatorConnections
 
 group = AppGroup("connections", help="Databases and files that portals read through the app.")
-
-SENTENCES = {
-    "UNKNOWN_PORTAL": "there is no portal with this member_id; `flask portals list` shows those that the app knows",
-    "UNKNOWN_DRIVER": "there is no such driver; known are {known}",
-    "UNKNOWN_CONNECTION": "there is no such connection; `flask connections list` shows them",
-    "KEY_IN_PORTAL": "its source in the portal holds the key; change it on the page of the connection",
-    "TITLE_MISSING": "a title has 1 to {most} characters",
-    "TITLE_LENGTH": "a title has 1 to {most} characters",
-    "REQUIRED": "this setting is required",
-    "NO_SUCH_SETTING": "the driver has no such setting",
-    "NO_SUCH_CHOICE": "this is none of the possible values",
-    "NO_SUCH_ZONE": "this is no time zone; an example is Europe/Berlin",
-    "NOT_A_NUMBER": "this must be a number",
-    "NOT_READABLE": "this cannot be read",
-    "TOO_LONG": "the settings are too long together",
-}
 
 
 @group.command("add")
@@ -138,9 +123,5 @@ def _row(connection: Connection) -> dict[str, Any]:
 
 
 def _complaint(problem: InvalidInput) -> click.ClickException:
-    return click.ClickException("\n".join(_sentence(each.field, each.code, each.details) for each in problem.problems))
-
-
-def _sentence(field: str, code: str, details: Any) -> str:
-    said = SENTENCES.get(code, code.lower().replace("_", " ")).format(**details)
-    return f"{field.removeprefix('settings-')}: {said}."
+    lines = [f"{each.field.removeprefix('settings-')}: {sentence(each)}" for each in problem.problems]
+    return click.ClickException("\n".join(lines))

@@ -15,11 +15,9 @@ try again, `GiveUp` 409.
 from __future__ import annotations
 
 import logging
-from typing import cast
 
-from flask import Blueprint, abort, current_app, g, render_template, request
+from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext as _
 
 from config import origin_of
 from errors import (
@@ -33,19 +31,18 @@ from errors import (
     Reopen,
     TryLater,
 )
+from sentences.lookup import of_code
 from services.portals import postponed_launches
-from services.portals.languages import spoken
 from services.portals.launches import Launch
 from services.portals.lifecycle import Event
 from services.portals.origins import is_framed, is_own_request
 from services.sessions.user_sessions import ActiveSession
-from services.wiring import INSTALL_PATH, Services
+from services.wiring import INSTALL_PATH
+from web.session import TOKEN_FIELD, services, show_in_frame
 
 log = logging.getLogger(__name__)
 
 blueprint = Blueprint("install", __name__, url_prefix=INSTALL_PATH.rstrip("/"), static_folder="static")
-
-TOKEN_FIELD = "_s"  # noqa: S105 - a field's name
 
 
 @blueprint.get("/")
@@ -67,7 +64,7 @@ def arrive() -> ResponseReturnValue:
 def take_event() -> ResponseReturnValue:
     """Apply a lifecycle event; the answer says nothing but its status."""
     try:
-        _services().lifecycle.accept(Event.parse(request.form))
+        services().lifecycle.accept(Event.parse(request.form))
     except Forged:
         return _plain(403)
     except ApplicationError as problem:
@@ -78,21 +75,20 @@ def take_event() -> ResponseReturnValue:
 
 def install() -> ResponseReturnValue:
     """Record the portal, bind its events, and send the page that tells Bitrix24 that the installation is complete."""
-    app = _services()
     framed = is_framed(request.headers.get("Sec-Fetch-Dest"))
-    if not framed and not app.settings.allow_open_outside_frame:
+    if not framed and not services().settings.allow_open_outside_frame:
         abort(403, "The installer opens in a frame of Bitrix24 only.")
+    installations = services().installations
     launch: Launch | None = None
     try:
         launch = _launch()
-        g.language = spoken(launch.language)
-        g.portal_origin = app.installations.known_origin(launch.member_id)
-        proof = app.installations.prove(launch, remembered=False)
-        g.portal_origin = origin_of(proof.endpoint)
-        arrival = app.installations.install(proof, launch)
+        show_in_frame(installations.known_origin(launch.member_id), launch.language)
+        proof = installations.prove(launch, remembered=False)
+        show_in_frame(origin_of(proof.endpoint), launch.language)
+        arrival = installations.install(proof, launch)
     except ApplicationError as problem:
         return _problem(problem, launch=launch)
-    token, current = app.user_sessions.open(
+    token, current = services().user_sessions.open(
         arrival.portal_id, arrival.user_id, is_admin=arrival.is_admin, language=arrival.language
     )
     return _bind(token, current)
@@ -101,80 +97,70 @@ def install() -> ResponseReturnValue:
 def _launch() -> Launch:
     """What the portal's page posts, or our own page that offers another try."""
     sealed = request.form.get(postponed_launches.FIELD, "")
-    return (
-        _services().postponed_launches.unsealed(sealed, blueprint.name)
-        if sealed
-        else Launch.parse(request.args, request.form)
-    )
+    if sealed:
+        return services().postponed_launches.unsealed(sealed, blueprint.name)
+    return Launch.parse(request.args, request.form)
 
 
 def try_again() -> ResponseReturnValue:
     """Bind again, for the administrator whose first try failed; only our own page asks for this."""
-    app = _services()
-    own = {origin_of(request.host_url), origin_of(app.settings.base_url)}
+    own = {origin_of(request.host_url), origin_of(services().settings.base_url)}
     if not is_own_request(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), own):
         abort(403, "The request comes from another site.")
     token = request.form[TOKEN_FIELD]
     try:
-        current = app.user_sessions.find(token)
+        current = services().user_sessions.find(token)
     except ApplicationError as problem:
         return _problem(problem)
-    g.language, g.portal_origin = spoken(current.language), current.origin
+    show_in_frame(current.origin, current.language)
     if not current.is_admin:
         return _problem(AccessDenied("user.admin", "ADMINISTRATOR_NEEDED"))
     return _bind(token, current)
 
 
 def _bind(token: str, current: ActiveSession) -> ResponseReturnValue:
-    g.portal_origin = current.origin
+    show_in_frame(current.origin, current.language)
     try:
-        _services().installations.bind(current.portal_id, current.user_id)
+        services().installations.bind(current.portal_id, current.user_id)
     except ApplicationError as problem:
         return _problem(problem, retry_token=token)
     return render_template("install/finish.html")
 
 
 def _problem(problem: ApplicationError, *, retry_token: str = "", launch: Launch | None = None) -> ResponseReturnValue:
-    status, sentence = _explained(problem)
+    status, code = _code_of(problem)
     log.warning("installing failed: %s", problem)
     fields: dict[str, str] = {}
     if isinstance(problem, TryLater | AskUser) and not _is_for_administrators(problem):
         if retry_token:
             fields = {TOKEN_FIELD: retry_token}
         elif launch is not None:
-            fields = {postponed_launches.FIELD: _services().postponed_launches.sealed(launch, blueprint.name)}
-    return render_template("install/problem.html", sentence=sentence, retry=fields), status
+            fields = {postponed_launches.FIELD: services().postponed_launches.sealed(launch, blueprint.name)}
+    return render_template("install/problem.html", sentence=of_code(code), retry=fields), status
 
 
 def _is_for_administrators(problem: ApplicationError) -> bool:
     return isinstance(problem, AccessDenied) and problem.code == "ADMINISTRATOR_NEEDED"
 
 
-def _explained(problem: ApplicationError) -> tuple[int, str]:
+def _code_of(problem: ApplicationError) -> tuple[int, str]:
+    """Status and code of an error; the codes are those of `sentences.installation`."""
     if isinstance(problem, Forged):
-        return 403, _("Bitrix24 does not confirm who opened this page. Open the installation in Bitrix24 again.")
+        return 403, "INSTALLER_FORGED"
     if _is_for_administrators(problem):
-        return 403, _("Only an administrator of this Bitrix24 can install the application. Ask one of them to open it.")
+        return 403, "ADMINISTRATOR_NEEDED"
     if isinstance(problem, PortalRefused) and problem.code == "METHOD_MISSING":
-        return 409, _("This Bitrix24 has no BI connectors yet. Update it, then open the installation again.")
+        return 409, problem.code
     if isinstance(problem, AskUser):
-        return 403, _(
-            "Bitrix24 refused to set up the application. Check that the subscription allows it, then try again."
-        )
+        return 403, "INSTALLATION_REFUSED"
     if isinstance(problem, Reopen):
-        return 401, _("This page was open for too long. Open the installation in Bitrix24 again.")
+        return 401, "INSTALLER_TOO_OLD"
     if isinstance(problem, PaymentRequired):
-        return 409, _(
-            "The application's trial or subscription in Bitrix24 is over. Renew it, then open the installation again."
-        )
+        return 409, "INSTALLATION_NOT_PAID"
     if isinstance(problem, GiveUp):
-        return 409, _("Bitrix24 says that the application was removed. Install it again from the market.")
-    return 503, _("Bitrix24 does not answer at the moment, so nothing was finished. Try again in a minute.")
+        return 409, "INSTALLATION_REMOVED"
+    return 503, "INSTALLATION_UNANSWERED"
 
 
 def _plain(status: int) -> ResponseReturnValue:
     return "", status, {"Content-Type": "text/plain; charset=utf-8"}
-
-
-def _services() -> Services:
-    return cast(Services, current_app.extensions["services"])

@@ -17,18 +17,24 @@ MAY_IMPORT = {
     "egress": COMMON,
     "drivers": COMMON | {"egress"},
     "services": COMMON | {"models", "drivers", "egress"},
-    **{door: COMMON | {"models", "services", "drivers", "egress"} for door in DOORS - {"install"}},
+    "sentences": COMMON,
+    "web": COMMON | {"models", "services", "sentences"},
+    **{
+        door: COMMON | {"models", "services", "drivers", "egress", "sentences"} for door in DOORS - {"install", "admin"}
+    },
+    "admin": COMMON | {"models", "services", "drivers", "egress", "sentences", "web"},
     # The portal introduces itself there; customers' databases are none of its business.
-    "install": COMMON | {"models", "services"},
-    "app": COMMON | DOORS | {"services", "models"},
+    "install": COMMON | {"models", "services", "sentences", "web"},
+    "app": COMMON | DOORS | {"services", "models", "web"},
     "emulator": set(),
 }
-# Doors render pages with the session of `admin` or are commands; no other door may lean on another.
 FORBIDDEN_LIBRARIES = {
     "services": {"flask", "wtforms", "flask_babel"},
     "drivers": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
     "egress": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
     "models": {"flask", "requests"},
+    "sentences": {"flask", "wtforms", "requests", "sqlalchemy"},
+    "web": {"requests", "sqlalchemy"},
     "install": {"requests", "sqlalchemy"},
     "admin": {"requests", "sqlalchemy"},
 }

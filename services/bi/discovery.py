@@ -43,9 +43,10 @@ UNREADABLE = frozenset({"Cc", "Cs"})
 class NotDiscovered(ApplicationError):
     """The source's endpoint gives nothing that can be used.
 
-    Codes: `refused` (an address that the app may not call), `unreachable`, `tls`, `timeout`, `status` (anything but 200
-    with a body, facts/biconnector 5.2), `too_big`, `bad_answer` (what portals refuse as well,
-    facts/biconnector 5.5 and 5.6).
+    Codes: `endpoint_refused` (an address that the app may not call), `endpoint_unreachable`, `endpoint_tls`,
+    `endpoint_timeout`, `endpoint_status` (anything but 200 with a body, facts/biconnector 5.2), `endpoint_too_big`,
+    `endpoint_bad_answer` (what portals refuse as well, facts/biconnector 5.5 and
+    5.6).
     """
 
     def __init__(self, code: str) -> None:
@@ -95,7 +96,7 @@ class Discovery:
         form = {"table": table, "connection": _values(source)}
         items = _items(self._ask(connector.url_table_description, form))
         if not items:
-            raise NotDiscovered("bad_answer")
+            raise NotDiscovered("endpoint_bad_answer")
         codes = [_code(item, "code") for item in items]
         kinds = [(_title(item, "name"), _code(item, "type").lower())[1] for item in items]
         return tuple(
@@ -117,20 +118,20 @@ class Discovery:
 
     def _post(self, url: str, form: Mapping[str, Any]) -> bytes:
         if not self._is_allowed(url):
-            raise NotDiscovered("refused")
+            raise NotDiscovered("endpoint_refused")
         deadline = Deadline(self._connect + self._read)
-        code = "unreachable"
+        code = "endpoint_unreachable"
         try:
             with guarded_session(self._policy, "portal") as session, deadline:
                 return self._answer(session, url, form, deadline)
         except TargetRefused:
-            code = "refused"
+            code = "endpoint_refused"
         except (requests.Timeout, urllib3.exceptions.TimeoutError):
-            code = "timeout"
+            code = "endpoint_timeout"
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
-            code = "tls"
+            code = "endpoint_tls"
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError):
-            code = "timeout" if deadline.is_over else "unreachable"
+            code = "endpoint_timeout" if deadline.is_over else "endpoint_unreachable"
         # Raised outside the handlers, so that no library exception, which quotes requests, stays attached to it.
         raise NotDiscovered(code)
 
@@ -145,10 +146,10 @@ class Discovery:
             url, headers=headers, data=php_query(form), timeout=times, allow_redirects=False, stream=True
         ) as response:
             if response.status_code != requests.codes.ok:
-                raise NotDiscovered("status")
+                raise NotDiscovered("endpoint_status")
             body = _body(response, deadline)
         if not body:
-            raise NotDiscovered("status")
+            raise NotDiscovered("endpoint_status")
         return body
 
 
@@ -157,12 +158,12 @@ def _body(response: requests.Response, deadline: Deadline) -> bytes:
     while chunk := response.raw.read1(CHUNK, decode_content=True):
         body += chunk
         if len(body) > BODY_LIMIT:
-            raise NotDiscovered("too_big")
+            raise NotDiscovered("endpoint_too_big")
         if deadline.is_over:
-            raise NotDiscovered("timeout")
+            raise NotDiscovered("endpoint_timeout")
     if deadline.is_over:
         # A connection that was cut looks like the end of an answer without a length.
-        raise NotDiscovered("timeout")
+        raise NotDiscovered("endpoint_timeout")
     return bytes(body)
 
 
@@ -174,9 +175,9 @@ def _items(body: bytes) -> list[Any]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
-        raise NotDiscovered("bad_answer") from None
+        raise NotDiscovered("endpoint_bad_answer") from None
     if not isinstance(found, list):
-        raise NotDiscovered("bad_answer")
+        raise NotDiscovered("endpoint_bad_answer")
     return found
 
 
@@ -190,7 +191,7 @@ def _code(item: Any, key: str) -> str:
     value = item.get(key) if isinstance(item, Mapping) else None
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or text != text.strip() or any(unicodedata.category(letter) in UNREADABLE for letter in text):
-        raise NotDiscovered("bad_answer")
+        raise NotDiscovered("endpoint_bad_answer")
     return text
 
 
@@ -199,7 +200,7 @@ def _title(item: Any, key: str) -> str:
     value = item.get(key) if isinstance(item, Mapping) else None
     text = " ".join(str(value).split()) if isinstance(value, str | int) and not isinstance(value, bool) else ""
     if not text or any(unicodedata.category(letter) in UNREADABLE for letter in text):
-        raise NotDiscovered("bad_answer")
+        raise NotDiscovered("endpoint_bad_answer")
     return text
 
 

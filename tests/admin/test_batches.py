@@ -328,7 +328,7 @@ def test_when_time_runs_out_it_is_told_what_is_left_and_the_work_goes_on(
     review = chosen(client, *names)
     with monkeypatch.context() as patched:
         # As if the first round had used up its time.
-        patched.setattr("services.publishing.tables.tables.batches.ROUND_SECONDS", WORK_SECONDS + 1)
+        patched.setattr("services.publishing.batches.ROUND_SECONDS", WORK_SECONDS + 1)
         page = client.submit(review, "Publish", {"name-11": "last"})
     assert page.heading == "10 of 12 tables are published"
     assert page.alerts[0] == (

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from admin.forms import MOST_ROWS
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
+from web.forms import MOST_ROWS
 
 FILL_IN = "Fill in this field."
 

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import requests
 
-from admin import sentences
 from errors import FieldProblem
+from sentences import lookup
 from services.portal_api.capabilities import OLDER
 from services.wiring import Services
 from tests.admin.documented_scenes import PAGES, SCENES, Ordered, Provoked, Scene, Stopped
@@ -92,7 +92,7 @@ class World:
     def sentence(self, field: str, code: str) -> str:
         """What is read about a code."""
         with self.stage.app.test_request_context():
-            return sentences.sentence(FieldProblem(field, code))
+            return lookup.sentence(FieldProblem(field, code))
 
 
 def prepared(folder: Path, generation: str) -> Iterator[World]:

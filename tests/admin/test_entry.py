@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from werkzeug.test import TestResponse
 
-from admin import session as admin_session
 from models import Portal, UserSession, UserToken
 from services.portal_api._transport import Transport
 from services.portals.event_bindings import EVENTS
@@ -21,6 +20,7 @@ from services.portals.launches import Launch, Verifier
 from tests.doors import CLIENT_ID, OWN, Stage, staged
 from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
+from web import session as web_session
 
 
 def renew(
@@ -339,13 +339,13 @@ def test_an_expired_session_is_told_inside_the_portals_frame(installed: Stage) -
 
 def test_a_form_acts_once_and_a_failed_one_may_be_sent_again(installed: Stage) -> None:
     token = token_of(installed.enter("analyst"))
-    nonce = admin_session.new_nonce()
+    nonce = web_session.new_nonce()
     outcomes = []
     for attempt in range(3):
         with installed.app.test_request_context("/connectors/new", method="POST", data={"_s": token, "_n": nonce}):
-            admin_session.session_required()
+            web_session.session_required()
             try:
-                with admin_session.form_once() as use:
+                with web_session.form_once() as use:
                     outcomes.append(use.outcome)
                     if attempt == 0:
                         raise ValueError("the input was wrong")
@@ -360,7 +360,7 @@ def test_a_form_without_nonce_acts_every_time(installed: Stage) -> None:
     token = token_of(installed.enter("analyst"))
     for _ in range(2):
         with installed.app.test_request_context("/connectors/new", method="POST", data={"_s": token}):
-            admin_session.session_required()
-            with admin_session.form_once() as use:
+            web_session.session_required()
+            with web_session.form_once() as use:
                 assert use.outcome is None
                 use.done("/connectors/7")

@@ -8,11 +8,11 @@ import io
 import pytest
 import requests
 
-from admin.headers import LOGO_FILE_LIMIT
-from admin.logos import MOST_BYTES, kind_of
 from tests.admin.conftest import LOGO, Control, Enter
 from tests.doors import Stage
 from tests.pages import PageClient
+from web.headers import LOGO_FILE_LIMIT
+from web.logos import MOST_BYTES, kind_of
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"/>'

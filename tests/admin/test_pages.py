@@ -12,10 +12,10 @@ import pytest
 from babel.dates import format_date
 from flask_babel import force_locale
 
-from admin.rendering import data_image, data_size
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import PageClient
+from web.template_filters import data_image, data_size
 
 ROOT = Path(__file__).resolve().parents[2]
 EMPTY = ["/start", "/connectors/", "/connectors/new", "/sources/", "/sources/new", "/datasets/", "/datasets/new"]
@@ -151,7 +151,8 @@ def test_styles_scripts_and_icons_are_kept_by_browsers_until_they_change(client:
 
 def test_every_drawing_that_templates_use_is_in_the_sprite_and_no_other() -> None:
     sprite = set(re.findall(r'<symbol id="([a-z-]+)"', (ROOT / "static" / "icons.svg").read_text(encoding="utf-8")))
-    places = [*(ROOT / "templates").rglob("*.html"), *(ROOT / "admin").glob("*.py")]
+    code = [path for package in ("admin", "web") for path in (ROOT / package).glob("*.py")]
+    places = [*(ROOT / "templates").rglob("*.html"), *code]
     words = set(re.findall(r"""["']([a-z-]+)["']""", "".join(place.read_text(encoding="utf-8") for place in places)))
     assert sprite <= words
     asked = re.findall(

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from admin import problems
 from errors import Forged, PortalBusy, PortalUnreachable
 from models import UserToken, VaultBroken, now
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
+from web import error_pages
 
 CANARY = "canary-51c8"
 SOURCE = {"title": "Shop, live", "connectorId": "1", "settings-login": "demo", "settings-password": "demo"}
@@ -156,7 +156,7 @@ def test_a_busy_portal_gets_a_page_with_a_retry(client: PageClient, control: Con
 def test_a_busy_portal_tells_how_long_to_wait(installed: Stage, seconds: float | None, told: str) -> None:
     """facts/platform 5.4: `operating_reset_at`."""
     with installed.app.test_request_context("/connectors/"):
-        answer = installed.app.make_response(problems.try_later(PortalBusy("OPERATION_TIME_LIMIT", seconds)))
+        answer = installed.app.make_response(error_pages.try_later(PortalBusy("OPERATION_TIME_LIMIT", seconds)))
     assert told in answer.get_data(as_text=True)
 
 
@@ -303,7 +303,7 @@ def test_a_body_beyond_the_limit_is_refused_in_words(client: PageClient, connect
 @pytest.mark.parametrize("reason", ["timeout", "tls", "refused", "connection", "status", "not-json", "redirect"])
 def test_every_reason_of_an_outage_is_a_sentence(installed: Stage, reason: str) -> None:
     with installed.app.test_request_context("/connectors/"):
-        answer = installed.app.make_response(problems.try_later(PortalUnreachable(reason)))
+        answer = installed.app.make_response(error_pages.try_later(PortalUnreachable(reason)))
     assert answer.status_code == 503
     assert "The portal does not answer" in answer.get_data(as_text=True)
 
@@ -335,7 +335,7 @@ def test_a_fault_of_our_own_is_noted_under_the_reference_that_its_page_shows(
 
 def test_nothing_is_told_about_why_a_post_is_held_for_forged(installed: Stage) -> None:
     with installed.app.test_request_context("/"):
-        answer = installed.app.make_response(problems.give_up(Forged(CANARY)))
+        answer = installed.app.make_response(error_pages.give_up(Forged(CANARY)))
     assert answer.status_code == 403
     assert CANARY not in answer.get_data(as_text=True)
 

@@ -11,31 +11,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from admin import sentences
-from admin.submission import failure
 from errors import AccessDenied, FieldProblem, InUse, NotFound, PortalBusy, PortalRefused
-from services.bi import refusals, rules
+from sentences import lookup, objects
+from services.bi import rules
 from tests.admin.conftest import Control, Enter
 from tests.pages import PageClient
-from tests.services.documented_errors import ROWS
-
-SYSTEM_CODES = [
-    *("INTERNAL_SERVER_ERROR", "ERROR_UNEXPECTED_ANSWER", "QUERY_LIMIT_EXCEEDED", "OVERLOAD_LIMIT", "ACCESS_DENIED"),
-    *("OPERATION_TIME_LIMIT", "ERROR_BATCH_METHOD_NOT_ALLOWED", "ERROR_BATCH_LENGTH_EXCEEDED", "INVALID_REQUEST"),
-    *("NO_AUTH_FOUND", "expired_token", "INVALID_CREDENTIALS", "insufficient_scope", "user_access_error"),
-    *("ERROR_MANIFEST_IS_NOT_AVAILABLE", "PORTAL_DELETED", "ERROR_METHOD_NOT_FOUND"),
-]
-NEWER_CODES = ["NAME_EXISTS", "DUPLICATE_FIELDS", "FIELDS_EMPTY", "VALIDATION_SOURCE_ID_REQUIRED"]
-
-
-@pytest.mark.parametrize("code", sorted({*(row.code for row in ROWS), *SYSTEM_CODES, *NEWER_CODES, *rules.OUR_CODES}))
-def test_every_code_of_the_documentation_has_a_sentence_of_its_own(code: str) -> None:
-    assert code.upper() in sentences.SENTENCES
-
-
-def test_every_code_that_has_a_field_has_a_sentence() -> None:
-    placed = {*refusals.FIELD_OF, *refusals.COLUMN_CODES, *refusals.NAMES_A_FIELD}
-    assert placed <= sentences.SENTENCES.keys()
+from web.submission import failure
 
 
 def test_every_wait_of_our_own_has_a_sentence_that_does_not_blame_the_portal() -> None:
@@ -47,20 +28,20 @@ def test_every_wait_of_our_own_has_a_sentence_that_does_not_blame_the_portal() -
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "PortalBusy"
         if node.args and isinstance(node.args[0], ast.Constant)
     }
-    assert raised == sentences.OUR_WAITS
-    assert raised <= sentences.SENTENCES.keys()
+    assert raised == objects.OUR_WAITS
+    assert raised <= objects.SENTENCES.keys()
 
 
 def test_a_limit_that_only_the_portal_knows_is_told_as_one(app: Flask) -> None:
     with app.test_request_context():
         found = failure(PortalBusy("SOME_NEW_LIMIT", 90), set())
-    assert found.general == ("The portal gets too many requests at the moment. Try again in 2 minutes.",)
+    assert found.form_errors == ("The portal gets too many requests at the moment. Try again in 2 minutes.",)
 
 
-@pytest.mark.parametrize("code", sentences.SENTENCES)
+@pytest.mark.parametrize("code", objects.SENTENCES)
 def test_a_sentence_says_what_is_wrong_and_what_to_do_without_jargon(installed: Any, code: str) -> None:
     with installed.app.test_request_context():
-        text = str(sentences.SENTENCES[code])
+        text = str(objects.SENTENCES[code])
     assert len(re.findall(r"[.:](?:\s|$)", text)) >= 1
     assert text.endswith(".")
     assert not re.search(r"VALIDATION|_ERROR|null|None|exception", text)
@@ -76,14 +57,14 @@ def app(installed: Any) -> Flask:
 
 def test_an_unknown_code_is_named_so_that_the_support_can_help(app: Flask) -> None:
     with app.test_request_context():
-        assert "STRANGE_CODE" in sentences.sentence(FieldProblem("", "STRANGE_CODE"))
-        assert "100%s_STRANGE" in sentences.sentence(FieldProblem("title", "100%s_STRANGE"))
+        assert "STRANGE_CODE" in lookup.sentence(FieldProblem("", "STRANGE_CODE"))
+        assert "100%s_STRANGE" in lookup.sentence(FieldProblem("title", "100%s_STRANGE"))
 
 
 def test_the_first_of_several_problems_of_a_field_is_told(app: Flask) -> None:
     problems = [FieldProblem("title", "VALIDATION_REQUIRED_FIELD_MISSING"), FieldProblem("title", "BX_ERROR")]
     with app.test_request_context():
-        assert sentences.sentences(problems) == {"title": "Fill in this field."}
+        assert lookup.by_field(problems) == {"title": "Fill in this field."}
 
 
 @pytest.mark.parametrize(
@@ -103,8 +84,8 @@ def test_missing_rights_and_missing_objects_are_pages_and_not_matters_of_a_form(
 def test_a_problem_of_a_field_that_the_form_lacks_is_told_on_top(app: Flask) -> None:
     with app.test_request_context():
         found = failure(InUse("biconnector.source.delete", "BX_ERROR"), {"title"})
-    assert (found.told, found.status) == ({}, 422)
-    assert found.general[0].startswith("The source still has datasets")
+    assert (found.field_errors, found.status) == ({}, 422)
+    assert found.form_errors[0].startswith("The source still has datasets")
 
 
 CONNECTOR_REFUSALS: Mapping[str, str] = {

@@ -11,11 +11,11 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Response
 
-from admin import problems, typed_secrets
 from errors import PortalUnreachable
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import PageClient
+from web import error_pages, typed_secrets
 
 CANARY = "canary-8f2e-Passwort"
 
@@ -115,7 +115,7 @@ def test_sources_can_be_listed_and_made_on_a_portal_with_hundreds_of_large_logos
 
 def test_an_answer_that_is_too_large_is_told_as_such(installed: Stage) -> None:
     with installed.app.test_request_context("/sources/"):
-        answer = installed.app.make_response(problems.try_later(PortalUnreachable("too-large")))
+        answer = installed.app.make_response(error_pages.try_later(PortalUnreachable("too-large")))
     assert "Its answer is larger than the application takes." in answer.get_data(as_text=True)
 
 

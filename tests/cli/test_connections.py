@@ -85,7 +85,7 @@ def test_a_key_that_a_source_in_the_portal_holds_is_not_changed_behind_its_back(
         session.execute(update(ConnectionRow).values(source_id=7))
     told = run(host, "rotate", str(issued["id"]))
     assert told.exit_code == 1
-    assert "its source in the portal holds the key" in told.output
+    assert "Its source in the portal holds the key" in told.output
 
 
 def test_removing_closes_the_endpoints(host: Host) -> None:
@@ -100,18 +100,27 @@ def test_removing_closes_the_endpoints(host: Host) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("add", "--portal", "nobody", *SQLITE), "portal: there is no portal"),
-        (("add", "--portal", MEMBER_ID, "--driver", "dbase", "--title", "T"), "driver: there is no such driver"),
-        (("add", "--portal", MEMBER_ID, "--driver", "sqlite", "--title", " "), "title: a title has"),
-        (("add", "--portal", MEMBER_ID, "--driver", "sqlite", "--title", "T"), "path: this setting is required"),
-        (("add", "--portal", MEMBER_ID, *SQLITE, "--set", "host=x"), "host: the driver has no such setting"),
-        (("add", "--portal", MEMBER_ID, *SERVER, "--set", "username=u", "--set", "port=x"), "port: this must be"),
-        (("add", "--portal", MEMBER_ID, *SERVER, "--set", "username=u", "--set", "tls=maybe"), "tls: this is none"),
-        (("add", "--portal", MEMBER_ID, *SQLITE, "--set", "timezone=Mars/Base"), "timezone: this is no time zone"),
+        (("add", "--portal", "nobody", *SQLITE), "portal: The application is not installed in this portal"),
+        (("add", "--portal", MEMBER_ID, "--driver", "dbase", "--title", "T"), "driver: There is no such driver"),
+        (("add", "--portal", MEMBER_ID, "--driver", "sqlite", "--title", " "), "title: The connection needs a title"),
+        (("add", "--portal", MEMBER_ID, "--driver", "sqlite", "--title", "T"), "path: This is needed to connect"),
+        (
+            ("add", "--portal", MEMBER_ID, *SQLITE, "--set", "host=x"),
+            "host: This kind of connection has no such setting",
+        ),
+        (
+            ("add", "--portal", MEMBER_ID, *SERVER, "--set", "username=u", "--set", "port=x"),
+            "port: This is no whole number",
+        ),
+        (("add", "--portal", MEMBER_ID, *SERVER, "--set", "username=u", "--set", "tls=maybe"), "tls: This is none"),
+        (
+            ("add", "--portal", MEMBER_ID, *SQLITE, "--set", "timezone=Mars/Base"),
+            "timezone: There is no such time zone",
+        ),
         (("add", "--portal", MEMBER_ID, *SQLITE, "--set", "path=b"), "--set names path twice"),
         (("add", "--portal", MEMBER_ID, *SQLITE, "--set", "path"), "--set takes NAME=VALUE"),
-        (("rotate", "77"), "id: there is no such connection"),
-        (("remove", "77"), "id: there is no such connection"),
+        (("rotate", "77"), "id: There is no such connection"),
+        (("remove", "77"), "id: There is no such connection"),
     ],
 )
 def test_what_is_wrong_is_said_beside_its_name(host: Host, words: tuple[str, ...], said: str) -> None:

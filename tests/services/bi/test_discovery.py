@@ -155,7 +155,7 @@ def test_an_id_becomes_the_external_code_and_numbers_count_as_words() -> None:
 )
 def test_a_list_that_portals_refuse_or_pages_cannot_show_is_refused_whole(answer: Any) -> None:
     """facts/biconnector 5.2, 5.5."""
-    assert refusal(lambda: listed(answer)) == ("status" if answer == "" else "bad_answer")
+    assert refusal(lambda: listed(answer)) == ("endpoint_status" if answer == "" else "endpoint_bad_answer")
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_a_list_that_portals_refuse_or_pages_cannot_show_is_refused_whole(answer
 )
 def test_a_description_without_complete_columns_is_refused(answer: Any) -> None:
     """facts/biconnector 5.6."""
-    assert refusal(lambda: described(answer)) == "bad_answer"
+    assert refusal(lambda: described(answer)) == "endpoint_bad_answer"
 
 
 def test_types_are_read_in_any_case_and_unknown_ones_are_text() -> None:
@@ -200,7 +200,7 @@ def test_anything_but_200_is_no_answer_and_redirects_are_not_followed(status: in
     """facts/biconnector 5.2."""
     with responses.RequestsMock() as wire:
         wire.post(LISTED, json=[], status=status, headers={"Location": "https://elsewhere.example/"})
-        assert refusal(lambda: offers().tables(source(), connector())) == "status"
+        assert refusal(lambda: offers().tables(source(), connector())) == "endpoint_status"
         assert len(wire.calls) == 1
 
 
@@ -220,7 +220,7 @@ def test_anything_but_200_is_no_answer_and_redirects_are_not_followed(status: in
 )
 def test_addresses_that_the_app_may_not_call_are_refused(url: str, policy: Policy) -> None:
     """facts/security 5.1."""
-    assert refusal(lambda: offers(policy).tables(source(), connector(url))) == "refused"
+    assert refusal(lambda: offers(policy).tables(source(), connector(url))) == "endpoint_refused"
 
 
 def test_an_answer_beyond_two_mebibytes_is_refused_even_packed() -> None:
@@ -230,7 +230,7 @@ def test_an_answer_beyond_two_mebibytes_is_refused_even_packed() -> None:
 
     with server(serve) as host:
         asked = offers(Policy(insecure_hosts=[host]))
-        assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "too_big"
+        assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "endpoint_too_big"
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_a_server_that_dribbles_is_cut_off_when_the_time_is_over(beginning: byte
     with server(serve) as host:
         asked = offers(Policy(insecure_hosts=[host]), connect=0.2, read=0.4)
         started = time.monotonic()
-        assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "timeout"
+        assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "endpoint_timeout"
         # The server would go on for two minutes.
         assert time.monotonic() - started < HANG / 2
 
@@ -263,7 +263,7 @@ def test_a_port_that_nobody_listens_on_is_unreachable() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         host = f"127.0.0.1:{listener.getsockname()[1]}"
     asked = offers(Policy(insecure_hosts=[host]))
-    assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "unreachable"
+    assert refusal(lambda: asked.tables(source(), connector(f"http://{host}/"))) == "endpoint_unreachable"
 
 
 def test_log_lines_name_the_host_and_no_secret(caplog: pytest.LogCaptureFixture) -> None:
@@ -271,5 +271,5 @@ def test_log_lines_name_the_host_and_no_secret(caplog: pytest.LogCaptureFixture)
     with responses.RequestsMock() as wire:
         wire.post(f"{LISTED}?key=hidden", body="no", status=500)
         refusal(lambda: offers().tables(source(), connector(f"{LISTED}?key=hidden")))
-    assert "asked the endpoint of a source at data.example: status" in caplog.text
+    assert "asked the endpoint of a source at data.example: endpoint_status" in caplog.text
     assert not [word for word in (SECRET, "s%26cret", "hidden", "user") if word in caplog.text]

@@ -1,29 +1,14 @@
-"""Why a connection does not work, in words: cause and cure for every code of drivers, trials and endpoints.
+"""Connections: cause and cure for every code of drivers, connection tests and the endpoints that portals call.
 
-The codes are those of `drivers.errors`, `services.connections.connection_test`
-and `gateway.problems`; the database's own words are shown
-folded below, to the portal's own people only (facts/field 3 items 1 and 4).
+The database's own words are shown folded below, to the portal's own people only (facts/field 3 items 1 and 4).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
-
-
-@dataclass(frozen=True)
-class Diagnosis:
-    """What is wrong and what helps; sentences."""
-
-    cause: str
-    cure: str
-
-    def __str__(self) -> str:
-        return f"{self.cause} {self.cure}"
-
 
 _FULL = _l("The database has no free place for another connection.")
 _NOT_PUBLIC = _l("The server is not reachable from the internet, and this application may not enter private networks.")
@@ -35,7 +20,7 @@ _SYNCHRONIZE = _l("Synchronize the table in BI Builder, or publish it again.")
 _NARROW = _l("Filter the chart, or set a limit.")
 _AGAIN = _l("Try again in a minute.")
 
-DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
+SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     # Settings
     "required": (_l("This is needed to connect."), _l("Fill it in.")),
     "not_readable": (_l("This cannot be read."), _l("Copy it once more, in whole.")),
@@ -198,12 +183,5 @@ DIAGNOSES: Mapping[str, tuple[LazyString, LazyString]] = {
         ),
         (_NO_SENSE, _TELL_SUPPORT),
     ),
+    "internal": (_l("Something broke in the application."), _TELL_SUPPORT),
 }
-OTHER = (_l("The connection does not work."), _l("What was reported is below."))
-INTERNAL = (_l("Something broke in the application."), _TELL_SUPPORT)
-
-
-def diagnosis(code: str) -> Diagnosis:
-    """Cause and cure for a code, in the language of the page; never empty."""
-    cause, cure = INTERNAL if code == "internal" else DIAGNOSES.get(code.lower(), OTHER)
-    return Diagnosis(str(cause), str(cure))

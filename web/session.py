@@ -11,13 +11,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from flask import abort, current_app, g, request
-from flask_babel import force_locale
+from flask import abort, current_app, g, has_request_context, request
+from flask_babel import force_locale, get_locale
 
 from errors import ApplicationError, SessionEnded
 from services.portal_api.capabilities import Capabilities, contradicted
 from services.portal_api.client import PortalClient
-from services.portals.languages import spoken
+from services.portals.languages import SPOKEN, spoken
 from services.sessions.user_sessions import ActiveSession
 from services.wiring import Services
 
@@ -47,13 +47,13 @@ def session_required() -> None:
 
 
 def _find(token: str) -> None:
-    visits = services().user_sessions
+    user_sessions = services().user_sessions
     try:
-        begin(token, visits.find(token))
+        begin(token, user_sessions.find(token))
     except SessionEnded:
-        over = visits.ended(token)
-        if over is not None:
-            show_in_frame(over.origin, over.language)
+        ended = user_sessions.ended(token)
+        if ended is not None:
+            show_in_frame(ended.origin, ended.language)
         raise
 
 
@@ -97,13 +97,13 @@ def current_session() -> ActiveSession:
 def portal_client() -> PortalClient:
     """The portal's REST with the token of the user who opened this page."""
     if "portal_client" not in g:
-        who, house = current_session(), services()
-        tokens = house.tokens.tokens(who.portal_id, who.user_id)
-        g.portal_client = PortalClient(house.transport, tokens)
+        who = current_session()
+        tokens = services().tokens.tokens(who.portal_id, who.user_id)
+        g.portal_client = PortalClient(services().transport, tokens)
     return cast(PortalClient, g.portal_client)
 
 
-def hurry(end: float) -> None:
+def limit_portal_time(end: float) -> None:
     """Let every call of this request to the portal be over at the moment `end` of the monotonic clock."""
     g.portal_client = portal_client().until(end)
 
@@ -127,6 +127,13 @@ def learn_from(error: ApplicationError) -> None:
         probe_anew()
 
 
+def language() -> str:
+    """The language of this answer: the one its user has in Bitrix24, else the browser's; English for commands."""
+    if not has_request_context():
+        return SPOKEN[0]
+    return str(g.get("language") or request.accept_languages.best_match(SPOKEN, SPOKEN[0]))
+
+
 @contextmanager
 def portals_language() -> Iterator[None]:
     """Sentences in the portal's language: for texts that stay there, whoever looks at this page."""
@@ -139,7 +146,7 @@ def submitted() -> bool:
     return request.method == "POST" and VIEW_FIELD not in request.form
 
 
-def comes_back() -> bool:
+def is_shown_again() -> bool:
     """Whether the form is only to be shown again as it was typed, since a file of it could not be kept (`_again`)."""
     return AGAIN_FIELD in request.form
 
@@ -189,10 +196,14 @@ def new_nonce() -> str:
 
 
 def page_values() -> dict[str, Any]:
-    """What every template may use: `current_session`, `app_session`, `bx24_js_url` and `nonce()`."""
+    """What every template may use: the session, `nonce()`, `language()` for `<html lang>`, and the `notice` that an
+    action left for the page that follows it.
+    """
     return {
         "current_session": g.get("current_session"),
         "app_session": g.get("app_session", ""),
         "bx24_js_url": services().settings.bitrix24_js_url,
         "nonce": new_nonce,
+        "language": lambda: str(get_locale() or "en"),
+        "notice": g.get("notice", ""),
     }

@@ -1,4 +1,4 @@
-"""Errors become pages here, and only here: this table is the contract of the analysts' door.
+"""Errors become pages here, wherever a door has no answer of its own: this table is the contract of the pages.
 
     SessionEnded, GrantDead     401  open the app again; what was typed is shown as text
     AccessDenied                403  the permission doctor: which right is missing
@@ -31,21 +31,6 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
-from admin import logos, rights, typed_secrets
-from admin.listing import number_in
-from admin.rendering import acted, next_path
-from admin.sentences import OUR_WAITS, refusal, sentence
-from admin.session import (
-    AGAIN_FIELD,
-    NONCE_FIELD,
-    TOKEN_FIELD,
-    VIEW_FIELD,
-    comes_back,
-    learn_from,
-    services,
-    session_required,
-)
-from admin.submission import problems_of
 from errors import (
     AccessDenied,
     ApplicationError,
@@ -62,6 +47,22 @@ from errors import (
     Reopen,
     TryLater,
 )
+from sentences.lookup import all_sentences, of_code
+from sentences.objects import OUR_WAITS, OUTAGES
+from web import logos, permissions, typed_secrets
+from web.answers import has_acted, next_path
+from web.forms import number_in
+from web.session import (
+    AGAIN_FIELD,
+    NONCE_FIELD,
+    TOKEN_FIELD,
+    VIEW_FIELD,
+    is_shown_again,
+    learn_from,
+    services,
+    session_required,
+)
+from web.submission import problems_of
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def reopen(_error: Reopen) -> ResponseReturnValue:
         _("For your safety the application closes after a while. Open it again from the portal's menu."),
         "log-in",
     )
-    return _page(problem, typed=() if acted() else _typed())
+    return _page(problem, typed=() if has_acted() else _typed_values())
 
 
 def access_denied(error: AccessDenied) -> ResponseReturnValue:
@@ -115,30 +116,29 @@ def access_denied(error: AccessDenied) -> ResponseReturnValue:
         _("The portal refused the request. This is what it takes:"),
         "shield-alert",
     )
-    return _page(problem, causes=rights.causes(error), resend=_sent_again())
+    return _page(problem, causes=permissions.causes(error), resend=_resend())
 
 
 def refused(error: AskUser) -> ResponseReturnValue:
     """A refusal outside a form: the object is gone, or the address asks for what the portal does not know."""
     if isinstance(error, NotFound):
-        return _page(Problem(404, _("Nothing is here"), refusal(error), "compass"), list_url=_list_url())
+        return _page(Problem(404, _("Nothing is here"), of_code(error.code), "compass"), list_url=_list_url())
     learn_from(error)
-    text = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(error)))
-    return _page(Problem(422, _("The portal refused"), text, "alert"), resend=_sent_again())
+    return _page(Problem(422, _("The portal refused"), all_sentences(problems_of(error)), "alert"), resend=_resend())
 
 
 def try_later(error: TryLater) -> ResponseReturnValue:
     """The portal is busy or down, or it is unknown what it did."""
     if isinstance(error, OutcomeUnknown):
-        problem = Problem(503, _("It is unknown whether this was done"), sentence(problems_of(error)[0]), "hourglass")
+        problem = Problem(503, _("It is unknown whether this was done"), all_sentences(problems_of(error)), "hourglass")
         return _page(problem, list_url=_list_url())
     if isinstance(error, PortalBusy | NobodyVouches):
         is_busy = isinstance(error, PortalBusy) and error.code not in OUR_WAITS
         heading = _("The portal is busy") if is_busy else _("This has to wait a moment")
-        problem = Problem(503, heading, sentence(problems_of(error)[0]), "hourglass")
+        problem = Problem(503, heading, all_sentences(problems_of(error)), "hourglass")
     else:
         problem = Problem(503, _("The portal does not answer"), _down(error), "no-network")
-    return _page(problem, resend=_sent_again(), launch=_launch_again())
+    return _page(problem, resend=_resend(), launch=_sealed_launch())
 
 
 def give_up(error: GiveUp) -> ResponseReturnValue:
@@ -193,8 +193,8 @@ def _broken(status: int, error: BaseException) -> ResponseReturnValue:
 
 def _page(problem: Problem, **values: object) -> ResponseReturnValue:
     known = {"typed": (), "causes": (), "resend": None, "list_url": "", "reference": "", "launch": ""}
-    told = _after_acting(problem) if acted() else problem
-    page = render_template("problems/problem.html", problem=told, **{**known, **values})
+    shown = _after_acting(problem) if has_acted() else problem
+    page = render_template("problems/problem.html", problem=shown, **{**known, **values})
     place = next_path() or "false"
     return page, problem.status, {"HX-Push-Url": place} if request.method == "POST" else {}
 
@@ -208,54 +208,48 @@ def _after_acting(problem: Problem) -> Problem:
 
 
 def _down(error: TryLater) -> str:
-    reason = error.reason if isinstance(error, PortalUnreachable) else ""
-    told = {
-        "timeout": _("It took too long to answer."),
-        "tls": _("Its certificate is not in order, so the connection was not trusted."),
-        "too-large": _("Its answer is larger than the application takes. Narrow the list with a filter or a search."),
-        "refused": _("Its address may not be called from here. Ask whoever runs the application."),
-    }
-    text = str(told.get(reason, _("It is down or cannot be reached at the moment.")))
-    return text if acted() else " ".join((text, _("Nothing was changed.")))
+    code = f"PORTAL_{error.reason.upper().replace('-', '_')}" if isinstance(error, PortalUnreachable) else ""
+    text = of_code(code if code in OUTAGES else "PORTAL_DOWN")
+    return text if has_acted() else " ".join((text, _("Nothing was changed.")))
 
 
 @dataclass(frozen=True)
-class Again:
+class Resend:
     """The request as a form that sends it once more; typed secrets travel sealed, a chosen logo as its text.
 
-    Another file cannot travel: `comes_back` then lets the form be shown again instead of acting without the file.
+    Another file cannot travel: `shows_form` then lets the form be shown again instead of acting without the file.
     """
 
     url: str
     fields: tuple[tuple[str, str], ...]
     is_view: bool
-    comes_back: bool = False
+    shows_form: bool = False
 
 
-def _sent_again() -> Again | None:
+def _resend() -> Resend | None:
     """The same request again, if there is a session to send it in; after a form has acted, a look at the next page."""
     if not g.get("app_session"):
         return None
-    if acted():
-        return Again(next_path(), (), True)
+    if has_acted():
+        return Resend(next_path(), (), True)
     if request.blueprint != "admin":
         # The launch of the app carries the user's tokens, which must not stand in a page.
-        return Again(url_for("admin.start"), (), True)
+        return Resend(url_for("admin.start"), (), True)
     is_view = request.method != "POST" or VIEW_FIELD in request.form
     logo = _chosen_logo()
-    kept_files = {logos.FIELD} if logo else set()
-    is_lost = any(file.filename for name, file in request.files.items(multi=True) if name not in kept_files)
-    return Again(request.full_path.removesuffix("?"), tuple(_fields(logo)), is_view, comes_back=is_lost or comes_back())
+    files = {name for name, file in request.files.items(multi=True) if file.filename}
+    is_lost = bool(files - ({logos.FIELD} if logo else set()))
+    return Resend(
+        request.full_path.removesuffix("?"), tuple(_fields(logo)), is_view, shows_form=is_lost or is_shown_again()
+    )
 
 
-def _launch_again() -> str:
+def _sealed_launch() -> str:
     """The launch of this request, sealed for another try; an empty text if it led to a session, or there is none."""
     launch = g.get("launch")
-    return (
-        ""
-        if launch is None or g.get("app_session")
-        else services().postponed_launches.sealed(launch, request.blueprint or "")
-    )
+    if launch is None or g.get("app_session"):
+        return ""
+    return services().postponed_launches.sealed(launch, request.blueprint or "")
 
 
 def _chosen_logo() -> str:
@@ -279,7 +273,7 @@ def _fields(logo: str) -> Iterable[tuple[str, str]]:
             yield name, value
 
 
-def _typed() -> list[tuple[str, str]]:
+def _typed_values() -> list[tuple[str, str]]:
     """What was typed, for somebody to copy; settings of sources are left out where they may be secrets."""
     if request.method != "POST" or VIEW_FIELD in request.form or request.blueprint != "admin":
         return []

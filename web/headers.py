@@ -9,9 +9,9 @@ import logging
 
 from flask import Flask, Response, abort, current_app, g, request
 
-from admin.forms import MOST_ROWS
 from config import Settings, origin_of
 from services.portals.origins import is_own_request
+from web.forms import MOST_ROWS
 
 security_log = logging.getLogger("security")
 
@@ -24,7 +24,7 @@ CALLED_BY_PORTALS = "gateway"
 ENTRY_LIMIT = 64 * 1024
 BODY_LIMIT = 256 * 1024
 LOGO_FILE_LIMIT = 8 * 1024 * 1024
-"""A photo that is chosen as a logo gets in, so that the form can say beside it that it is too large (`admin.logos`)."""
+"""A photo that is chosen as a logo gets in, so that the form can say beside it that it is too large (`web.logos`)."""
 LOGOS = frozenset({"admin.new_connector", "admin.edit_connector"})
 UPLOADS = frozenset({"admin.new_connection", "admin.edit_connection"})
 """Forms that take a file, as large as the operator allows."""

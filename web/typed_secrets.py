@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from admin.session import current_session, services
 from models import VaultBroken
+from web.session import current_session, services
 
 PREFIX = "_kept-"
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")

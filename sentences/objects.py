@@ -1,21 +1,15 @@
-"""What the analyst reads: one sentence with its cure for every error code, the portal's and our own.
+"""Portals and their objects: a sentence with its cure for every code of the portal, and for our own about its objects.
 
 The codes are those of the error tables in the documentation (facts/api 6.1) and of facts/biconnector 4.6; the portal's
-own descriptions are not meant for users (facts/platform 5.2) and are never shown. Codes are compared without case.
+own descriptions are not meant for users (facts/platform 5.2) and are never shown.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from flask_babel import LazyString, ngettext
-from flask_babel import gettext as _
+from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
-
-from errors import FieldProblem, PortalBusy, PortalRefused
-
-A_FEW_SECONDS = 10
 
 SENTENCES: Mapping[str, LazyString] = {
     # Any object
@@ -73,7 +67,7 @@ SENTENCES: Mapping[str, LazyString] = {
     "CONNECTION_NOT_FOUND": _l("There is no such connection. Choose one from the list."),
     "KEY_NOT_TAKEN": _l("The portal still has the former key, which goes on working. Try again in a minute."),
     "ROTATION_UNDER_WAY": _l("The key is being changed at this very moment. Wait a few seconds."),
-    "UNKNOWN_PORTAL": _l("The application is not installed in this portal any more."),
+    "UNKNOWN_PORTAL": _l("The application is not installed in this portal."),
     # Datasets
     "DATASET_NOT_FOUND": _l("There is no such dataset, or another application made it. Choose one from the list."),
     "TABLE_NOT_FOUND": _l("There is no such dataset, or another application made it. Choose one from the list."),
@@ -150,6 +144,13 @@ SENTENCES: Mapping[str, LazyString] = {
     "NO_AUTH_FOUND": _l("The portal no longer recognises you. Open the application from the portal's menu again."),
     "EXPIRED_TOKEN": _l("Your permission has expired. Open the application from the portal's menu again."),
     "PORTAL_UNREACHABLE": _l("The portal does not answer at the moment, so nothing was saved. Try again in a minute."),
+    "PORTAL_TIMEOUT": _l("It took too long to answer."),
+    "PORTAL_TLS": _l("Its certificate is not in order, so the connection was not trusted."),
+    "PORTAL_TOO_LARGE": _l(
+        "Its answer is larger than the application takes. Narrow the list with a filter or a search."
+    ),
+    "PORTAL_REFUSED": _l("Its address may not be called from here. Ask whoever runs the application."),
+    "PORTAL_DOWN": _l("It is down or cannot be reached at the moment."),
     "OUTCOME_UNKNOWN": _l(
         "The portal did not answer in time, so it may have saved this or not. Look at the list before you try again."
     ),
@@ -174,45 +175,5 @@ OUR_WAITS = frozenset(
     | {"FORM_UNDER_WAY", "ROTATION_UNDER_WAY"}
 )
 """Codes of `PortalBusy` that are this application's: the portal is not to blame for them."""
-OTHER = _l("The portal refused with the code %(code)s. Check what you entered, or give this code to the support.")
-
-
-def sentence(problem: FieldProblem) -> str:
-    """What to read beside the field of `problem`, in the language of the page."""
-    code = problem.code.upper()
-    known = SENTENCES.get(code)
-    if code == MISSING:
-        known = MISSING_PARTS.get((problem.details.get("object", ""), problem.field), known)
-    if known is None:
-        return str(OTHER) % {"code": problem.code}
-    return str(known) % problem.details if problem.details else str(known)
-
-
-def sentences(problems: Sequence[FieldProblem]) -> dict[str, str]:
-    """Sentences by the form's field names; a field with several problems tells the first."""
-    told: dict[str, str] = {}
-    for problem in problems:
-        told.setdefault(problem.field, sentence(problem))
-    return told
-
-
-def refusal(error: PortalRefused) -> str:
-    """What to read about a refusal that belongs to no field."""
-    return sentence(FieldProblem("", error.code))
-
-
-def waiting(error: PortalBusy) -> FieldProblem:
-    """A limit, with the time to come back; one that the portal alone knows is told like too many requests."""
-    code = error.code if error.code.upper() in SENTENCES else "QUERY_LIMIT_EXCEEDED"
-    return FieldProblem("", code, {"when": _when(error)})
-
-
-def _when(error: PortalBusy) -> str:
-    if error.retry_after is not None and error.retry_after > 60:
-        minutes = math.ceil(error.retry_after / 60)
-        return str(ngettext("in %(num)s minute", "in %(num)s minutes", minutes))
-    if error.retry_after is not None and error.retry_after <= A_FEW_SECONDS:
-        return str(_("in a few seconds"))
-    # The operating limit is counted over ten minutes (facts/platform 5.4).
-    is_operating = error.retry_after is None and error.code.upper() == "OPERATION_TIME_LIMIT"
-    return str(_("in ten minutes") if is_operating else _("in a minute"))
+OUTAGES = frozenset({"PORTAL_TIMEOUT", "PORTAL_TLS", "PORTAL_TOO_LARGE", "PORTAL_REFUSED"})
+"""Reasons of `PortalUnreachable` with a sentence of their own; of every other one `PORTAL_DOWN` is told."""

@@ -1,10 +1,9 @@
-"""What is asked before an action that one click too many would make a trouble of."""
+"""What is asked before an action that is hard to undo."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import render_template
 from flask_babel import gettext as _
 
 
@@ -64,9 +63,3 @@ def of_wizard(action: str, driver: str, most: int) -> Question | None:
             removes=True,
         ),
     }.get(action)
-
-
-def asked(question: Question, action: str, title: str, back: str) -> tuple[str, int, dict[str, str]]:
-    """The page with a question, which is no place to come back to; `back` is the page of `title`, its origin."""
-    page = render_template("connections/confirm.html", question=question, action=action, title=title, back=back)
-    return page, 200, {"HX-Push-Url": "false"}

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from flask_babel import gettext as _
-
-from admin.sentences import refusal
-from admin.session import portal_client
 from errors import AccessDenied, ApplicationError
+from sentences import permissions
+from sentences.lookup import of_code
+from web.session import portal_client
 
 State = Literal["good", "bad", "unknown"]
 SCOPE = "biconnector"
@@ -34,31 +33,19 @@ class Cause:
 def causes(error: AccessDenied) -> Sequence[Cause]:
     """What is there and what is missing, the certain ones first; asks the portal once."""
     if error.code.lower() not in PLAIN:
-        return [Cause("bad", _("The portal refuses"), refusal(error))]
+        return [Cause("bad", str(permissions.OTHER), of_code(error.code))]
+    possible = [_cause("unknown", "bi_builder"), _cause("unknown", "analytics_hub")]
     try:
         scopes = portal_client().call("scope")
     except AccessDenied:
-        return [
-            Cause(
-                "bad",
-                _("The portal's plan lacks applications"),
-                _("REST is switched off. Ask an administrator about the plan or the Market subscription."),
-            )
-        ]
+        return [_cause("bad", "plan")]
     except ApplicationError:
-        return _permissions()
+        return possible
     if isinstance(scopes, list) and SCOPE not in scopes:
-        cure = _("Ask an administrator to install the application again and to allow the access it asks for.")
-        return [Cause("bad", _("The application lacks its access to BI Builder"), cure)]
-    return [
-        Cause("good", _("The application is installed and has its access"), _("Nothing needs to be done here.")),
-        *_permissions(),
-    ]
+        return [_cause("bad", "scope")]
+    return [_cause("good", "installed"), *possible]
 
 
-def _permissions() -> list[Cause]:
-    hint = _("An administrator gives it to you in BI Builder, under Access permissions.")
-    return [
-        Cause("unknown", _("Your permission “Access to BI Builder”"), hint),
-        Cause("unknown", _("Your permission “Access to Analytics Hub”"), hint),
-    ]
+def _cause(state: State, need: str) -> Cause:
+    title, cure = permissions.SENTENCES[need]
+    return Cause(state, str(title), str(cure))
