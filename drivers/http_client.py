@@ -22,13 +22,13 @@ from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Policy, Target
 from egress.sockets import open_socket
 
-#: What the wire raises beside our own errors, also for answers that are no HTTP at all.
-WIRE_ERRORS = (OSError, http.client.HTTPException, ValueError)
+#: What a connection raises beside our own errors, also for answers that are no HTTP at all.
+PROTOCOL_ERRORS = (OSError, http.client.HTTPException, ValueError)
 _STALE = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
 
 @dataclass(frozen=True)
-class Place:
+class HttpEndpoint:
     """Where requests go and how: the checked target, TLS (or none), and the seconds that connecting may take."""
 
     target: Target
@@ -36,10 +36,10 @@ class Place:
     seconds: float
 
 
-def place(settings: Mapping[str, str], policy: Policy, seconds: float) -> Place:
+def endpoint(settings: Mapping[str, str], policy: Policy, seconds: float) -> HttpEndpoint:
     """The place that a connection's settings name. Raises `SettingsWrong("ca")`, `TargetRefused`, `Unreachable`."""
     tls = tls_context(settings)
-    return Place(policy.resolve(settings["host"], settings["port"], "web" if tls else "database"), tls, seconds)
+    return HttpEndpoint(policy.resolve(settings["host"], settings["port"], "web" if tls else "database"), tls, seconds)
 
 
 def tls_context(settings: Mapping[str, str]) -> ssl.SSLContext | None:
@@ -63,7 +63,7 @@ def basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{username}:{password}".encode()).decode()
 
 
-class Answer:
+class HttpResponse:
     """A response whose head has arrived."""
 
     def __init__(self, response: http.client.HTTPResponse) -> None:
@@ -98,11 +98,11 @@ class Answer:
         return self._response.read(size)
 
 
-class Wire:
-    """One connection to a place; `cut` may be called from another thread, and ends the wire for good."""
+class HttpConnection:
+    """One connection to an endpoint; `cut` may be called from another thread, and ends it for good."""
 
-    def __init__(self, where: Place) -> None:
-        self.place = where
+    def __init__(self, where: HttpEndpoint) -> None:
+        self.endpoint = where
         self._connection: http.client.HTTPConnection | None = None
         self._last: http.client.HTTPResponse | None = None
         self._handle: socket.socket | None = None
@@ -112,13 +112,15 @@ class Wire:
     @property
     def encrypted(self) -> bool:
         """Whether requests travel through TLS."""
-        return self.place.tls is not None
+        return self.endpoint.tls is not None
 
-    def ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", seconds: float = 10) -> Answer:
+    def ask(
+        self, method: str, path: str, headers: Mapping[str, str], body: bytes = b"", seconds: float = 10
+    ) -> HttpResponse:
         """Send a request and wait for the head of its answer, `seconds` at most for each read.
 
         A connection that was idle may be closed by now: then it is opened anew, once. Raises `Unreachable`,
-        `SettingsWrong("tls")` and `WIRE_ERRORS`.
+        `SettingsWrong("tls")` and `PROTOCOL_ERRORS`.
         """
         reused = self._connection is not None
         try:
@@ -129,7 +131,7 @@ class Wire:
                 raise
         return self._ask(method, path, headers, body, seconds)
 
-    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes, seconds: float) -> Answer:
+    def _ask(self, method: str, path: str, headers: Mapping[str, str], body: bytes, seconds: float) -> HttpResponse:
         if self._last is not None and not self._last.isclosed():
             self.close()
         if self._connection is None:
@@ -147,11 +149,11 @@ class Wire:
         if response.will_close:
             # The response keeps the socket for its body; the next request needs a new connection.
             self._connection = None
-        return Answer(response)
+        return HttpResponse(response)
 
     def _open(self) -> None:
         self._check_cut()
-        opened = open_socket(self.place.target, self.place.seconds)
+        opened = open_socket(self.endpoint.target, self.endpoint.seconds)
         try:
             with self._lock:
                 self._forget()
@@ -162,11 +164,11 @@ class Wire:
         except BaseException:
             opened.close()
             raise
-        connection = http.client.HTTPConnection(self.place.target.host, self.place.target.port)
+        connection = http.client.HTTPConnection(self.endpoint.target.host, self.endpoint.target.port)
         # Never let the library connect by itself: it would go by the name, past the guard.
         connection.auto_open = 0
         # `Host` names the port only where it is none of the scheme's own; signed addresses insist on that.
-        connection.default_port = 443 if self.place.tls else 80
+        connection.default_port = 443 if self.endpoint.tls else 80
         connection.sock = secured
         self._connection = connection
 
@@ -175,11 +177,11 @@ class Wire:
             raise ConnectionAbortedError("cut")
 
     def _secured(self, opened: socket.socket) -> socket.socket:
-        if self.place.tls is None:
+        if self.endpoint.tls is None:
             return opened
-        hang_up = Deadline(self.place.seconds, self._hang_up)
+        hang_up = Deadline(self.endpoint.seconds, self._hang_up)
         try:
-            return self.place.tls.wrap_socket(opened, server_hostname=self.place.target.host)
+            return self.endpoint.tls.wrap_socket(opened, server_hostname=self.endpoint.target.host)
         except ssl.SSLCertVerificationError as problem:
             raise SettingsWrong("tls", "certificate_refused", problem.verify_message) from problem
         except ssl.SSLError as problem:
@@ -228,12 +230,12 @@ def shut(opened: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def greeting(wire: Wire, seconds: float, close: Callable[[], None]) -> Iterator[None]:
+def greeting(http_connection: HttpConnection, seconds: float, close: Callable[[], None]) -> Iterator[None]:
     """The first exchange with a server: over after `seconds`; what fails here was no connection, and `close` is called.
 
     Raises `Unreachable` instead of `Timeout` and of a lost connection.
     """
-    hang_up = Deadline(seconds, wire.cut)
+    hang_up = Deadline(seconds, http_connection.cut)
     try:
         yield
     except (Broken, Timeout) as problem:
@@ -251,6 +253,6 @@ def greeting(wire: Wire, seconds: float, close: Callable[[], None]) -> Iterator[
 
 
 def broken(problem: Exception) -> TargetError:
-    """What a failure on the wire means: the connection went, or what came is no answer."""
+    """What a failed request means: the connection went, or what came is no answer."""
     lost = isinstance(problem, OSError | http.client.IncompleteRead | http.client.RemoteDisconnected)
     return Broken("connection_lost" if lost else "bad_answer", type(problem).__name__)

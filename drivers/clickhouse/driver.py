@@ -45,9 +45,9 @@ from drivers.base import (
 from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_nullable
 from drivers.clickhouse.protocol import (
     SETTINGS,
-    Bound,
-    Busy,
+    QueryParameter,
     ReadOnlyProfile,
+    ServerBusy,
     failure,
     placed,
     text_value,
@@ -56,7 +56,7 @@ from drivers.clickhouse.protocol import (
 from drivers.columns import Column, Form
 from drivers.conditions import floating, is_odd, moments
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
-from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
+from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpResponse, basic, broken, endpoint, greeting
 from drivers.query import Condition, Group, OneOf, TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
 from egress.deadline import Deadline
@@ -90,9 +90,9 @@ def quote(name: str) -> str:
     return "`" + name.replace("\\", "\\\\").replace("`", "\\`") + "`"
 
 
-def _number(value: int | Decimal, column: Column) -> Bound:
+def _number(value: int | Decimal, column: Column) -> QueryParameter:
     if column.form is Form.FLOAT:
-        return Bound("Float64", repr(floating(value, column)))
+        return QueryParameter("Float64", repr(floating(value, column)))
     number = Decimal(value)
     _, digits, exponent = number.as_tuple()
     scale = max(0, -int(exponent))
@@ -101,18 +101,18 @@ def _number(value: int | Decimal, column: Column) -> Bound:
     if column.form is not Form.EXACT and number == int(number):
         for kind, numbers in _WHOLE.items():
             if int(number) in numbers:
-                return Bound(kind, str(int(number)))
+                return QueryParameter(kind, str(int(number)))
     if max(len(digits), len(digits) + int(exponent)) + scale > _MOST_DIGITS:
         raise QueryRefused("value_type", column.name)
-    return Bound(f"Decimal({_MOST_DIGITS}, {scale})", f"{number:f}")
+    return QueryParameter(f"Decimal({_MOST_DIGITS}, {scale})", f"{number:f}")
 
 
-def _microseconds(value: dt.datetime, zone: zoneinfo.ZoneInfo, column: Column) -> Bound:
+def _microseconds(value: dt.datetime, zone: zoneinfo.ZoneInfo, column: Column) -> QueryParameter:
     """Microseconds since 1970, within what compares with the column's fractions without an overflow."""
     offset = value.replace(tzinfo=zone).utcoffset() or dt.timedelta()
     count = (value - _EPOCH - offset) // dt.timedelta(microseconds=1)
     most = (2**63 - 1) // 10 ** max(fraction_digits(column.native) - 6, 0)
-    return Bound("Int64", str(max(-most, min(count, most))))
+    return QueryParameter("Int64", str(max(-most, min(count, most))))
 
 
 def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
@@ -122,14 +122,14 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
     times that the zone has twice or never.
     """
 
-    def bound(value: Value, column: Column) -> Bound:
+    def bound(value: Value, column: Column) -> QueryParameter:
         match value:
             case dt.datetime():
-                return Bound("String", value.isoformat(" ")) if as_text else _microseconds(value, zone, column)
+                return QueryParameter("String", value.isoformat(" ")) if as_text else _microseconds(value, zone, column)
             case dt.date():
-                return Bound("Int32", str((value - _EPOCH.date()).days))
+                return QueryParameter("Int32", str((value - _EPOCH.date()).days))
             case str():
-                return Bound("String", value)
+                return QueryParameter("String", value)
         return _number(value, column)
 
     shown = f"substring(toString(toTimeZone({{x}}, '{zone.key}')), 1, 19)"
@@ -162,9 +162,9 @@ GRANT SELECT ON {database}.* TO bi_reader;"""
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
-        wire = Wire(place(settings, guards.policy, guards.limits.connect_seconds))
-        session = ClickHouseSession(wire, settings, guards.limits)
-        with greeting(wire, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
+        session = ClickHouseSession(http_connection, settings, guards.limits)
+        with greeting(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
             session.prepare()
         return session
 
@@ -172,13 +172,13 @@ GRANT SELECT ON {database}.* TO bi_reader;"""
 class ClickHouseSession(Session):
     """A read-only session; every request stands alone and carries its settings."""
 
-    def __init__(self, wire: Wire, settings: Mapping[str, str], limits: Limits) -> None:
-        self._wire = wire
+    def __init__(self, http_connection: HttpConnection, settings: Mapping[str, str], limits: Limits) -> None:
+        self._http = http_connection
         self._database = settings["database"]
         self._headers = {"Authorization": basic(settings["username"], settings["password"]), "User-Agent": _AGENT}
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._running = ""
-        super().__init__(limits, wire.cut)
+        super().__init__(limits, http_connection.cut)
 
     def prepare(self) -> None:
         """Log in. Raises `LoginFailed`, `SettingsWrong` for a zone or a profile that will not do."""
@@ -188,7 +188,7 @@ class ClickHouseSession(Session):
             raise LoginFailed("database", problem.detail) from problem
         except ReadOnlyProfile as problem:
             raise SettingsWrong("username", "readonly_profile", problem.detail) from problem
-        except Busy as problem:
+        except ServerBusy as problem:
             raise LoginFailed("too_many_connections", problem.detail) from problem
         if self._zone.key == "UTC":
             return
@@ -201,7 +201,7 @@ class ClickHouseSession(Session):
 
     def check(self) -> Server:
         """ClickHouse and its version."""
-        return Server("ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._wire.encrypted)
+        return Server("ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._http.encrypted)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         with self._errors():
@@ -242,7 +242,7 @@ class ClickHouseSession(Session):
         if len(rows) > cap and any(len(row) > cap for row in rows.split(b"\n")):
             raise TooBig("row_bytes", cap)
 
-    def _asked(self, statement: Sql, settings: Mapping[str, str]) -> Answer:
+    def _asked(self, statement: Sql, settings: Mapping[str, str]) -> HttpResponse:
         """The answer to a statement, whose head says that all is well so far."""
         text, values = placed(statement)
         self._running = secrets.token_hex(16)
@@ -259,7 +259,7 @@ class ClickHouseSession(Session):
         if len(path) > _LONGEST_URL:
             raise QueryRefused("filter_too_long")
         body = text.encode("utf-8", "surrogatepass")
-        answer = self._wire.ask("POST", path, self._headers, body, seconds + 5)
+        answer = self._http.ask("POST", path, self._headers, body, seconds + 5)
         if answer.status != 200 or answer.header("X-ClickHouse-Exception-Code"):
             said = answer.start(_MESSAGE)
             code = answer.header("X-ClickHouse-Exception-Code")
@@ -297,7 +297,7 @@ class ClickHouseSession(Session):
         self.deadline.check()
         try:
             yield
-        except WIRE_ERRORS as problem:
+        except PROTOCOL_ERRORS as problem:
             self.deadline.check()
             raise broken(problem) from problem
         except TargetError as problem:
@@ -308,14 +308,14 @@ class ClickHouseSession(Session):
         self._running = ""
 
     def _close(self) -> None:
-        self._wire.cut()
-        self._wire.close()
+        self._http.cut()
+        self._http.close()
         if not self._running or not self.deadline.is_over:
             return
         # The server notices a lost caller late, or never while it sends nothing.
-        second = Wire(replace(self._wire.place, seconds=STOP_SECONDS))
+        second = HttpConnection(replace(self._http.endpoint, seconds=STOP_SECONDS))
         parameters = urllib.parse.urlencode({"param_q": self._running})
-        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS):
+        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS):
             second.ask("POST", f"/?{parameters}", self._headers, _KILL).start(_MESSAGE)
         second.close()
 

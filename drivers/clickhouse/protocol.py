@@ -50,7 +50,7 @@ SETTINGS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Bound:
+class QueryParameter:
     """A value, and the type that ClickHouse is to read it as."""
 
     type: str
@@ -61,7 +61,7 @@ class ReadOnlyProfile(Broken):
     """The user's profile allows no settings at all (`readonly = 1`)."""
 
 
-class Busy(Broken):
+class ServerBusy(Broken):
     """The server runs as many queries as it may."""
 
 
@@ -73,7 +73,7 @@ _CODES: Mapping[int, tuple[type[TargetError], str]] = {
     **dict.fromkeys((192, 193, 194, 516), (LoginFailed, "password")),
     **dict.fromkeys((159, 160, 394), (Timeout, "deadline")),
     164: (ReadOnlyProfile, "server_error"),
-    202: (Busy, "server_error"),
+    202: (ServerBusy, "server_error"),
 }
 
 
@@ -101,15 +101,15 @@ def placed(statement: Sql) -> tuple[str, dict[str, str]]:
     text, parameters = pieces[0], {}
     for number, (value, piece) in enumerate(zip(statement.values, pieces[1:], strict=True)):
         # All values went through `bound` but for the patterns of LIKE (`drivers/sql.py`).
-        bound = value if isinstance(value, Bound) else text_value(_pattern(value))
+        bound = value if isinstance(value, QueryParameter) else text_value(_pattern(value))
         parameters[f"param_p{number}"] = _escaped(bound.text)
         text += f"{{p{number}:{bound.type}}}{piece}"
     return text, parameters
 
 
-def text_value(text: str) -> Bound:
+def text_value(text: str) -> QueryParameter:
     """A text as a value."""
-    return Bound("String", text)
+    return QueryParameter("String", text)
 
 
 def _pattern(pattern: str) -> str:

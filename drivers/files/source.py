@@ -15,7 +15,7 @@ import charset_normalizer
 
 from drivers.errors import Broken, SettingsWrong, TooBig
 from drivers.files.prepared import KEPT, Temporary
-from drivers.http_client import WIRE_ERRORS, Answer, Place, Wire, basic, broken, tls_context
+from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpEndpoint, HttpResponse, basic, broken, tls_context
 from egress.deadline import Deadline
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy
@@ -106,11 +106,13 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
     tls = tls_context({"tls": "verify-full", "ca": ca})
     for _ in range(MOST_REDIRECTS + 1):
         parts, port = _address(url)
-        wire = Wire(Place(policy.resolve(parts.hostname or "", port, "web"), tls, min(deadline.left, CONNECT_SECONDS)))
+        connection = HttpConnection(
+            HttpEndpoint(policy.resolve(parts.hostname or "", port, "web"), tls, min(deadline.left, CONNECT_SECONDS))
+        )
         # Time limits of sockets begin anew with every byte: this one cuts the connection.
-        hang_up = Deadline(deadline.left, wire.cut)
+        hang_up = Deadline(deadline.left, connection.cut)
         try:
-            answer = wire.ask("GET", _asked(parts), _headers(parts), seconds=min(deadline.left, READ_SECONDS))
+            answer = connection.ask("GET", _asked(parts), _headers(parts), seconds=min(deadline.left, READ_SECONDS))
             if answer.status not in _REDIRECTS:
                 _write(answer, path, deadline)
                 return
@@ -121,12 +123,12 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
         except Unreachable:
             deadline.check()
             raise
-        except (*WIRE_ERRORS, zlib.error) as problem:
+        except (*PROTOCOL_ERRORS, zlib.error) as problem:
             deadline.check()
             raise broken(problem) from problem
         finally:
             hang_up.close()
-            wire.close()
+            connection.close()
     raise SettingsWrong("url", "no_file_there", "redirected without end")
 
 
@@ -152,7 +154,7 @@ def _headers(parts: SplitResult) -> dict[str, str]:
     return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **login}
 
 
-def _write(answer: Answer, path: Path, deadline: Deadline) -> None:
+def _write(answer: HttpResponse, path: Path, deadline: Deadline) -> None:
     if answer.status != 200:
         raise SettingsWrong("url", "no_file_there", f"HTTP status {answer.status}")
     media = answer.header("Content-Type").lower()

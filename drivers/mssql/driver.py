@@ -40,7 +40,7 @@ from drivers.base import (
 from drivers.columns import Column, Form, TypeRow
 from drivers.conditions import floating, is_odd, leaves, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
-from drivers.mssql.protocol import WIRE_ERRORS, Wire, connected, translated
+from drivers.mssql.protocol import PROTOCOL_ERRORS, TdsConnection, connected, translated
 from drivers.query import TableName, TableQuery, TextSearch, Value
 from drivers.rows import json_rows
 from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql
@@ -91,7 +91,7 @@ _VERSION = "SELECT CAST(SERVERPROPERTY('ProductVersion') AS nvarchar(128))"
 
 
 @dataclass(frozen=True)
-class Bound:
+class TypedValue:
     """A value as python-tds takes it, which sends it apart from the statement and with its type."""
 
     value: int | float | Decimal | str
@@ -104,16 +104,16 @@ def quote(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
 
 
-def _number(value: int | Decimal, column: Column) -> Bound:
+def _number(value: int | Decimal, column: Column) -> TypedValue:
     if column.form is Form.FLOAT:
-        return Bound(floating(value, column))
+        return TypedValue(floating(value, column))
     number = Decimal(value)
     _, digits, exponent = number.as_tuple()
     scale = max(0, -int(exponent))
     if max(len(digits), len(digits) + int(exponent), scale) > _MOST_DIGITS:
         raise QueryRefused("value_type", column.name)
     whole = int(number)
-    return Bound(whole if whole == number and -(2**63) <= whole < 2**63 else number)
+    return TypedValue(whole if whole == number and -(2**63) <= whole < 2**63 else number)
 
 
 class SqlServerDialect(Dialect):
@@ -130,14 +130,14 @@ class SqlServerDialect(Dialect):
 def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
     """SQL Server's SQL for a connection's zone; it knows zones by other names, so that instants are in UTC there."""
 
-    def bound(value: Value, column: Column) -> Bound:
+    def bound(value: Value, column: Column) -> TypedValue:
         match value:
             case dt.datetime():
-                return Bound(_moment(value, column))
+                return TypedValue(_moment(value, column))
             case dt.date():
-                return Bound(value.isoformat())
+                return TypedValue(value.isoformat())
             case str():
-                return Bound(value)
+                return TypedValue(value)
         return _number(value, column)
 
     def _moment(value: dt.datetime, column: Column) -> str:
@@ -185,8 +185,8 @@ ALTER ROLE db_datareader ADD MEMBER bi_reader;"""
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
-        wire = connected(settings, guards.policy, guards.limits.connect_seconds)
-        session = SQLServerSession(wire, zoneinfo.ZoneInfo(settings["timezone"]), guards.limits)
+        connection = connected(settings, guards.policy, guards.limits.connect_seconds)
+        session = SQLServerSession(connection, zoneinfo.ZoneInfo(settings["timezone"]), guards.limits)
         try:
             session.prepare()
         except BaseException:
@@ -198,11 +198,11 @@ ALTER ROLE db_datareader ADD MEMBER bi_reader;"""
 class SQLServerSession(Session):
     """A session whose transaction is never committed."""
 
-    def __init__(self, wire: Wire, zone: zoneinfo.ZoneInfo, limits: Limits) -> None:
-        self._wire, self._zone = wire, zone
+    def __init__(self, connection: TdsConnection, zone: zoneinfo.ZoneInfo, limits: Limits) -> None:
+        self._connection, self._zone = connection, zone
         self._dialect = dialect(zone)
         super().__init__(limits)
-        self.deadline.hold(wire.opened)
+        self.deadline.hold(connection.opened)
 
     def prepare(self) -> None:
         """Begin what is never committed, and wait for no lock longer than ten seconds."""
@@ -211,7 +211,7 @@ class SQLServerSession(Session):
 
     def check(self) -> Server:
         """SQL Server and its version."""
-        return Server("Microsoft SQL Server", str(self._fetched(_VERSION)[0][0]), self._wire.encrypted)
+        return Server("Microsoft SQL Server", str(self._fetched(_VERSION)[0][0]), self._connection.encrypted)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         self._check_texts(query, description)
@@ -259,21 +259,21 @@ class SQLServerSession(Session):
 
     def _rows(self, statement: Sql) -> Iterator[Sequence[Any]]:
         """The rows of a statement, one by one; the line takes no row beyond the cap."""
-        values = tuple(value.value if isinstance(value, Bound) else _pattern(value) for value in statement.values)
+        values = tuple(value.value if isinstance(value, TypedValue) else _pattern(value) for value in statement.values)
         if len(values) > _MOST_VALUES:
             raise QueryRefused("filter_too_long")
         cursor = self._asked(statement.placed("%s") if values else statement.text, values)
         # UTF-16 takes at most twice the bytes of UTF-8.
         room = 2 * self.limits.row_bytes + _ROW_ROOM
-        self._wire.line.allowance = room
+        self._connection.line.allowance = room
         while (row := cursor.fetchone()) is not None:
-            self._wire.line.allowance = room
+            self._connection.line.allowance = room
             self.deadline.check()
             yield row
 
     def _asked(self, statement: str, values: tuple[Any, ...]) -> Any:
-        self._wire.line.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
-        cursor = self._wire.connection.cursor()
+        self._connection.line.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
+        cursor = self._connection.connection.cursor()
         cursor.execute(statement, values or None)
         return cursor
 
@@ -285,7 +285,7 @@ class SQLServerSession(Session):
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
-        statement = Sql(_COLUMNS, (Bound(table.schema), Bound(table.name)))
+        statement = Sql(_COLUMNS, (TypedValue(table.schema), TypedValue(table.name)))
         for name, base, native, nullable, precision, scale in self._fetched(statement):
             form, expression = MSSQL.get(base, OTHERS)
             if form is Form.EXACT:
@@ -303,7 +303,7 @@ class SQLServerSession(Session):
         self.deadline.check()
         try:
             yield
-        except WIRE_ERRORS as problem:
+        except PROTOCOL_ERRORS as problem:
             self.deadline.check()
             raise translated(problem) from problem
         except TargetError as problem:
@@ -314,7 +314,7 @@ class SQLServerSession(Session):
 
     def _close(self) -> None:
         # The server ends what a caller asked who has gone.
-        self._wire.line.close()
+        self._connection.line.close()
 
 
 def _decimal(cell: Decimal, digits: int) -> bytes:

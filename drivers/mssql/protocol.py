@@ -30,7 +30,7 @@ from egress.policy import Policy, Target
 from egress.sockets import open_socket
 
 #: What python-tds raises, also for answers that are no TDS at all.
-WIRE_ERRORS = (
+PROTOCOL_ERRORS = (
     *(tds_base.Error, tds_base.TimeoutError, OSError, ValueError, LookupError, AssertionError, TypeError),
     *(AttributeError, RuntimeError, ArithmeticError, decimal.DecimalException, struct.error),
 )
@@ -165,7 +165,7 @@ class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python
 
 
 @dataclass
-class Wire:
+class TdsConnection:
     """A connection that is logged in, its line, and the socket below."""
 
     connection: Any
@@ -174,7 +174,7 @@ class Wire:
     encrypted: bool
 
 
-def connected(settings: Mapping[str, str], policy: Policy, seconds: float) -> Wire:
+def connected(settings: Mapping[str, str], policy: Policy, seconds: float) -> TdsConnection:
     """A connection to a checked address that is logged in; a server that names another one is followed once.
 
     Raises `SettingsWrong`, `TargetRefused`, `Unreachable`, `LoginFailed`, `Broken`.
@@ -182,13 +182,13 @@ def connected(settings: Mapping[str, str], policy: Policy, seconds: float) -> Wi
     target = policy.resolve(settings["host"], settings["port"])
     for _ in range(2):
         found = _logged_in(settings, target, seconds)
-        if isinstance(found, Wire):
+        if isinstance(found, TdsConnection):
             return found
         target = policy.resolve(str(found["server"]), int(found["port"]))
     raise Broken("bad_answer", "sent on twice")
 
 
-def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> Wire | dict[str, Any]:
+def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> TdsConnection | dict[str, Any]:
     """A connection, or where else the server sends us."""
     tunnel_mode = {**settings, "tls": "require"} if settings["tls"] == "disable" else settings
     context = tls_context(tunnel_mode)
@@ -202,14 +202,14 @@ def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> W
             session._reader = Reader(session, line)
             session.process_prelogin = lambda login: _agree(session, login, settings, line, context)
             route: dict[str, Any] | None = tds.login()
-        except (*WIRE_ERRORS, TargetError) as problem:
+        except (*PROTOCOL_ERRORS, TargetError) as problem:
             opened.close()
             raise _connecting(problem, hang_up) from problem
         except BaseException:
             opened.close()
             raise
     if route is None:
-        return Wire(NonMarsConnection(False, (), tds), line, opened, isinstance(tds.sock, Tunnel))
+        return TdsConnection(NonMarsConnection(False, (), tds), line, opened, isinstance(tds.sock, Tunnel))
     opened.close()
     return route
 

@@ -40,7 +40,7 @@ from drivers.base import (
 )
 from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import QueryRefused, SettingsWrong
-from drivers.mysql.protocol import WIRE_ERRORS, Wire, connected, only_cell, translated
+from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, connected, only_cell, translated
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
@@ -143,7 +143,7 @@ GRANT SELECT, SHOW VIEW ON {database}.* TO 'bi_reader'@'%';"""
         settings = self.settings(values)
         target = guards.policy.resolve(settings["host"], settings["port"])
 
-        def connect(seconds: float) -> Wire:
+        def connect(seconds: float) -> MySQLConnection:
             return connected(settings, target, seconds)
 
         session = MySQLSession(connect(guards.limits.connect_seconds), connect, guards.limits)
@@ -158,15 +158,17 @@ GRANT SELECT, SHOW VIEW ON {database}.* TO 'bi_reader'@'%';"""
 class MySQLSession(Session):
     """A read-only session whose times are in the connection's zone."""
 
-    def __init__(self, wire: Wire, connect: Callable[[float], Wire], limits: Limits) -> None:
-        self._wire, self._connect = wire, connect
+    def __init__(
+        self, connection: MySQLConnection, connect: Callable[[float], MySQLConnection], limits: Limits
+    ) -> None:
+        self._connection, self._connect = connection, connect
         super().__init__(limits)
-        self.deadline.hold(wire.socket)
+        self.deadline.hold(connection.socket)
 
     def prepare(self, timezone: str) -> None:
         """Make the session read-only, limited and in its zone. Raises `SettingsWrong("timezone")`."""
-        wire: Any = self._wire
-        mariadb = "mariadb" in wire.get_server_info().lower()
+        connection: Any = self._connection
+        mariadb = "mariadb" in connection.get_server_info().lower()
         seconds = self.deadline.left
         limit = f"max_statement_time = {seconds:.3f}" if mariadb else f"max_execution_time = {int(seconds * 1000)}"
         statement = (
@@ -182,8 +184,8 @@ class MySQLSession(Session):
         """MySQL or MariaDB and its version."""
         version = str(self._fetched("SELECT VERSION()")[0][0])
         product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
-        wire: Any = self._wire
-        return Server(product, version.partition("-")[0], bool(wire._secure))
+        connection: Any = self._connection
+        return Server(product, version.partition("-")[0], bool(connection._secure))
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         columns = [description.column(name) for name in query.columns]
@@ -195,9 +197,9 @@ class MySQLSession(Session):
                 yield Chunk(_json(_ROW_END.join(rows)), len(rows))
 
     def _blocks(self, statement: str, values: Sequence[Any]) -> Iterator[list[bytes]]:
-        cursor = self._wire.cursor()
+        cursor = self._connection.cursor()
         text = cursor.mogrify(statement, tuple(values)).encode("utf-8", "surrogatepass")
-        return self._wire.row_blocks(text, self.limits.row_bytes)
+        return self._connection.row_blocks(text, self.limits.row_bytes)
 
     def _tables(self) -> list[Table]:
         return [
@@ -221,7 +223,7 @@ class MySQLSession(Session):
         return columns
 
     def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        with self._errors(), self._wire.cursor() as cursor:
+        with self._errors(), self._connection.cursor() as cursor:
             cursor.execute(statement, values)
             return [tuple(_text(cell) for cell in row) for row in cursor.fetchall()]
 
@@ -231,20 +233,20 @@ class MySQLSession(Session):
         self.deadline.check()
         try:
             yield
-        except WIRE_ERRORS as problem:
+        except PROTOCOL_ERRORS as problem:
             self.deadline.check()
             raise translated(problem, self.limits.row_bytes) from problem
 
     def _close(self) -> None:
-        wire: Any = self._wire
-        wire._force_close()
+        connection: Any = self._connection
+        connection._force_close()
         if self.deadline.is_over:
             with (
-                contextlib.suppress(TargetError, *WIRE_ERRORS),
+                contextlib.suppress(TargetError, *PROTOCOL_ERRORS),
                 Deadline(STOP_SECONDS),
                 contextlib.closing(self._connect(STOP_SECONDS)) as second,
             ):
-                second.cursor().execute("KILL %s", (wire.thread_id(),))
+                second.cursor().execute("KILL %s", (connection.thread_id(),))
 
 
 def _marked(column: Column) -> str:

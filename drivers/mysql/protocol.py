@@ -23,7 +23,7 @@ from egress.policy import Target
 from egress.sockets import open_socket
 
 #: What PyMySQL raises, also for answers that are no MySQL at all.
-WIRE_ERRORS = (
+PROTOCOL_ERRORS = (
     *(pymysql.Error, OSError, ValueError, LookupError, AssertionError, TypeError, AttributeError, RuntimeError),
     struct.error,
 )
@@ -49,7 +49,7 @@ else:
     _Connection = pymysql.connections.Connection
 
 
-class Wire(_Connection):
+class MySQLConnection(_Connection):
     """A connection that takes only so much from a server before rows begin, and reads rows in blocks."""
 
     _allowance = _MOST_ANSWER_BYTES
@@ -67,12 +67,12 @@ class Wire(_Connection):
     @property
     def socket(self) -> socket.socket:
         """What it is connected by, with or without TLS."""
-        wire: Any = self
-        return cast("socket.socket", wire._sock)
+        connection: Any = self
+        return cast("socket.socket", connection._sock)
 
     def row_blocks(self, statement: bytes, cap: int) -> Iterator[list[bytes]]:
         """Blocks of row packets of a statement, unbuffered. Raises `TooBig` for a row over `cap` bytes."""
-        wire: Any = self
+        connection: Any = self
         self._execute_command(COMMAND.COM_QUERY, statement)
         header: Any = MySQLResult(self)
         header.init_unbuffered_query()
@@ -80,7 +80,7 @@ class Wire(_Connection):
         buffer, size = b"", 0
         block: list[bytes] = []
         while True:
-            received = wire._rfile.read1(_READ_BYTES)
+            received = connection._rfile.read1(_READ_BYTES)
             if not received:
                 raise pymysql.OperationalError(2013, "Lost connection to MySQL server during query")
             buffer += received
@@ -122,7 +122,7 @@ def only_cell(packet: bytes, cap: int) -> bytes:
     return packet[9:]
 
 
-def connected(settings: dict[str, str], target: Target, seconds: float) -> Wire:
+def connected(settings: dict[str, str], target: Target, seconds: float) -> MySQLConnection:
     """A connection to a checked address that is logged in.
 
     Raises `SettingsWrong`, `Unreachable`, `LoginFailed`, `Broken`.
@@ -134,7 +134,7 @@ def connected(settings: dict[str, str], target: Target, seconds: float) -> Wire:
         options = {"ssl_disabled": True, "auth_plugin_map": refused, "server_public_key": b"refused"}
     else:
         options = {"ssl": _tls(settings)}
-    wire = Wire(
+    connection = MySQLConnection(
         host=target.host,
         port=target.port,
         user=settings["username"],
@@ -149,16 +149,16 @@ def connected(settings: dict[str, str], target: Target, seconds: float) -> Wire:
         **options,
     )
     with Deadline(seconds) as login:
-        connection = open_socket(target, seconds)
+        opened = open_socket(target, seconds)
         try:
-            wire.connect(connection)
-        except WIRE_ERRORS as problem:
-            connection.close()
+            connection.connect(opened)
+        except PROTOCOL_ERRORS as problem:
+            opened.close()
             raise _connecting(problem, login) from problem
         except BaseException:
-            connection.close()
+            opened.close()
             raise
-    return wire
+    return connection
 
 
 def _tls(settings: dict[str, str]) -> ssl.SSLContext:

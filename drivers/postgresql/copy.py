@@ -32,14 +32,14 @@ _READ_AHEAD_BYTES = 8 * 1024 * 1024
 _ROW_BOUNDARY = b"\nd\0"
 
 
-def copied(connection: Connection, wire: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
+def copied(connection: Connection, server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     """Rows of a `COPY ... TO STDOUT (FORMAT csv)` as blocks: rows without line ends, NUL between them, their number.
 
-    `wire` is the connection's socket. No text of PostgreSQL holds NUL. Raises `TooBig` for a row over `cap` bytes and
+    `server` is the connection's socket. No text of PostgreSQL holds NUL. Raises `TooBig` for a row over `cap` bytes and
     `psycopg.Error`; what leaves server and libpq out of step closes the connection.
     """
     cap = min(cap, _LONGEST_ROW)
-    source = _by_libpq(connection, statement, cap) if connection.pgconn.ssl_in_use else _direct(wire, statement, cap)
+    source = _by_libpq(connection, statement, cap) if connection.pgconn.ssl_in_use else _direct(server, statement, cap)
     in_step = False
     try:
         yield from source
@@ -52,12 +52,12 @@ def copied(connection: Connection, wire: socket.socket, statement: bytes, cap: i
             connection.close()
 
 
-def _direct(wire: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
+def _direct(server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     """Speak the protocol for one statement, until the server is ready for the next: libpq need not know."""
-    wire.sendall(b"Q" + struct.pack(">I", len(statement) + 5) + statement + b"\0")
+    server.sendall(b"Q" + struct.pack(">I", len(statement) + 5) + statement + b"\0")
     failure: psycopg.Error | None = None
     rest = b""
-    for received in _arrivals(wire):
+    for received in _arrivals(server):
         data = rest + received
         end = _last_message(data)
         if end and data.startswith(b"d\0") and (block := _rows(data[:end], cap)):
@@ -89,16 +89,16 @@ def _direct(wire: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     raise failure or psycopg.OperationalError("server closed the connection unexpectedly")
 
 
-def _arrivals(wire: socket.socket) -> Iterator[bytes]:
+def _arrivals(server: socket.socket) -> Iterator[bytes]:
     """What the server sends, in large pieces: a piece waits two milliseconds for more before it is taken."""
     arrivals = select.poll()
-    arrivals.register(wire, select.POLLIN)
+    arrivals.register(server, select.POLLIN)
     while True:
         arrivals.poll()
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _WAKE_BYTES)
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _WAKE_BYTES)
         arrivals.poll(_WAKE_MILLISECONDS)
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-        if not (received := wire.recv(_RECEIVE_BYTES)):
+        server.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        if not (received := server.recv(_RECEIVE_BYTES)):
             return
         yield received
 
@@ -140,25 +140,25 @@ def _server_error(body: bytes) -> psycopg.Error:
 
 def _by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Block]:
     """The same through libpq, which knows TLS."""
-    wire = connection.pgconn
-    wire.nonblocking = 0
-    result = wire.exec_(statement)
+    libpq = connection.pgconn
+    libpq.nonblocking = 0
+    result = libpq.exec_(statement)
     if result.status != pq.ExecStatus.COPY_OUT:
         raise psycopg.errors.error_from_result(result)
     block: list[bytes] = []
     size = 0
     arrivals = select.poll()
-    arrivals.register(wire.socket, select.POLLIN)
+    arrivals.register(libpq.socket, select.POLLIN)
     most = 0
     while True:
-        length, data = wire.get_copy_data(1)
+        length, data = libpq.get_copy_data(1)
         if length == 0:
             # libpq keeps a message until it is whole, however long it says it is.
-            if received_bytes(wire.socket) > (most := most or received_bytes(wire.socket) + cap + _READ_AHEAD_BYTES):
+            if received_bytes(libpq.socket) > (most := most or received_bytes(libpq.socket) + cap + _READ_AHEAD_BYTES):
                 raise TooBig("row_bytes", cap)
             # libpq's own waiting would hold the interpreter's lock, and with it every thread of the process.
             arrivals.poll()
-            wire.consume_input()
+            libpq.consume_input()
             continue
         if length < 0:
             break
@@ -171,13 +171,13 @@ def _by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Bl
             yield b"\0".join(block), len(block)
             block, size = [], 0
     while True:
-        while wire.is_busy():
+        while libpq.is_busy():
             arrivals.poll()
-            wire.consume_input()
-        if (last := wire.get_result()) is None:
+            libpq.consume_input()
+        if (last := libpq.get_result()) is None:
             break
         result = last
-    wire.nonblocking = 1
+    libpq.nonblocking = 1
     if result.status != pq.ExecStatus.COMMAND_OK:
         raise psycopg.errors.error_from_result(result)
     if block:

@@ -169,12 +169,12 @@ class PostgreSQLSession(Session):
 
     def __init__(self, connection: Connection, limits: Limits) -> None:
         self._connection = connection
-        self._wire = socket.socket(fileno=os.dup(connection.fileno()))
-        self._wire.settimeout(limits.seconds)
+        self._socket = socket.socket(fileno=os.dup(connection.fileno()))
+        self._socket.settimeout(limits.seconds)
         # Of a connection that was cut, libpq no longer says how to cancel what it ran.
         self._cancellation = connection.pgconn.cancel_conn()
         super().__init__(limits)
-        self.deadline.hold(self._wire)
+        self.deadline.hold(self._socket)
         self._dialect = dialect(140000, False)
         self._any_bytes = True
 
@@ -215,7 +215,7 @@ class PostgreSQLSession(Session):
         words = any(column.form in (Form.EXACT, Form.FLOAT) for column in columns)
         with self._errors():
             text = psycopg.ClientCursor(self._connection).mogrify(statement.placed("%s").encode(), statement.values)
-            blocks = copied(self._connection, self._wire, text.encode(), self.limits.row_bytes)
+            blocks = copied(self._connection, self._socket, text.encode(), self.limits.row_bytes)
             for block, count in blocks:
                 self.deadline.check()
                 json = _json(block, count, words)
@@ -254,7 +254,7 @@ class PostgreSQLSession(Session):
         if self.deadline.is_over:
             self._cancel_statement()
         self._cancellation.finish()
-        self._wire.close()
+        self._socket.close()
         with contextlib.suppress(psycopg.Error):
             self._connection.close()
 

@@ -40,8 +40,7 @@ from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
-from drivers.sqlite.ranges import Table as RangedTable
-from drivers.sqlite.ranges import is_large, joined_rows, readers, row_number
+from drivers.sqlite.ranges import RowidTable, is_large, joined_rows, readers, row_number
 from egress.errors import TargetError, Timeout
 
 PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that the operator opened for local files."))
@@ -236,7 +235,7 @@ class SQLiteSession(Session):
         row = _array([self._dialect.shown(description.column(name)) for name in query.columns])
         with self._errors(), self._readers(query, description) as opened:
             if opened:
-                table = RangedTable(self._dialect.name(query.table), self._row_number(query, description), row)
+                table = RowidTable(self._dialect.name(query.table), self._row_number(query, description), row)
                 for chunk in joined_rows(opened, table):
                     self.deadline.check()
                     yield Chunk(valid_utf8(chunk.data), chunk.rows)

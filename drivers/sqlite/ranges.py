@@ -35,7 +35,7 @@ _KEYS = ("rowid", "_rowid_", "oid")
 
 
 @dataclass(frozen=True)
-class Table:
+class RowidTable:
     """A table to read whole: its quoted name, the name of its row number, and the SQL of a row's JSON text."""
 
     name: str
@@ -111,7 +111,7 @@ def _data_version(watcher: apsw.Connection) -> int:
     return int(version)
 
 
-def joined_rows(opened: list[apsw.Connection], table: Table) -> Iterator[Chunk]:
+def joined_rows(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Chunk]:
     """All rows in the order of their numbers, through connections of `readers`; texts are as SQLite gives them.
 
     Rows that are too long together are asked for again, fewer at a time; raises `apsw.TooBigError` for a single one
@@ -165,7 +165,7 @@ def _fitting(size: int, row_bytes: int) -> int:
     return max(1, min(_MOST_ROWS, size * 2, _RANGE_BYTES // max(row_bytes, 1)))
 
 
-def _next(counter: apsw.Connection, table: Table, first: int, size: int) -> _Range:
+def _next(counter: apsw.Connection, table: RowidTable, first: int, size: int) -> _Range:
     """The range of the next `size` rows from `first` on; the last one ends with the largest number there can be."""
     (last, rows) = next(
         counter.execute(
@@ -177,7 +177,7 @@ def _next(counter: apsw.Connection, table: Table, first: int, size: int) -> _Ran
     return _Range(first, _LAST_KEY if rows < size else last, rows)
 
 
-def _joined(reader: apsw.Connection, table: Table, wanted: _Range) -> _Joined:
+def _joined(reader: apsw.Connection, table: RowidTable, wanted: _Range) -> _Joined:
     statement = (
         f"SELECT CAST(group_concat(j, ',' || char(10)) AS BLOB), count(*) FROM (SELECT {table.row} AS j "
         f"FROM {table.name} WHERE {table.key} BETWEEN ? AND ? ORDER BY {table.key})"

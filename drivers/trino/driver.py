@@ -45,7 +45,7 @@ from drivers.base import (
 from drivers.columns import Column, Form
 from drivers.conditions import floating, is_odd, moments, refuse_float_texts
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
-from drivers.http_client import WIRE_ERRORS, Answer, Wire, basic, broken, greeting, place
+from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpResponse, basic, broken, endpoint, greeting
 from drivers.query import TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
 from drivers.trino.protocol import failure, json_row, trino_row
@@ -164,9 +164,9 @@ class Trino(Driver):
         if settings["password"] and settings["tls"] == "disable":
             # Trino itself refuses passwords over an open line; by then it would have been sent.
             raise SettingsWrong("tls", "required_by_server")
-        wire = Wire(place(settings, guards.policy, guards.limits.connect_seconds))
-        session = TrinoSession(wire, settings, guards.limits)
-        with greeting(wire, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
+        session = TrinoSession(http_connection, settings, guards.limits)
+        with greeting(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
             session.prepare()
         return session
 
@@ -174,8 +174,8 @@ class Trino(Driver):
 class TrinoSession(Session):
     """A read-only transaction of one user in one catalog."""
 
-    def __init__(self, wire: Wire, settings: Mapping[str, str], limits: Limits) -> None:
-        self._wire = wire
+    def __init__(self, http_connection: HttpConnection, settings: Mapping[str, str], limits: Limits) -> None:
+        self._http = http_connection
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._schema = f"{quote(settings['database'])}.information_schema"
         self._headers = {
@@ -190,7 +190,7 @@ class TrinoSession(Session):
         if settings["password"]:
             self._headers["Authorization"] = basic(settings["username"], settings["password"])
         self._next = ""
-        super().__init__(limits, wire.cut)
+        super().__init__(limits, http_connection.cut)
 
     def prepare(self) -> None:
         """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
@@ -202,7 +202,7 @@ class TrinoSession(Session):
 
     def check(self) -> Server:
         """Trino and its version."""
-        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._wire.encrypted)
+        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._http.encrypted)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         refuse_float_texts(query.where, description)
@@ -269,10 +269,10 @@ class TrinoSession(Session):
             self._headers[_TRANSACTION] = started
         return page
 
-    def _asked(self, method: str, path: str, body: bytes) -> Answer:
+    def _asked(self, method: str, path: str, body: bytes) -> HttpResponse:
         """The answer to a request; a busy server is asked again, as its protocol wants it."""
         while True:
-            answer = self._wire.ask(method, path, self._headers, body, self.deadline.left + 5)
+            answer = self._http.ask(method, path, self._headers, body, self.deadline.left + 5)
             if answer.status not in _BUSY:
                 return answer
             answer.body(_PAGE_ROOM, Broken("bad_answer"))
@@ -308,7 +308,7 @@ class TrinoSession(Session):
         self.deadline.check()
         try:
             yield
-        except WIRE_ERRORS as problem:
+        except PROTOCOL_ERRORS as problem:
             self.deadline.check()
             raise broken(problem) from problem
         except TargetError:
@@ -320,8 +320,8 @@ class TrinoSession(Session):
         path, self._next = self._next, ""
         if not path:
             return
-        second = Wire(replace(self._wire.place, seconds=STOP_SECONDS))
-        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS):
+        second = HttpConnection(replace(self._http.endpoint, seconds=STOP_SECONDS))
+        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS):
             second.ask("DELETE", path, self._headers)
         second.close()
 
@@ -329,14 +329,14 @@ class TrinoSession(Session):
         """End the transaction, unless the session ends in the middle of something: then the server lets it idle out."""
         if self._next or self.deadline.is_over or self._headers[_TRANSACTION] == _NONE:
             return
-        with contextlib.suppress(TargetError, *WIRE_ERRORS), Deadline(STOP_SECONDS, self._wire.cut):
+        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS, self._http.cut):
             for _ in self._pages("ROLLBACK"):
                 pass
 
     def _close(self) -> None:
         self._roll_back()
-        self._wire.cut()
-        self._wire.close()
+        self._http.cut()
+        self._http.close()
         self._drop()
 
 

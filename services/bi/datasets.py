@@ -15,7 +15,7 @@ from services.portal_api.client import PortalClient, as_page, value_of
 
 
 @dataclass(frozen=True)
-class Column:
+class DatasetColumn:
     """A column of a dataset; everything but `visible` is settled when it is made."""
 
     id: int
@@ -42,7 +42,7 @@ class Dataset:
     external_name: str
     external_id: int
     source_id: int
-    columns: tuple[Column, ...]
+    columns: tuple[DatasetColumn, ...]
     date_create: str
     date_update: str
     created_by_id: int
@@ -188,8 +188,8 @@ def _parse(item: Mapping[str, Any]) -> Dataset:
     )
 
 
-def _column(row: Mapping[str, Any]) -> Column:
-    return Column(
+def _column(row: Mapping[str, Any]) -> DatasetColumn:
+    return DatasetColumn(
         id=integer(row.get("id")),
         dataset_id=integer(row.get("datasetId")),
         type=text(row.get("type")),

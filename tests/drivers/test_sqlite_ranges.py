@@ -34,12 +34,12 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def ranged(monkeypatch: pytest.MonkeyPatch) -> list[ranges.Table]:
+def ranged(monkeypatch: pytest.MonkeyPatch) -> list[ranges.RowidTable]:
     """Tables that were read in ranges; ten rows are many already."""
-    seen: list[ranges.Table] = []
+    seen: list[ranges.RowidTable] = []
     whole = ranges.joined_rows
 
-    def noted(opened: Any, table: ranges.Table) -> Iterator[Chunk]:
+    def noted(opened: Any, table: ranges.RowidTable) -> Iterator[Chunk]:
         seen.append(table)
         return whole(opened, table)
 
@@ -78,7 +78,7 @@ def whole(table: str = "t", columns: tuple[str, ...] = NAMES) -> TableQuery:
     return TableQuery(TableName("", table), columns)
 
 
-def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[ranges.Table]) -> None:
+def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[ranges.RowidTable]) -> None:
     make(path, ((n, f"текст {n}\n") for n in range(50_000)))
     with opened(path) as session:
         assert read(session, whole()) == [[n, f"текст {n}\n"] for n in range(50_000)]
@@ -86,7 +86,7 @@ def test_all_rows_come_once_and_in_their_order(path: Path, ranged: list[ranges.T
     assert len(ranged) == 2
 
 
-def test_row_numbers_may_be_anywhere(path: Path, ranged: list[ranges.Table]) -> None:
+def test_row_numbers_may_be_anywhere(path: Path, ranged: list[ranges.RowidTable]) -> None:
     numbers = [-(2**63), -(2**63) + 1, -5, -1, 0, 7, *range(10**9, 10**9 + 5000), 2**62, 2**63 - 2, 2**63 - 1]
     make(path, ((n, "x") for n in numbers))
     with opened(path) as session:
@@ -94,7 +94,7 @@ def test_row_numbers_may_be_anywhere(path: Path, ranged: list[ranges.Table]) -> 
     assert len(ranged) == 1
 
 
-def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(path: Path, ranged: list[ranges.Table]) -> None:
+def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(path: Path, ranged: list[ranges.RowidTable]) -> None:
     lengths = [10] * 3000 + [90_000, 95_000] * 40 + [10] * 3000 + [50_000] * 30
     make(path, ((n, "я" * (length // 2)) for n, length in enumerate(lengths)))
     with opened(path, Limits(row_bytes=100_000)) as session:
@@ -102,7 +102,7 @@ def test_rows_that_are_too_long_together_are_read_fewer_at_a_time(path: Path, ra
     assert len(ranged) == 1
 
 
-def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[ranges.Table]) -> None:
+def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[ranges.RowidTable]) -> None:
     make(path, ((n, "x" * (200_000 if n == 4_000 else 10)) for n in range(5_000)))
     with opened(path, Limits(row_bytes=100_000)) as session, pytest.raises(TooBig) as refused:
         read(session, whole())
@@ -120,7 +120,7 @@ def test_a_row_over_the_cap_is_refused(path: Path, ranged: list[ranges.Table]) -
     ],
 )
 def test_the_row_number_goes_by_a_name_that_no_column_has(
-    path: Path, ranged: list[ranges.Table], table: str, key: str
+    path: Path, ranged: list[ranges.RowidTable], table: str, key: str
 ) -> None:
     make(path, ((n, str(-n)) for n in range(100)), table)
     with opened(path) as session:
@@ -129,7 +129,7 @@ def test_the_row_number_goes_by_a_name_that_no_column_has(
     assert [one.key for one in ranged] == [key]
 
 
-def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ranged: list[ranges.Table]) -> None:
+def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ranged: list[ranges.RowidTable]) -> None:
     make(path, ((n, "x") for n in range(100)), "t(n INTEGER PRIMARY KEY, t TEXT) WITHOUT ROWID")
     make(path, ((n, "x") for n in range(100)), "shadowed(oid INTEGER, rowid TEXT, _rowid_ DEFAULT 1)")
     with contextlib.closing(written(path)) as database:
@@ -140,7 +140,7 @@ def test_tables_without_row_numbers_and_views_are_read_as_before(path: Path, ran
     assert ranged == []
 
 
-def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[ranges.Table]) -> None:
+def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[ranges.RowidTable]) -> None:
     make(path, ((n, "x") for n in range(100)))
     with opened(path) as session:
         assert read(session, TableQuery(TableName("", "t"), NAMES, None, 2)) == [[0, "x"], [1, "x"]]
@@ -150,7 +150,7 @@ def test_questions_for_a_part_go_to_one_connection(path: Path, ranged: list[rang
 
 @pytest.mark.parametrize("journal", ["delete", "wal"])
 def test_all_ranges_show_the_same_state_while_others_write(
-    path: Path, ranged: list[ranges.Table], journal: str
+    path: Path, ranged: list[ranges.RowidTable], journal: str
 ) -> None:
     make(path, ((n, "0") for n in range(20_000)))
     with contextlib.closing(written(path)) as database:
@@ -202,7 +202,7 @@ def test_readers_that_see_different_states_are_not_used(path: Path) -> None:
 
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_an_answer_that_nobody_wants_any_more_leaves_nothing_running(
-    path: Path, ranged: list[ranges.Table], taken: int
+    path: Path, ranged: list[ranges.RowidTable], taken: int
 ) -> None:
     make(path, ((n, "x" * 100) for n in range(20_000)))
     before = threading.active_count()
@@ -215,7 +215,7 @@ def test_an_answer_that_nobody_wants_any_more_leaves_nothing_running(
         assert len(read(session, whole())) == 20_000
 
 
-def test_readers_stop_when_nobody_waits_any_more(path: Path, ranged: list[ranges.Table]) -> None:
+def test_readers_stop_when_nobody_waits_any_more(path: Path, ranged: list[ranges.RowidTable]) -> None:
     make(path, ((n, "x" * 100) for n in range(20_000)))
     gone = threading.Event()
     with opened(path, Limits(is_wanted=lambda: not gone.is_set())) as session:

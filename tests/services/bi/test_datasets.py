@@ -11,7 +11,7 @@ import responses
 
 from errors import InvalidInput, NotFound, OutcomeUnknown
 from services.bi import datasets
-from services.bi.datasets import Column
+from services.bi.datasets import DatasetColumn
 from services.bi.listing import Listing
 from services.portal_api.capabilities import NEWER, OLDER, Capabilities
 from tests.services.portal_api.portal import Portal, batch_answer, commands, inner_error, result
@@ -59,8 +59,8 @@ def test_a_dataset_is_read_with_its_columns_and_its_source_in_one_round_trip(cap
     assert (dataset.id, dataset.name, dataset.source_id, dataset.external_id) == (2, "sales", 6, 275)
     assert (dataset.date_update, dataset.updated_by_id) == ("", 0)
     assert dataset.columns == (
-        Column(224, 2, "int", "ID", "id", True, ""),
-        Column(225, 2, "string", "NAME", "name", False, ""),
+        DatasetColumn(224, 2, "int", "ID", "id", True, ""),
+        DatasetColumn(225, 2, "string", "NAME", "name", False, ""),
     )
     assert [method for method, _ in commands(there.calls[0][1]).values()] == [f"{family}.get", f"{family}.list"]
 
