@@ -21,7 +21,7 @@ import orjson
 from drivers.base import Guards, Session
 from gateway.call_summary import names_of
 from gateway.calls import Call, Reader
-from gateway.problems import CALLER_GONE, NOT_FOUND, CallerGone, KeyRefused, Problem, problem_of
+from gateway.problems import CALLER_GONE, NOT_FOUND, CallerGone, CallFailure, KeyRefused, problem_of
 from gateway.spool import Room, Spool
 from models import EndpointCall
 from services.connections import typed_credentials
@@ -141,9 +141,9 @@ class Pipeline:
         def close() -> None:
             spool.close()
             self._leave(call)
-            cut: Problem | None = None
+            cut: CallFailure | None = None
             if spool.taken < spool.size:
-                cut = Problem("", CALLER_GONE, "not_taken", f"{spool.taken} of {spool.size} bytes were taken")
+                cut = CallFailure("", CALLER_GONE, "not_taken", f"{spool.taken} of {spool.size} bytes were taken")
             self._record(call, milliseconds, problem=cut, rows=rows, size=spool.taken)
 
         return Answer(200, spool.size, spool.blocks(), close)
@@ -250,7 +250,7 @@ class Pipeline:
         return Answer(problem.status, len(body), [body], close)
 
     def _record(
-        self, call: _RunningCall, milliseconds: int, *, problem: Problem | None = None, rows: int = 0, size: int = 0
+        self, call: _RunningCall, milliseconds: int, *, problem: CallFailure | None = None, rows: int = 0, size: int = 0
     ) -> None:
         record = call.record
         record.status = problem.status if problem else 200

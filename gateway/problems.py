@@ -40,7 +40,7 @@ class CallerGone(Exception):
 
 
 @dataclass(frozen=True)
-class Problem:
+class CallFailure:
     """What a failure looks like: `word` and `status` to the portal, `code` and `reason` to the app's page."""
 
     word: str
@@ -49,34 +49,34 @@ class Problem:
     reason: str = ""
 
 
-def problem_of(error: Exception) -> Problem:
+def problem_of(error: Exception) -> CallFailure:
     """The problem that an error is."""
     if isinstance(error, KeyRefused):
-        return Problem("not_found", 404, "key")
+        return CallFailure("not_found", 404, "key")
     if isinstance(error, CallRefused | NameRefused):
         status = 413 if error.code == "body_too_big" else 400
-        return Problem("request_refused", status, error.code, error.name)
+        return CallFailure("request_refused", status, error.code, error.name)
     if isinstance(error, CallerGone) or (isinstance(error, Timeout) and error.code == "cancelled"):
-        return Problem("", CALLER_GONE, "caller_gone")
+        return CallFailure("", CALLER_GONE, "caller_gone")
     if isinstance(error, BudgetSpent):
-        return Problem("busy", 429 if error.code == "requests" else 503, error.code)
+        return CallFailure("busy", 429 if error.code == "requests" else 503, error.code)
     if isinstance(error, TargetError):
         return _of_driver(error)
     if isinstance(error, SpoolFull):
-        return Problem("too_large", 507, error.code, str(error))
+        return CallFailure("too_large", 507, error.code, str(error))
     if isinstance(error, Busy):
-        return Problem("busy", 503, "busy")
+        return CallFailure("busy", 503, "busy")
     if isinstance(error, SQLAlchemyError):
-        return Problem("busy", 503, "own_database", type(error).__name__)
-    return Problem("connection_failed", 500, "internal", type(error).__name__)
+        return CallFailure("busy", 503, "own_database", type(error).__name__)
+    return CallFailure("connection_failed", 500, "internal", type(error).__name__)
 
 
-def _of_driver(error: TargetError) -> Problem:
+def _of_driver(error: TargetError) -> CallFailure:
     if isinstance(error, QueryRefused):
-        return Problem("request_refused", 400, error.code, f"{error.name} {error.detail}".strip())
+        return CallFailure("request_refused", 400, error.code, f"{error.name} {error.detail}".strip())
     if isinstance(error, TooBig):
-        return Problem("too_large", 507, error.code, f"over {error.limit}")
+        return CallFailure("too_large", 507, error.code, f"over {error.limit}")
     if isinstance(error, SettingsWrong):
-        return Problem("connection_failed", 502, error.code, f"{error.field} {error.detail}".strip())
+        return CallFailure("connection_failed", 502, error.code, f"{error.field} {error.detail}".strip())
     status = 504 if isinstance(error, Timeout) else 502
-    return Problem("connection_failed", status, error.code, error.detail)
+    return CallFailure("connection_failed", status, error.code, error.detail)

@@ -155,3 +155,13 @@ def test_the_environment_is_read_in_the_settings_only() -> None:
     }
     # The demo passes its environment on to two programs; the PostgreSQL driver keeps libpq from reading `PG*`.
     assert readers == {"cli/demo.py", "drivers/postgresql/driver.py"}
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """Whoever reads a name, or searches for it, finds one thing."""
+    places: dict[str, list[str]] = {}
+    for path in (path for package in OURS - {"emulator"} for path in modules_of(package)):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
+    assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

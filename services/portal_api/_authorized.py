@@ -50,7 +50,7 @@ class TokenSource(Protocol):
         ...
 
 
-class Question(Protocol[T_co]):
+class PortalCall(Protocol[T_co]):
     """One call to make: what to send now, and what its `result` means.
 
     Both are asked anew on every attempt, so that a batch repeats only what is left of it.
@@ -117,7 +117,7 @@ class AuthorizedCalls:
         limited._end = end
         return limited
 
-    def ask(self, method: str, question: Question[T]) -> T:
+    def ask(self, method: str, question: PortalCall[T]) -> T:
         """The settled answer to `question`, with the repetitions that are safe.
 
         A limit of the portal is waited for with every call, since a refused call was not run; a lost answer and 5xx
@@ -130,7 +130,7 @@ class AuthorizedCalls:
         except _SourceTrouble as trouble:
             raise trouble.problem from None
 
-    def _patiently(self, method: str, question: Question[T]) -> T:
+    def _patiently(self, method: str, question: PortalCall[T]) -> T:
         started, delay, unreachable = self._clock(), self._patience.first_delay, 0
         while True:
             try:
@@ -147,7 +147,7 @@ class AuthorizedCalls:
             self._sleep(pause)
             delay *= self._patience.growth
 
-    def _may_repeat(self, problem: ApplicationError, question: Question[Any], unreachable: int) -> bool:
+    def _may_repeat(self, problem: ApplicationError, question: PortalCall[Any], unreachable: int) -> bool:
         if isinstance(problem, PortalBusy):
             return soon_over(problem)
         assert isinstance(problem, PortalUnreachable)  # noqa: S101 - narrows the type, its caller catches these two
@@ -155,7 +155,7 @@ class AuthorizedCalls:
         safe = question.only_reads or not problem.sent
         return transient and safe and unreachable <= self._patience.repeats_when_unreachable
 
-    def _with_fresh_token(self, method: str, question: Question[T]) -> T:
+    def _with_fresh_token(self, method: str, question: PortalCall[T]) -> T:
         with _asking_the_source():
             token = self._tokens.token()
         try:
@@ -165,7 +165,7 @@ class AuthorizedCalls:
                 token = self._tokens.renew(token)
         return self._where_the_portal_is(method, question, token)
 
-    def _where_the_portal_is(self, method: str, question: Question[T], token: str) -> T:
+    def _where_the_portal_is(self, method: str, question: PortalCall[T], token: str) -> T:
         def judge(reply: Reply) -> T | _Moved:
             if reply.status in REDIRECTS:
                 return _Moved(self._new_endpoint(method, reply))
