@@ -309,12 +309,12 @@ class Driver(ABC):
 
     def settings(self, values: SettingValues) -> dict[str, str]:
         """All settings by code, defaults filled in. Raises `SettingsWrong` with the first field at fault."""
-        clean, faults = self.judged(values)
+        clean, faults = self.validate(values)
         if faults:
             raise faults[0]
         return clean
 
-    def judged(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
+    def validate(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
         """The settings that are in order, defaults filled in, and what is wrong with each of the others."""
         known = {declared.code for declared in self.fields}
         faults = [SettingsWrong(code, "no_such_setting") for code in values if code not in known]

@@ -13,18 +13,18 @@ from drivers.errors import QueryRefused
 from drivers.query import Between, Comparison, Condition, Group, Leaf, OneOf, TextSearch
 
 
-def leaves(condition: Condition | None) -> Iterator[Leaf]:
+def comparisons_in(condition: Condition | None) -> Iterator[Leaf]:
     """All conditions on columns within a condition."""
     if isinstance(condition, Group):
         for inner in condition.conditions:
-            yield from leaves(inner)
+            yield from comparisons_in(inner)
     elif condition is not None:
         yield condition
 
 
-def moments(condition: Condition | None) -> Iterator[dt.datetime]:
+def datetimes_in(condition: Condition | None) -> Iterator[dt.datetime]:
     """All times that a condition compares with."""
-    for leaf in leaves(condition):
+    for leaf in comparisons_in(condition):
         values: tuple[object, ...] = ()
         match leaf:
             case Comparison():
@@ -36,7 +36,7 @@ def moments(condition: Condition | None) -> Iterator[dt.datetime]:
         yield from (value for value in values if isinstance(value, dt.datetime))
 
 
-def is_odd(moment: dt.datetime, zone: zoneinfo.ZoneInfo) -> bool:
+def is_ambiguous(moment: dt.datetime, zone: zoneinfo.ZoneInfo) -> bool:
     """Whether the zone has this local time twice, or never: then instants say another thing than what is shown."""
     local = moment.replace(tzinfo=zone)
     return local.utcoffset() != local.replace(fold=1).utcoffset()
@@ -45,12 +45,12 @@ def is_odd(moment: dt.datetime, zone: zoneinfo.ZoneInfo) -> bool:
 def refuse_float_texts(condition: Condition | None, description: Description) -> None:
     """Raise `QueryRefused("value_type")` for a search in the text of floating numbers, which the server writes in a
     way of its own."""
-    for leaf in leaves(condition):
+    for leaf in comparisons_in(condition):
         if isinstance(leaf, TextSearch) and description.column(leaf.column).form is Form.FLOAT:
             raise QueryRefused("value_type", leaf.column)
 
 
-def floating(value: int | Decimal, column: Column) -> float:
+def as_double(value: int | Decimal, column: Column) -> float:
     """A number as a double. Raises `QueryRefused("value_type")` for one beyond all doubles."""
     try:
         return float(value)

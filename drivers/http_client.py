@@ -56,7 +56,7 @@ def tls_context(settings: Mapping[str, str]) -> ssl.SSLContext | None:
     return context
 
 
-def basic(username: str, password: str) -> str:
+def basic_authorization(username: str, password: str) -> str:
     """The `Authorization` header. Raises `SettingsWrong("username")` for a name with a colon, which cannot be sent."""
     if ":" in username:
         raise SettingsWrong("username", "not_readable")
@@ -230,7 +230,7 @@ def shut(opened: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def greeting(http_connection: HttpConnection, seconds: float, close: Callable[[], None]) -> Iterator[None]:
+def login(http_connection: HttpConnection, seconds: float, close: Callable[[], None]) -> Iterator[None]:
     """The first exchange with a server: over after `seconds`; what fails here was no connection, and `close` is called.
 
     Raises `Unreachable` instead of `Timeout` and of a lost connection.
@@ -252,7 +252,7 @@ def greeting(http_connection: HttpConnection, seconds: float, close: Callable[[]
         hang_up.close()
 
 
-def broken(problem: Exception) -> TargetError:
+def broken_connection(problem: Exception) -> TargetError:
     """What a failed request means: the connection went, or what came is no answer."""
     lost = isinstance(problem, OSError | http.client.IncompleteRead | http.client.RemoteDisconnected)
     return Broken("connection_lost" if lost else "bad_answer", type(problem).__name__)

@@ -43,13 +43,13 @@ class Sql:
     text: str
     values: tuple[Any, ...] = ()
 
-    def placed(self, marker: str) -> str:
+    def with_markers(self, marker: str) -> str:
         """The statement as the library wants it: `?`, or `%s` with all other per cent signs doubled."""
         text = self.text.replace("%", "%%") if marker == "%s" else self.text
         return text.replace(MARK, marker)
 
 
-def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
+def join(separator: str, pieces: Iterable[Sql]) -> Sql:
     """The pieces with `separator` between them."""
     listed = list(pieces)
     return Sql(separator.join(piece.text for piece in listed), tuple(v for piece in listed for v in piece.values))
@@ -58,13 +58,13 @@ def joined(separator: str, pieces: Iterable[Sql]) -> Sql:
 def _combined(word: Logic, pieces: Sequence[Sql]) -> Sql:
     """Conditions joined in halves: databases read `a OR b OR c` as nested, and refuse what is nested too deep."""
     if len(pieces) <= _FLAT_CONDITIONS:
-        return filled("({i})", i=joined(f" {word} ", pieces))
+        return fill("({i})", i=join(f" {word} ", pieces))
     middle = len(pieces) // 2
     halves = (_combined(word, pieces[:middle]), _combined(word, pieces[middle:]))
-    return filled("({i})", i=joined(f" {word} ", halves))
+    return fill("({i})", i=join(f" {word} ", halves))
 
 
-def filled(template: str, **pieces: Sql) -> Sql:
+def fill(template: str, **pieces: Sql) -> Sql:
     """`template` with each `{name}` replaced; a name may stand there more than once."""
     text = ""
     values: list[Any] = []
@@ -100,7 +100,7 @@ class Dialect:
     """What differs between databases.
 
     `text` turns a shown value into text, `folded` makes text blind to case, `like` compares `{x}` with the pattern
-    `{v}` whose escape character is `|`, `bound` is a value as the library takes it; `whole_seconds` where
+    `{v}` whose escape character is `|`, `bind` gives a value as the library takes it; `whole_seconds` where
     the expressions of datetimes hold no fractions already.
     """
 
@@ -109,7 +109,7 @@ class Dialect:
     text: str
     folded: str
     like: str
-    bound: Callable[[Value, Column], Any] = lambda value, column: value
+    bind: Callable[[Value, Column], Any] = lambda value, column: value
     whole_seconds: bool = False
 
     def name(self, table: TableName) -> str:
@@ -143,10 +143,10 @@ class Dialect:
         """`select` completed with table, condition and limit."""
         pieces = [select, Sql(f"FROM {self.name(query.table)}")]
         if query.where is not None:
-            pieces.append(filled("WHERE {c}", c=self.where(query.where, description)))
+            pieces.append(fill("WHERE {c}", c=self.where(query.where, description)))
         if query.limit is not None:
             pieces.append(Sql(f"LIMIT {int(query.limit)}"))
-        return joined(" ", pieces)
+        return join(" ", pieces)
 
     def where(self, condition: Condition, description: Description) -> Sql:
         """The SQL of a condition tree."""
@@ -197,7 +197,7 @@ class _Where:
         shape, expression = self._shape(column)
         if not shape.present:
             return condition
-        return filled("({p} AND {c})", p=Sql(shape.present.replace("{x}", expression)), c=condition)
+        return fill("({p} AND {c})", p=Sql(shape.present.replace("{x}", expression)), c=condition)
 
     def _null(self, column: Column, negated: bool) -> Sql:
         shape, expression = self._shape(column)
@@ -213,19 +213,19 @@ class _Where:
         return Sql(f"({missing} OR NOT ({shape.present.replace('{x}', expression)}))" if shape.present else missing)
 
     def _compare(self, column: Column, operator: Operator, value: Value) -> Sql:
-        checked(value, column)
+        check_value(value, column)
         if isinstance(value, datetime) and not self._dialect.whole_seconds:
             return self._compare_seconds(column, operator, value)
         return self._plain(column, operator, value)
 
     def _plain(self, column: Column, operator: Operator, value: Value) -> Sql:
         shape, expression = self._shape(column)
-        bound = Sql(MARK, (self._dialect.bound(value, column),))
+        bind = Sql(MARK, (self._dialect.bind(value, column),))
         left = Sql(shape.operand.replace("{x}", expression))
-        compared = filled(f"{{l}} {_SQL_OPERATORS[operator]} {{r}}", l=left, r=filled(shape.value, v=bound))
+        compared = fill(f"{{l}} {_SQL_OPERATORS[operator]} {{r}}", l=left, r=fill(shape.value, v=bind))
         if operator != "=" or not shape.narrow:
             return compared
-        return filled("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bound, c=compared)
+        return fill("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bind, c=compared)
 
     def _compare_seconds(self, column: Column, operator: Operator, value: datetime) -> Sql:
         """Stored fractions, of microseconds at most, are cut off before comparing: an index can serve this form."""
@@ -237,34 +237,34 @@ class _Where:
                 return self._plain(column, operator, last)
             case "=":
                 parts = (self._plain(column, ">=", value), self._plain(column, "<=", last))
-                return filled("({a} AND {b})", a=parts[0], b=parts[1])
+                return fill("({a} AND {b})", a=parts[0], b=parts[1])
             case "!=":
                 parts = (self._plain(column, "<", value), self._plain(column, ">", last))
-                return filled("({a} OR {b})", a=parts[0], b=parts[1])
+                return fill("({a} OR {b})", a=parts[0], b=parts[1])
 
     def _one_of(self, column: Column, condition: OneOf) -> Sql:
         if not condition.values:
             return self._null(column, negated=True) if condition.negated else _NOTHING
         for value in condition.values:
-            checked(value, column)
-        bounds = [self._dialect.bound(value, column) for value in condition.values]
-        if column.type == "datetime" or len({type(bound) for bound in bounds}) > 1:
+            check_value(value, column)
+        bounds = [self._dialect.bind(value, column) for value in condition.values]
+        if column.type == "datetime" or len({type(bind) for bind in bounds}) > 1:
             # In a list of several types the database would compare all of them as the widest one.
             found = _combined("OR", [self._compare(column, "=", value) for value in condition.values])
             if not condition.negated:
                 return self._present(column, found)
             # DuckDB would turn a NOT into thousands of ANDs, and think about them for minutes.
-            others = filled("CASE WHEN {f} THEN 0 ELSE 1 END = 1", f=found)
-            return filled("({p} AND {o})", p=self._null(column, negated=True), o=others)
+            others = fill("CASE WHEN {f} THEN 0 ELSE 1 END = 1", f=found)
+            return fill("({p} AND {o})", p=self._null(column, negated=True), o=others)
         shape, expression = self._shape(column)
-        marks = [Sql(MARK, (bound,)) for bound in bounds]
+        marks = [Sql(MARK, (bind,)) for bind in bounds]
         left = Sql(shape.operand.replace("{x}", expression))
         word = "NOT IN" if condition.negated else "IN"
-        wrapped = joined(", ", (filled(shape.value, v=mark) for mark in marks))
-        found = filled(f"{{l}} {word} ({{m}})", l=left, m=wrapped)
+        wrapped = join(", ", (fill(shape.value, v=mark) for mark in marks))
+        found = fill(f"{{l}} {word} ({{m}})", l=left, m=wrapped)
         if shape.narrow and not condition.negated:
             narrow = Sql(shape.narrow.replace("{x}", expression))
-            found = filled("({n} IN ({m}) AND {f})", n=narrow, m=joined(", ", marks), f=found)
+            found = fill("({n} IN ({m}) AND {f})", n=narrow, m=join(", ", marks), f=found)
         return self._present(column, found)
 
     def _between(self, column: Column, condition: Between) -> Sql:
@@ -274,7 +274,7 @@ class _Where:
         if condition.negated:
             first, last, word = _COMPLEMENT[first], _COMPLEMENT[last], "OR"
         low, high = self._compare(column, first, condition.low), self._compare(column, last, condition.high)
-        return self._present(column, filled(f"({{a}} {word} {{b}})", a=low, b=high))
+        return self._present(column, fill(f"({{a}} {word} {{b}})", a=low, b=high))
 
     def _like(self, column: Column, pattern: str, negated: bool) -> Sql:
         if "\0" in pattern:
@@ -284,12 +284,12 @@ class _Where:
             dialect.text.replace("{x}", dialect.shown(column)) if column.form is not Form.TEXT else dialect.raw(column)
         )
         folded = Sql(dialect.folded.replace("{x}", text))
-        bound = filled(dialect.folded.replace("{x}", "{v}"), v=Sql(MARK, (pattern,)))
-        found = filled(dialect.like, x=folded, v=bound)
-        return filled("NOT ({f})", f=found) if negated else found
+        bind = fill(dialect.folded.replace("{x}", "{v}"), v=Sql(MARK, (pattern,)))
+        found = fill(dialect.like, x=folded, v=bind)
+        return fill("NOT ({f})", f=found) if negated else found
 
 
-def checked(value: Value, column: Column) -> None:
+def check_value(value: Value, column: Column) -> None:
     """Raise `QueryRefused("value_type")` unless the value's type fits the column's (`drivers/query.py`)."""
     fits: bool
     match column.type:

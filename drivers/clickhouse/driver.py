@@ -49,14 +49,22 @@ from drivers.clickhouse.protocol import (
     ReadOnlyProfile,
     ServerBusy,
     failure,
-    placed,
+    normalize_escapes,
     text_value,
-    tidy,
+    with_parameters,
 )
 from drivers.columns import Column, Form
-from drivers.conditions import floating, is_odd, moments
+from drivers.conditions import as_double, datetimes_in, is_ambiguous
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
-from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpResponse, basic, broken, endpoint, greeting
+from drivers.http_client import (
+    PROTOCOL_ERRORS,
+    HttpConnection,
+    HttpResponse,
+    basic_authorization,
+    broken_connection,
+    endpoint,
+    login,
+)
 from drivers.query import Condition, Group, OneOf, TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
 from egress.deadline import Deadline
@@ -92,7 +100,7 @@ def quote(name: str) -> str:
 
 def _number(value: int | Decimal, column: Column) -> QueryParameter:
     if column.form is Form.FLOAT:
-        return QueryParameter("Float64", repr(floating(value, column)))
+        return QueryParameter("Float64", repr(as_double(value, column)))
     number = Decimal(value)
     _, digits, exponent = number.as_tuple()
     scale = max(0, -int(exponent))
@@ -122,7 +130,7 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
     times that the zone has twice or never.
     """
 
-    def bound(value: Value, column: Column) -> QueryParameter:
+    def bind(value: Value, column: Column) -> QueryParameter:
         match value:
             case dt.datetime():
                 return QueryParameter("String", value.isoformat(" ")) if as_text else _microseconds(value, zone, column)
@@ -141,7 +149,7 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
     shapes |= {Form.INSTANT: instant}
     # A sigma at the end of a word is another letter in lower case, and then no part of the word.
     folded = "replaceAll(lowerUTF8({x}), '\u03c2', '\u03c3')"
-    return Dialect(quote, shapes, "toString({x})", folded, "{x} LIKE {v}", bound, whole_seconds=as_text)
+    return Dialect(quote, shapes, "toString({x})", folded, "{x} LIKE {v}", bind, whole_seconds=as_text)
 
 
 class ClickHouse(Driver):
@@ -164,7 +172,7 @@ GRANT SELECT ON {database}.* TO bi_reader;"""
         settings = self.settings(values)
         http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
         session = ClickHouseSession(http_connection, settings, guards.limits)
-        with greeting(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        with login(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
             session.prepare()
         return session
 
@@ -175,7 +183,10 @@ class ClickHouseSession(Session):
     def __init__(self, http_connection: HttpConnection, settings: Mapping[str, str], limits: Limits) -> None:
         self._http = http_connection
         self._database = settings["database"]
-        self._headers = {"Authorization": basic(settings["username"], settings["password"]), "User-Agent": _AGENT}
+        self._headers = {
+            "Authorization": basic_authorization(settings["username"], settings["password"]),
+            "User-Agent": _AGENT,
+        }
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._running = ""
         super().__init__(limits, http_connection.cut)
@@ -208,10 +219,10 @@ class ClickHouseSession(Session):
             # The server may stop early; whether the answer is over the cap is counted here (`Session.rows`).
             limit = {} if self.limits.rows is None else {"max_result_rows": str(self.limits.rows)}
             for rows in self._rows(self._statement(query, description), limit):
-                yield Chunk(tidy(rows).replace(b"\n", b",\n"), rows.count(b"\n") + 1)
+                yield Chunk(normalize_escapes(rows).replace(b"\n", b",\n"), rows.count(b"\n") + 1)
 
     def _statement(self, query: TableQuery, description: Description) -> Sql:
-        as_text = any(is_odd(moment, self._zone) for moment in moments(query.where))
+        as_text = any(is_ambiguous(moment, self._zone) for moment in datetimes_in(query.where))
         spoken = dialect(self._zone, as_text)
         # Without aliases: ClickHouse would let them stand for columns in conditions.
         items = (spoken.shown(description.column(name)) for name in query.columns)
@@ -244,7 +255,7 @@ class ClickHouseSession(Session):
 
     def _asked(self, statement: Sql, settings: Mapping[str, str]) -> HttpResponse:
         """The answer to a statement, whose head says that all is well so far."""
-        text, values = placed(statement)
+        text, values = with_parameters(statement)
         self._running = secrets.token_hex(16)
         seconds = self.deadline.left
         parameters = {
@@ -299,7 +310,7 @@ class ClickHouseSession(Session):
             yield
         except PROTOCOL_ERRORS as problem:
             self.deadline.check()
-            raise broken(problem) from problem
+            raise broken_connection(problem) from problem
         except TargetError as problem:
             self.deadline.check()
             if isinstance(problem, TooBig):

@@ -95,12 +95,12 @@ def failure(said: bytes, otherwise: str, header: str = "") -> TargetError:
     return error
 
 
-def placed(statement: Sql) -> tuple[str, dict[str, str]]:
+def with_parameters(statement: Sql) -> tuple[str, dict[str, str]]:
     """The statement with `{p0:Type}` for each value, and the parameters of the request that hold them."""
     pieces = statement.text.split(MARK)
     text, parameters = pieces[0], {}
     for number, (value, piece) in enumerate(zip(statement.values, pieces[1:], strict=True)):
-        # All values went through `bound` but for the patterns of LIKE (`drivers/sql.py`).
+        # All values went through `bind` but for the patterns of LIKE (`drivers/sql.py`).
         bound = value if isinstance(value, QueryParameter) else text_value(_pattern(value))
         parameters[f"param_p{number}"] = _escaped(bound.text)
         text += f"{{p{number}:{bound.type}}}{piece}"
@@ -131,7 +131,7 @@ def _escaped(text: str) -> str:
     return text
 
 
-def tidy(rows: bytes) -> bytes:
+def normalize_escapes(rows: bytes) -> bytes:
     """Rows as every driver writes them."""
     if b"\\u20" in rows:
         rows = _LINE_SEPARATORS.sub(lambda found: found[1] + _SEPARATOR[found[2]], rows)

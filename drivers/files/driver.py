@@ -37,7 +37,7 @@ from drivers.base import (
     Table,
 )
 from drivers.columns import Column, Form, duckdb_row
-from drivers.conditions import floating
+from drivers.conditions import as_double
 from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.files.arrow_texts import text_batches
 from drivers.files.column_types import conversions, literal, overrides, quoted
@@ -94,9 +94,9 @@ def quote(name: str) -> str:
     return quoted(name)
 
 
-def bound(value: Value, column: Column) -> Any:
+def bind(value: Value, column: Column) -> Any:
     """A value as DuckDB compares it; numbers of other columns fit already (`drivers/files/numbers.py`)."""
-    return floating(value, column) if column.form is Form.FLOAT else value  # type: ignore[arg-type]
+    return as_double(value, column) if column.form is Form.FLOAT else value  # type: ignore[arg-type]
 
 
 DIALECT = Dialect(
@@ -105,7 +105,7 @@ DIALECT = Dialect(
     text="CAST({x} AS VARCHAR)",
     folded="lower({x})",
     like="{x} LIKE {v} ESCAPE '|'",
-    bound=bound,
+    bind=bind,
 )
 
 
@@ -164,9 +164,9 @@ class File(Driver):
     proven: ClassVar[bool] = True
     reads_uploads: ClassVar[bool] = True
 
-    def judged(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
+    def validate(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
         """Like every driver's; also, a file lies here or at an address, and not at both."""
-        clean, faults = super().judged(values)
+        clean, faults = super().validate(values)
         if {"path", "url"} <= clean.keys() and (fault := _one_of_two(clean)):
             faults.append(fault)
         return clean, faults
@@ -302,7 +302,9 @@ class FileSession(Session):
         statement = DIALECT.tail(selected, _fitted(query, description), description)
         cap = self.limits.row_bytes + len(_BETWEEN)
         with self._errors():
-            batches = text_batches(self._connection, statement.placed("?"), statement.values, cap, ending=len(_BETWEEN))
+            batches = text_batches(
+                self._connection, statement.with_markers("?"), statement.values, cap, ending=len(_BETWEEN)
+            )
             for texts, count in batches:
                 self.deadline.check()
                 yield Chunk(lower_escapes(texts), count)

@@ -14,7 +14,7 @@ from decimal import MAX_EMAX, MIN_EMIN, ROUND_FLOOR, Context, Decimal
 from drivers.base import Description
 from drivers.columns import Column, Form
 from drivers.query import Between, Comparison, Condition, Group, IsNull, OneOf, Operator, Value
-from drivers.sql import checked
+from drivers.sql import check_value
 
 _WHOLE: dict[str, tuple[int, int]] = {
     **{name: (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) for name, bits in (("TINYINT", 8), ("SMALLINT", 16))},
@@ -94,7 +94,7 @@ class _Type:
 
     def _step(self, value: Value) -> tuple[int, bool]:
         """The last multiple that is not above the value, and whether it is the value itself."""
-        checked(value, self._column)
+        check_value(value, self._column)
         number = Decimal(value)  # type: ignore[arg-type]  # `checked` leaves numbers only
         if not number:
             return 0, True

@@ -15,7 +15,15 @@ import charset_normalizer
 
 from drivers.errors import Broken, SettingsWrong, TooBig
 from drivers.files.prepared import KEPT, Temporary
-from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpEndpoint, HttpResponse, basic, broken, tls_context
+from drivers.http_client import (
+    PROTOCOL_ERRORS,
+    HttpConnection,
+    HttpEndpoint,
+    HttpResponse,
+    basic_authorization,
+    broken_connection,
+    tls_context,
+)
 from egress.deadline import Deadline
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy
@@ -125,7 +133,7 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
             raise
         except (*PROTOCOL_ERRORS, zlib.error) as problem:
             deadline.check()
-            raise broken(problem) from problem
+            raise broken_connection(problem) from problem
         finally:
             hang_up.close()
             connection.close()
@@ -150,7 +158,11 @@ def _asked(parts: SplitResult) -> str:
 
 
 def _headers(parts: SplitResult) -> dict[str, str]:
-    login = {"Authorization": basic(unquote(parts.username), unquote(parts.password or ""))} if parts.username else {}
+    login = (
+        {"Authorization": basic_authorization(unquote(parts.username), unquote(parts.password or ""))}
+        if parts.username
+        else {}
+    )
     return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **login}
 
 

@@ -38,9 +38,9 @@ from drivers.base import (
     port_field,
 )
 from drivers.columns import Column, Form, TypeRow
-from drivers.conditions import floating, is_odd, leaves, refuse_float_texts
+from drivers.conditions import as_double, comparisons_in, is_ambiguous, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
-from drivers.mssql.protocol import PROTOCOL_ERRORS, TdsConnection, connected, translated
+from drivers.mssql.protocol import PROTOCOL_ERRORS, TdsConnection, open_connection, target_error
 from drivers.query import TableName, TableQuery, TextSearch, Value
 from drivers.rows import json_rows
 from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql
@@ -106,7 +106,7 @@ def quote(name: str) -> str:
 
 def _number(value: int | Decimal, column: Column) -> TypedValue:
     if column.form is Form.FLOAT:
-        return TypedValue(floating(value, column))
+        return TypedValue(as_double(value, column))
     number = Decimal(value)
     _, digits, exponent = number.as_tuple()
     scale = max(0, -int(exponent))
@@ -130,7 +130,7 @@ class SqlServerDialect(Dialect):
 def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
     """SQL Server's SQL for a connection's zone; it knows zones by other names, so that instants are in UTC there."""
 
-    def bound(value: Value, column: Column) -> TypedValue:
+    def bind(value: Value, column: Column) -> TypedValue:
         match value:
             case dt.datetime():
                 return TypedValue(_moment(value, column))
@@ -142,7 +142,7 @@ def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
 
     def _moment(value: dt.datetime, column: Column) -> str:
         if column.form is Form.INSTANT:
-            if is_odd(value, zone):
+            if is_ambiguous(value, zone):
                 raise QueryRefused("value_type", column.name)
             with contextlib.suppress(OverflowError):
                 value -= value.replace(tzinfo=zone).utcoffset() or dt.timedelta()
@@ -163,7 +163,7 @@ def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
     shapes |= {Form.DATE: Shape("CONVERT(nvarchar(10), {x}, 23)", value="CAST({v} AS date)")}
     shapes |= {form: seconds(form) for form in (Form.DATETIME, Form.INSTANT)}
     return SqlServerDialect(
-        quote, shapes, "CAST({x} AS nvarchar(max))", f"LOWER({{x}} {_EXACT})", "{x} LIKE {v} ESCAPE '|'", bound
+        quote, shapes, "CAST({x} AS nvarchar(max))", f"LOWER({{x}} {_EXACT})", "{x} LIKE {v} ESCAPE '|'", bind
     )
 
 
@@ -185,7 +185,7 @@ ALTER ROLE db_datareader ADD MEMBER bi_reader;"""
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
-        connection = connected(settings, guards.policy, guards.limits.connect_seconds)
+        connection = open_connection(settings, guards.policy, guards.limits.connect_seconds)
         session = SQLServerSession(connection, zoneinfo.ZoneInfo(settings["timezone"]), guards.limits)
         try:
             session.prepare()
@@ -225,7 +225,7 @@ class SQLServerSession(Session):
     def _check_texts(self, query: TableQuery, description: Description) -> None:
         """Raise `QueryRefused` for a search in texts that only this side writes."""
         refuse_float_texts(query.where, description)
-        for leaf in leaves(query.where):
+        for leaf in comparisons_in(query.where):
             shifted = description.column(leaf.column).form is Form.INSTANT and self._zone.key != "UTC"
             if shifted and isinstance(leaf, TextSearch):
                 raise QueryRefused("value_type", leaf.column)
@@ -262,7 +262,7 @@ class SQLServerSession(Session):
         values = tuple(value.value if isinstance(value, TypedValue) else _pattern(value) for value in statement.values)
         if len(values) > _MOST_VALUES:
             raise QueryRefused("filter_too_long")
-        cursor = self._asked(statement.placed("%s") if values else statement.text, values)
+        cursor = self._asked(statement.with_markers("%s") if values else statement.text, values)
         # UTF-16 takes at most twice the bytes of UTF-8.
         room = 2 * self.limits.row_bytes + _ROW_ROOM
         self._connection.line.allowance = room
@@ -305,7 +305,7 @@ class SQLServerSession(Session):
             yield
         except PROTOCOL_ERRORS as problem:
             self.deadline.check()
-            raise translated(problem) from problem
+            raise target_error(problem) from problem
         except TargetError as problem:
             self.deadline.check()
             if isinstance(problem, TooBig):

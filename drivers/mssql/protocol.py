@@ -174,7 +174,7 @@ class TdsConnection:
     encrypted: bool
 
 
-def connected(settings: Mapping[str, str], policy: Policy, seconds: float) -> TdsConnection:
+def open_connection(settings: Mapping[str, str], policy: Policy, seconds: float) -> TdsConnection:
     """A connection to a checked address that is logged in; a server that names another one is followed once.
 
     Raises `SettingsWrong`, `TargetRefused`, `Unreachable`, `LoginFailed`, `Broken`.
@@ -204,7 +204,7 @@ def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> T
             route: dict[str, Any] | None = tds.login()
         except (*PROTOCOL_ERRORS, TargetError) as problem:
             opened.close()
-            raise _connecting(problem, hang_up) from problem
+            raise _login_error(problem, hang_up) from problem
         except BaseException:
             opened.close()
             raise
@@ -277,7 +277,7 @@ _QUERY_CODES: Mapping[int, str] = {
 }
 
 
-def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
+def _login_error(problem: Exception, hang_up: Deadline) -> TargetError:
     """What a failed greeting or login means."""
     code = getattr(problem, "msg_no", 0)
     error: TargetError
@@ -303,7 +303,7 @@ def _connecting(problem: Exception, hang_up: Deadline) -> TargetError:
     return error
 
 
-def translated(problem: Exception) -> TargetError:
+def target_error(problem: Exception) -> TargetError:
     """What a failed statement means to the caller."""
     code, detail = getattr(problem, "msg_no", 0), str(problem)[:4096]
     if code in _QUERY_CODES:

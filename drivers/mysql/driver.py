@@ -40,7 +40,7 @@ from drivers.base import (
 )
 from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import QueryRefused, SettingsWrong
-from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, connected, only_cell, translated
+from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
@@ -97,7 +97,7 @@ def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
-def bound(value: Value, column: Column) -> Any:
+def bind(value: Value, column: Column) -> Any:
     """A value as PyMySQL takes it; doubles are compared with doubles.
 
     Raises `QueryRefused` for digits that the server would cut off without a word.
@@ -120,7 +120,7 @@ DIALECT = Dialect(
     # A collation knows upper and lower case of its version of Unicode; the usual ones know little of some scripts.
     folded="LOWER(CONVERT({x} USING utf8mb4) COLLATE utf8mb4_unicode_520_ci)",
     like="{x} COLLATE utf8mb4_bin LIKE {v} COLLATE utf8mb4_bin ESCAPE '|'",
-    bound=bound,
+    bind=bind,
 )
 
 
@@ -144,7 +144,7 @@ GRANT SELECT, SHOW VIEW ON {database}.* TO 'bi_reader'@'%';"""
         target = guards.policy.resolve(settings["host"], settings["port"])
 
         def connect(seconds: float) -> MySQLConnection:
-            return connected(settings, target, seconds)
+            return open_connection(settings, target, seconds)
 
         session = MySQLSession(connect(guards.limits.connect_seconds), connect, guards.limits)
         try:
@@ -192,7 +192,7 @@ class MySQLSession(Session):
         parts = ", ',', ".join(_marked(column) for column in columns)
         statement = DIALECT.tail(Sql(f"SELECT CONCAT({_ROW_START}, {parts}, ']')"), query, description)
         with self._errors():
-            for block in self._blocks(statement.placed("%s"), statement.values):
+            for block in self._blocks(statement.with_markers("%s"), statement.values):
                 rows = [only_cell(packet, self.limits.row_bytes) for packet in block]
                 yield Chunk(_json(_ROW_END.join(rows)), len(rows))
 
@@ -235,7 +235,7 @@ class MySQLSession(Session):
             yield
         except PROTOCOL_ERRORS as problem:
             self.deadline.check()
-            raise translated(problem, self.limits.row_bytes) from problem
+            raise target_error(problem, self.limits.row_bytes) from problem
 
     def _close(self) -> None:
         connection: Any = self._connection

@@ -122,7 +122,7 @@ def only_cell(packet: bytes, cap: int) -> bytes:
     return packet[9:]
 
 
-def connected(settings: dict[str, str], target: Target, seconds: float) -> MySQLConnection:
+def open_connection(settings: dict[str, str], target: Target, seconds: float) -> MySQLConnection:
     """A connection to a checked address that is logged in.
 
     Raises `SettingsWrong`, `Unreachable`, `LoginFailed`, `Broken`.
@@ -154,7 +154,7 @@ def connected(settings: dict[str, str], target: Target, seconds: float) -> MySQL
             connection.connect(opened)
         except PROTOCOL_ERRORS as problem:
             opened.close()
-            raise _connecting(problem, login) from problem
+            raise _login_error(problem, login) from problem
         except BaseException:
             opened.close()
             raise
@@ -200,7 +200,7 @@ _OUT_OF_RANGE, _TOO_LONG = 1690, "18446744073709551615 + "
 _LOST_CODES = frozenset({2006, 2013, 2055, 1927})
 
 
-def _connecting(problem: Exception, login: Deadline) -> TargetError:
+def _login_error(problem: Exception, login: Deadline) -> TargetError:
     """What a failed handshake or login means."""
     cause: object = getattr(problem, "original_exception", problem)
     code = problem.args[0] if isinstance(problem, pymysql.Error) and problem.args else None
@@ -227,7 +227,7 @@ def _connecting(problem: Exception, login: Deadline) -> TargetError:
     return error
 
 
-def translated(problem: Exception, cap: int) -> TargetError:
+def target_error(problem: Exception, cap: int) -> TargetError:
     """What a failed statement means to the caller, whose rows have `cap` bytes at most."""
     detail = str(problem)
     if not isinstance(problem, pymysql.Error | OSError):

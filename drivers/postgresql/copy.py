@@ -32,7 +32,7 @@ _READ_AHEAD_BYTES = 8 * 1024 * 1024
 _ROW_BOUNDARY = b"\nd\0"
 
 
-def copied(connection: Connection, server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
+def copy_rows(connection: Connection, server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     """Rows of a `COPY ... TO STDOUT (FORMAT csv)` as blocks: rows without line ends, NUL between them, their number.
 
     `server` is the connection's socket. No text of PostgreSQL holds NUL. Raises `TooBig` for a row over `cap` bytes and
@@ -57,7 +57,7 @@ def _direct(server: socket.socket, statement: bytes, cap: int) -> Iterator[Block
     server.sendall(b"Q" + struct.pack(">I", len(statement) + 5) + statement + b"\0")
     failure: psycopg.Error | None = None
     rest = b""
-    for received in _arrivals(server):
+    for received in _received_pieces(server):
         data = rest + received
         end = _last_message(data)
         if end and data.startswith(b"d\0") and (block := _rows(data[:end], cap)):
@@ -89,7 +89,7 @@ def _direct(server: socket.socket, statement: bytes, cap: int) -> Iterator[Block
     raise failure or psycopg.OperationalError("server closed the connection unexpectedly")
 
 
-def _arrivals(server: socket.socket) -> Iterator[bytes]:
+def _received_pieces(server: socket.socket) -> Iterator[bytes]:
     """What the server sends, in large pieces: a piece waits two milliseconds for more before it is taken."""
     arrivals = select.poll()
     arrivals.register(server, select.POLLIN)

@@ -1,6 +1,6 @@
 """PostgreSQL, and servers that speak its protocol, through psycopg and libpq.
 
-Rows come by `COPY ... (FORMAT csv)` in a dress that is JSON already (facts/performance 2): backslash as escape
+Rows come by `COPY ... (FORMAT csv)` that is JSON already but for a few bytes (facts/performance 2): backslash as escape
 character, `null` for NULL, texts and times always quoted. What remains is to escape control characters, where a block
 holds any, and to put brackets between rows.
 """
@@ -12,14 +12,11 @@ import os
 import re
 import select
 import socket
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, ClassVar
 
-import certifi
 import psycopg
 from psycopg import pq
 
@@ -46,14 +43,12 @@ from drivers.base import (
     port_field,
 )
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
-from drivers.postgresql.copy import Connection, copied
-from drivers.postgresql.meter import MeteredConnection
+from drivers.errors import QueryRefused, SettingsWrong
+from drivers.postgresql.connection import connect, target_error
+from drivers.postgresql.copy import Connection, copy_rows
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
-from egress.errors import TargetError, Timeout, Unreachable
-from egress.policy import Target
 
 _PLAIN_BYTES = bytes(range(32, 256))
 _NUMBER_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
@@ -122,7 +117,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def bound(value: Value, column: Column) -> Any:
+def bind(value: Value, column: Column) -> Any:
     """A value as psycopg takes it; doubles are compared with doubles."""
     return float(value) if column.form is Form.FLOAT and not isinstance(value, str) else value  # type: ignore[arg-type]
 
@@ -131,7 +126,7 @@ def dialect(version: int, blind_to_case: bool) -> Dialect:
     """PostgreSQL's SQL; `blind_to_case` where the database itself knows upper and lower case of ASCII letters only."""
     shapes = SHAPES if version >= 140000 else {**SHAPES, Form.EXACT: OLD_EXACT}
     folded = 'lower({x} COLLATE "und-x-icu")' if blind_to_case else "lower({x})"
-    return Dialect(quote, shapes, "({x})::text", folded, '{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'', bound)
+    return Dialect(quote, shapes, "({x})::text", folded, '{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'', bind)
 
 
 class PostgreSQL(Driver):
@@ -154,7 +149,7 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bi_reader;""
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
         target = guards.policy.resolve(settings["host"], settings["port"])
-        connection = _connected(settings, target, guards.limits)
+        connection = connect(settings, target, guards.limits)
         session = PostgreSQLSession(connection, guards.limits)
         try:
             session.prepare(settings["timezone"])
@@ -209,19 +204,21 @@ class PostgreSQLSession(Session):
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         columns = [description.column(name) for name in query.columns]
-        items = (f"{self._copied_shape(column)} AS {quote(f'c{number}')}" for number, column in enumerate(columns))
+        items = (f"{self._copy_expression(column)} AS {quote(f'c{number}')}" for number, column in enumerate(columns))
         select = self._dialect.tail(Sql(f"SELECT {', '.join(items)}"), query, description)
         statement = _copy(select, columns, "SQL_ASCII" if self._any_bytes else "UTF8")
         words = any(column.form in (Form.EXACT, Form.FLOAT) for column in columns)
         with self._errors():
-            text = psycopg.ClientCursor(self._connection).mogrify(statement.placed("%s").encode(), statement.values)
-            blocks = copied(self._connection, self._socket, text.encode(), self.limits.row_bytes)
+            text = psycopg.ClientCursor(self._connection).mogrify(
+                statement.with_markers("%s").encode(), statement.values
+            )
+            blocks = copy_rows(self._connection, self._socket, text.encode(), self.limits.row_bytes)
             for block, count in blocks:
                 self.deadline.check()
                 json = _json(block, count, words)
                 yield Chunk(valid_utf8(json) if self._any_bytes else json, count)
 
-    def _copied_shape(self, column: Column) -> str:
+    def _copy_expression(self, column: Column) -> str:
         """What is copied of a column: NaN and infinities among numbers are replaced here, where they are rare."""
         words = column.form in (Form.EXACT, Form.FLOAT)
         return self._dialect.raw(column) if words else self._dialect.shown(column)
@@ -238,7 +235,7 @@ class PostgreSQLSession(Session):
             yield
         except (psycopg.Error, OSError) as problem:
             self.deadline.check()
-            raise translated(problem) from problem
+            raise target_error(problem) from problem
 
     def _cancel_statement(self) -> None:
         waits = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
@@ -276,120 +273,3 @@ def _json(block: bytes, count: int, words: bool) -> bytes:
     if words and (b"NaN" in block or b"Infinity" in block):
         block = _NUMBER_WORDS.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", block)
     return b"[" + block.replace(b"\0", b"],\n[") + b"]"
-
-
-def _connected(settings: dict[str, str], target: Target, limits: Limits) -> Connection:
-    with _authority(settings) as root:
-        count = len(target.addresses)
-        options: dict[str, Any] = {
-            "host": ",".join([target.host] * count),
-            "hostaddr": ",".join(target.addresses),
-            "port": ",".join([str(target.port)] * count),
-            "dbname": settings["database"],
-            "user": settings["username"],
-            "password": settings["password"],
-            "sslmode": settings["tls"],
-            "connect_timeout": max(int(limits.connect_seconds / count), 2),
-            "client_encoding": "UTF8",
-            "application_name": "bi-connectors",
-            "gssencmode": "disable",
-            "passfile": f"{os.devnull}/none",
-            **root,
-        }
-        if settings["tls"] == "disable":
-            options["require_auth"] = "!password"
-        options = {**_defaults_instead_of_environment(), **options}
-        try:
-            connection = MeteredConnection.connect(autocommit=True, **options)
-        except (psycopg.Error, OSError) as problem:
-            raise _connecting(problem) from problem
-    try:
-        _check_peer(connection, target)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _defaults_instead_of_environment() -> dict[str, str]:
-    """libpq's own defaults for every option that a `PG*` variable of this process would set."""
-    return {
-        option.keyword.decode(): (option.compiled or b"").decode()
-        for option in pq.Conninfo.get_defaults()
-        if option.envvar and option.envvar.decode() in os.environ and option.keyword != b"service"
-    }
-
-
-@contextlib.contextmanager
-def _authority(settings: dict[str, str]) -> Iterator[dict[str, str]]:
-    """Where libpq finds the certificate authorities: the given ones, or the public ones."""
-    if not settings["tls"].startswith("verify"):
-        yield {}
-    elif not settings["ca"].strip():
-        yield {"sslrootcert": certifi.where()}
-    else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "ca.pem"
-            path.write_text(settings["ca"])
-            yield {"sslrootcert": str(path)}
-
-
-def _check_peer(connection: Connection, target: Target) -> None:
-    with socket.socket(fileno=os.dup(connection.fileno())) as peer:
-        if peer.getpeername()[0] not in target.addresses:
-            raise Unreachable("connect_failed", "connected to another address than the checked one")
-
-
-#: libpq tells why a connection failed in words only: words of its own, and of servers that speak English.
-_LOCAL_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
-    ("does not support SSL", SettingsWrong, ("tls", "not_offered")),
-    ("root certificate", SettingsWrong, ("ca", "not_readable")),
-    ("certificate", SettingsWrong, ("tls", "certificate_refused")),
-    ("authentication method requirement", LoginFailed, ("unsafe_method",)),
-    ("no password supplied", LoginFailed, ("password",)),
-    ("Connection refused", Unreachable, ("connect_refused",)),
-    ("timeout", Unreachable, ("connect_timeout",)),
-)
-_SERVER_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
-    ("SSL off", SettingsWrong, ("tls", "required_by_server")),
-    ("no encryption", SettingsWrong, ("tls", "required_by_server")),
-    ("password", LoginFailed, ("password",)),
-    ("too many", LoginFailed, ("too_many_connections",)),
-    ("connection slots", LoginFailed, ("too_many_connections",)),
-    ("database system is", Unreachable, ("starting",)),
-    ("database", LoginFailed, ("database",)),
-)
-_FROM_SERVER = re.compile(r"failed: \S+:  (.*)")
-
-
-def _connecting(problem: Exception) -> TargetError:
-    """What a failed connection means; the server's own words follow a severity and two spaces."""
-    said = str(problem).strip()
-    from_server = _FROM_SERVER.search(said)
-    signs = _SERVER_SIGNS if from_server else _LOCAL_SIGNS
-    text = from_server[1] if from_server else said
-    kind: type[TargetError] = LoginFailed if from_server else Unreachable
-    arguments: tuple[str, ...] = ("refused",) if from_server else ("connect_failed",)
-    for sign, sign_kind, sign_arguments in signs:
-        if sign in text:
-            kind, arguments = sign_kind, sign_arguments
-            break
-    error = kind(*arguments)
-    error.detail = said
-    return error
-
-
-def translated(problem: Exception) -> TargetError:
-    """What a failed statement means to the caller."""
-    state = getattr(problem, "sqlstate", None) or ""
-    detail = str(problem)
-    known = {"42P01": "unknown_table", "3F000": "unknown_table", "42703": "unknown_column", "42501": "no_permission"}
-    if state in known:
-        return QueryRefused(known[state], detail=detail)
-    if state == "22023":
-        return QueryRefused("value_type", detail=detail)
-    if state == "57014":
-        return Timeout("deadline", detail)
-    if not state or state.startswith(("08", "57P")):
-        return Broken("connection_lost", detail)
-    return Broken("server_error", detail)

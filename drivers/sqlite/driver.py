@@ -102,7 +102,7 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def bound(value: Value, column: Column) -> Any:
+def bind(value: Value, column: Column) -> Any:
     """A value as SQLite keeps its like: whole numbers exact up to 64 bits, dates as texts."""
     match value:
         case dt.datetime():
@@ -121,7 +121,7 @@ DIALECT = Dialect(
     text="CAST({x} AS TEXT)",
     folded="bi_fold(CAST({x} AS BLOB))",
     like="{x} LIKE {v} ESCAPE '|'",
-    bound=bound,
+    bind=bind,
     whole_seconds=True,
 )
 _BY_POINTS = Shape(operand="{x} COLLATE bi_points")
@@ -242,7 +242,7 @@ class SQLiteSession(Session):
                 return
         statement = self._dialect.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
         with self._errors():
-            cursor = self._executed(statement.placed("?"), statement.values)
+            cursor = self._executed(statement.with_markers("?"), statement.values)
             while rows := [cells[0] for cells in itertools.islice(cursor, CHUNK_ROWS)]:
                 self.deadline.check()
                 if self._encoding != "UTF-8":

@@ -43,9 +43,17 @@ from drivers.base import (
     port_field,
 )
 from drivers.columns import Column, Form
-from drivers.conditions import floating, is_odd, moments, refuse_float_texts
+from drivers.conditions import as_double, datetimes_in, is_ambiguous, refuse_float_texts
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
-from drivers.http_client import PROTOCOL_ERRORS, HttpConnection, HttpResponse, basic, broken, endpoint, greeting
+from drivers.http_client import (
+    PROTOCOL_ERRORS,
+    HttpConnection,
+    HttpResponse,
+    basic_authorization,
+    broken_connection,
+    endpoint,
+    login,
+)
 from drivers.query import TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
 from drivers.trino.protocol import failure, json_row, trino_row
@@ -74,20 +82,20 @@ def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-class Written(str):
+class SqlLiteral(str):
     """A value as it stands in SQL."""
 
     __slots__ = ()
 
 
-def literal(text: str) -> Written:
+def literal(text: str) -> SqlLiteral:
     """A text in SQL: Trino knows no escape but the doubled quote."""
-    return Written("'" + text.replace("'", "''") + "'")
+    return SqlLiteral("'" + text.replace("'", "''") + "'")
 
 
-def _number(value: int | Decimal, column: Column) -> Written:
+def _number(value: int | Decimal, column: Column) -> SqlLiteral:
     if column.form is Form.FLOAT:
-        return Written(f"DOUBLE '{floating(value, column)!r}'")
+        return SqlLiteral(f"DOUBLE '{as_double(value, column)!r}'")
     number = Decimal(value)
     _, digits, exponent = number.as_tuple()
     scale = max(0, -int(exponent))
@@ -95,8 +103,8 @@ def _number(value: int | Decimal, column: Column) -> Written:
         raise QueryRefused("value_type", column.name)
     whole = int(number)
     if number == whole and -(2**63) <= whole < 2**63:
-        return Written(f"BIGINT '{whole}'")
-    return Written(f"DECIMAL '{number:f}'")
+        return SqlLiteral(f"BIGINT '{whole}'")
+    return SqlLiteral(f"DECIMAL '{number:f}'")
 
 
 def dialect(zone: zoneinfo.ZoneInfo, as_shown: bool) -> Dialect:
@@ -106,13 +114,13 @@ def dialect(zone: zoneinfo.ZoneInfo, as_shown: bool) -> Dialect:
     times, for those that the zone has twice or never.
     """
 
-    def bound(value: Value, column: Column) -> Written:
+    def bind(value: Value, column: Column) -> SqlLiteral:
         match value:
             case dt.datetime():
                 local = column.form is not Form.INSTANT or as_shown
-                return Written(f"TIMESTAMP '{value.isoformat(' ')}{'' if local else ' ' + zone.key}'")
+                return SqlLiteral(f"TIMESTAMP '{value.isoformat(' ')}{'' if local else ' ' + zone.key}'")
             case dt.date():
-                return Written(f"DATE '{value.isoformat()}'")
+                return SqlLiteral(f"DATE '{value.isoformat()}'")
             case str():
                 return literal(value)
         return _number(value, column)
@@ -130,7 +138,7 @@ def dialect(zone: zoneinfo.ZoneInfo, as_shown: bool) -> Dialect:
         Form.DATETIME: Shape(_seconds("{x}"), within("")),
         Form.INSTANT: instant,
     }
-    return Dialect(quote, shapes, "CAST({x} AS varchar)", "lower({x})", "{x} LIKE {v} ESCAPE '|'", bound)
+    return Dialect(quote, shapes, "CAST({x} AS varchar)", "lower({x})", "{x} LIKE {v} ESCAPE '|'", bind)
 
 
 def _seconds(expression: str) -> str:
@@ -166,7 +174,7 @@ class Trino(Driver):
             raise SettingsWrong("tls", "required_by_server")
         http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
         session = TrinoSession(http_connection, settings, guards.limits)
-        with greeting(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        with login(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
             session.prepare()
         return session
 
@@ -188,7 +196,7 @@ class TrinoSession(Session):
             _TRANSACTION: _NONE,
         }
         if settings["password"]:
-            self._headers["Authorization"] = basic(settings["username"], settings["password"])
+            self._headers["Authorization"] = basic_authorization(settings["username"], settings["password"])
         self._next = ""
         super().__init__(limits, http_connection.cut)
 
@@ -206,12 +214,12 @@ class TrinoSession(Session):
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         refuse_float_texts(query.where, description)
-        spoken = dialect(self._zone, any(is_odd(moment, self._zone) for moment in moments(query.where)))
+        spoken = dialect(self._zone, any(is_ambiguous(moment, self._zone) for moment in datetimes_in(query.where)))
         columns = [description.column(name) for name in query.columns]
         numbers = [column.is_number for column in columns]
         cap = self.limits.row_bytes
         with self._errors():
-            for page in self._read_only(_placed(spoken.select(query, description))):
+            for page in self._read_only(_with_values(spoken.select(query, description))):
                 rows = [json_row(row, numbers) for row in page]
                 if any(len(row) > cap for row in rows):
                     raise TooBig("row_bytes", cap)
@@ -288,7 +296,7 @@ class TrinoSession(Session):
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
         statement = Sql(_COLUMNS.replace("{i}", self._schema), (literal(table.schema), literal(table.name)))
-        for name, native, nullable in self._fetched(_placed(statement)):
+        for name, native, nullable in self._fetched(_with_values(statement)):
             form, expression = trino_row(native)
             columns.append(Column(name, form, native, nullable == "YES", expression=expression))
         return columns
@@ -310,7 +318,7 @@ class TrinoSession(Session):
             yield
         except PROTOCOL_ERRORS as problem:
             self.deadline.check()
-            raise broken(problem) from problem
+            raise broken_connection(problem) from problem
         except TargetError:
             self.deadline.check()
             raise
@@ -340,12 +348,12 @@ class TrinoSession(Session):
         self._drop()
 
 
-def _placed(statement: Sql) -> str:
-    """The statement with its values behind it; patterns of LIKE did not go through `bound` (`drivers/sql.py`)."""
+def _with_values(statement: Sql) -> str:
+    """The statement with its values behind it; patterns of LIKE did not go through `bind` (`drivers/sql.py`)."""
     if not statement.values:
         return statement.text
     text, *rest = statement.text.split(MARK)
-    values = (value if isinstance(value, Written) else literal(value) for value in statement.values)
+    values = (value if isinstance(value, SqlLiteral) else literal(value) for value in statement.values)
     return f"EXECUTE IMMEDIATE {literal('?'.join((text, *rest)))} USING {', '.join(values)}"
 
 

@@ -132,7 +132,7 @@ def checked_settings(driver: str, title: str, settings: Mapping[str, str]) -> di
     """
     if driver not in catalogue.DRIVERS:
         raise InvalidInput([FieldProblem("driver", "UNKNOWN_DRIVER", {"known": ", ".join(catalogue.DRIVERS)})])
-    checked, faults = catalogue.DRIVERS[driver].judged(settings)
+    checked, faults = catalogue.DRIVERS[driver].validate(settings)
     problems = [FieldProblem(f"settings-{fault.field}", fault.code.upper()) for fault in faults]
     if not 0 < len(title.strip()) <= LONGEST_TITLE:
         code = "TITLE_LENGTH" if title.strip() else "TITLE_MISSING"

@@ -14,7 +14,7 @@ from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_nullable, plain
 from drivers.clickhouse.driver import quote
-from drivers.clickhouse.protocol import QueryParameter, placed
+from drivers.clickhouse.protocol import QueryParameter, with_parameters
 from drivers.columns import Column, Form
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.query import Comparison, Like, OneOf, TableName, TableQuery
@@ -261,7 +261,7 @@ def test_names_are_quoted_with_their_backticks_and_backslashes() -> None:
 
 
 def test_each_mark_gets_its_own_parameter() -> None:
-    text, parameters = placed(
+    text, parameters = with_parameters(
         Sql(f"a = {MARK} AND b IN ({MARK}, {MARK})", (QueryParameter("Int64", "1"), "x", QueryParameter("String", "y")))
     )
     assert text == "a = {p0:Int64} AND b IN ({p1:String}, {p2:String})"

@@ -53,14 +53,14 @@ def _(session: PostgreSQLSession, query: TableQuery, description: Description, c
     statement = session._dialect.select(query, description, cell)
     with session._connection.cursor() as cursor:
         cursor.adapters.register_loader("text", _Bytes)
-        cursor.execute(statement.placed("%s").encode(), statement.values)
+        cursor.execute(statement.with_markers("%s").encode(), statement.values)
         return cursor.fetchall()
 
 
 @_cells.register
 def _(session: MySQLSession, query: TableQuery, description: Description, columns: list[Column]) -> Cells:
     statement = MYSQL_DIALECT.select(query, description)
-    for block in session._blocks(statement.placed("%s"), statement.values):
+    for block in session._blocks(statement.with_markers("%s"), statement.values):
         yield from map(_packet_cells, block)
 
 
@@ -85,7 +85,7 @@ def _packet_cells(packet: bytes) -> list[bytes | None]:
 @_cells.register
 def _(session: SQLiteSession, query: TableQuery, description: Description, columns: list[Column]) -> Cells:
     statement = session._dialect.select(query, description, session._bytes("CAST({x} AS TEXT)"))
-    for row in session._executed(statement.placed("?"), statement.values):
+    for row in session._executed(statement.with_markers("?"), statement.values):
         yield [session._encoded(cell) for cell in row]
 
 
@@ -93,7 +93,7 @@ def _(session: SQLiteSession, query: TableQuery, description: Description, colum
 def _(session: FileSession, query: TableQuery, description: Description, columns: list[Column]) -> Cells:
     number = "CASE WHEN ({x}) IS NOT NULL THEN CAST(to_json({x}) AS VARCHAR) END"
     statement = FILE_DIALECT.select(_fitted(query, description), description, "CAST({x} AS VARCHAR)", number)
-    for row in session._connection.execute(statement.placed("?"), list(statement.values)).fetchall():
+    for row in session._connection.execute(statement.with_markers("?"), list(statement.values)).fetchall():
         yield [None if cell is None else cell.encode() for cell in row]
 
 
