@@ -12,7 +12,7 @@ group = AppGroup("keys", help="Keys that encrypt stored secrets.")
 @group.command("rotate")
 def rotate() -> None:
     """Encrypt everything anew that another key than the first of SECRET_KEYS encrypted; the app may keep running."""
-    house = current_app.extensions["services"]
-    with house.sessions() as session:
-        changed = house.vault.rotate(session)
+    services = current_app.extensions["services"]
+    with services.sessions() as session:
+        changed = services.vault.rotate(session)
     click.echo(f"{changed} stored secrets are now encrypted with the first key of SECRET_KEYS.")

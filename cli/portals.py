@@ -51,12 +51,16 @@ def add_local(member_id: str, language: str | None) -> None:
 @group.command("tend")
 def tend() -> None:
     """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
-    house = current_app.extensions["services"]
-    renewed, failed = house.tokens.keep_alive()
-    dead, ended, deleted = house.tokens.forget_dead(), house.user_sessions.forget_ended(), house.uninstallations.purge()
-    house.uploads.keep_only(house.repository.portals())
-    house.call_log.purge()
-    house.budgets.purge()
+    services = current_app.extensions["services"]
+    renewed, failed = services.tokens.keep_alive()
+    dead, ended, deleted = (
+        services.tokens.forget_dead(),
+        services.user_sessions.forget_ended(),
+        services.uninstallations.purge(),
+    )
+    services.uploads.keep_only(services.repository.portals())
+    services.call_log.purge()
+    services.budgets.purge()
     click.echo(
         f"{renewed} grants renewed, {failed} failed; "
         f"{dead} dead grants, {ended} ended sessions and data of {deleted} portals deleted."

@@ -106,7 +106,10 @@ class _RunningCall:
 
 
 class Pipeline:
-    """Answers calls; one for the application, used by all threads."""
+    """Answers calls; one for the application, used by all threads.
+
+    A call goes by the `guards` and the `rate_limit` that are set when it comes.
+    """
 
     def __init__(
         self,
@@ -123,9 +126,9 @@ class Pipeline:
         queue: FairQueue,
     ) -> None:
         self._keys, self._call_log, self._access, self._targets = keys, call_log, access, targets
-        self._budgets, self._guards = budgets, guards
-        self._memory, self._concurrency, self._rate_limit, self._queue = memory, concurrency, rate_limit, queue
-        self._lists, self._lately = lists, StaleCache()
+        self._budgets, self.guards = budgets, guards
+        self._memory, self._concurrency, self.rate_limit, self._queue = memory, concurrency, rate_limit, queue
+        self._lists, self._stale_cache = lists, StaleCache()
         self._delayed: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -164,8 +167,8 @@ class Pipeline:
         target = target_of(credentials.driver, credentials.settings)
         if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")
-        self._rate_limit.wait(credentials.budget)
-        guards = replace(self._guards, limits=replace(self._guards.limits, is_wanted=arrived.is_waiting))
+        self.rate_limit.wait(credentials.budget)
+        guards = replace(self.guards, limits=replace(self.guards.limits, is_wanted=arrived.is_waiting))
         with self._queue.slot(tenant, credentials.uid, target), Spool(Room(self._memory, tenant)) as spool:
             arrived.check_waiting()
             with self._access.session(credentials, guards) as session:
@@ -179,7 +182,7 @@ class Pipeline:
     def _enter(self, arrived: IncomingRequest) -> HostedConnector:
         if self._delayed[arrived.source] >= DELAYED_OF_ONE:
             raise BudgetSpent("bad_keys")
-        connector = self._lately.ask(
+        connector = self._stale_cache.ask(
             ("enter", arrived.uid, arrived.key), lambda: self._keys.enter(arrived.uid, arrived.key)
         )
         if connector is None:
@@ -191,7 +194,7 @@ class Pipeline:
         if connector.driver:
             return typed_credentials.credentials_of(connector, sent)
         key = sent.get("key", "")
-        connection = self._lately.ask(("open", str(connector.id), key), lambda: self._keys.open(connector, key))
+        connection = self._stale_cache.ask(("open", str(connector.id), key), lambda: self._keys.open(connector, key))
         if connection is None:
             raise self._bad_key(source)
         return connection
@@ -199,7 +202,7 @@ class Pipeline:
     def _is_admitted(self, connector: HostedConnector, target: str) -> bool:
         """Whether a server may be asked through a connector whose credentials are typed in the portal."""
         number = connector.id
-        asked = self._lately.ask(
+        asked = self._stale_cache.ask(
             ("admit", str(number), target), lambda: True if self._targets.admit(number, target) else None
         )
         return asked is not None

@@ -26,21 +26,21 @@ DATA = Endpoint("data", data_call, write_data)
 
 
 @blueprint.record_once
-def open_desk(state: BlueprintSetupState) -> None:
-    """Make the desk from the application's services."""
-    house = state.app.extensions["services"]
-    state.app.extensions["desk"] = Pipeline(
-        house.connection_keys,
-        house.call_log,
-        house.access,
-        house.known_targets,
-        house.budgets,
-        house.guards,
-        house.table_lists,
-        house.shared_memory,
-        ConcurrencyLimit(house.settings.web_threads),
-        RateLimit(house.shared_memory, house.settings.requests_per_minute),
-        FairQueue(house.shared_memory),
+def make_pipeline(state: BlueprintSetupState) -> None:
+    """Make the pipeline from the application's services."""
+    services = state.app.extensions["services"]
+    state.app.extensions["pipeline"] = Pipeline(
+        services.connection_keys,
+        services.call_log,
+        services.access,
+        services.known_targets,
+        services.budgets,
+        services.guards,
+        services.table_lists,
+        services.shared_memory,
+        ConcurrencyLimit(services.settings.web_threads),
+        RateLimit(services.shared_memory, services.settings.requests_per_minute),
+        FairQueue(services.shared_memory),
     )
 
 
@@ -69,10 +69,10 @@ def data(uid: str, key: str) -> Response:
 
 
 def _answered(endpoint: Endpoint[Call], uid: str, key: str) -> Response:
-    desk: Pipeline = current_app.extensions["desk"]
+    pipeline: Pipeline = current_app.extensions["pipeline"]
     source, waiting = request.remote_addr or "", partial(is_waiting, request.environ)
     arrived = IncomingRequest(uid, key, source, request.content_type or "", _body, waiting)
-    answer = desk.answer(endpoint, arrived)
+    answer = pipeline.answer(endpoint, arrived)
     response = Response(answer.body, answer.status, mimetype="application/json")
     response.content_length = answer.length
     response.call_on_close(answer.close)

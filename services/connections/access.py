@@ -57,7 +57,7 @@ class Access:
 
     def __init__(self, repository: ConnectionRepository, budgets: Budgets, uploads: Uploads) -> None:
         self._repository, self._budgets, self._uploads = repository, budgets, uploads
-        self._lately = StaleCache()
+        self._stale_cache = StaleCache()
 
     def destination(self, portal_id: int, driver: str, settings: Mapping[str, str], guards: Guards) -> Destination:
         """Where settings of a portal lead; nothing is asked yet."""
@@ -110,7 +110,7 @@ class Access:
         def ask() -> bool | None:
             return None if any(self._budgets.is_spent(budget, *subject) for subject in subjects) else True
 
-        if not self._lately.ask((budget.name, uid), ask):
+        if not self._stale_cache.ask((budget.name, uid), ask):
             raise BudgetSpent(code)
 
     def count(self, problem: TargetError, destination: Destination, subject: str) -> None:

@@ -37,14 +37,14 @@ ALIASES: Mapping[str, str] = {
 
 
 @dataclass(frozen=True)
-class Pasted:
-    """What a string holds: a driver's name and some of the settings that the driver declares."""
+class ConnectionString:
+    """What one says: a driver's name and some of the settings that the driver declares."""
 
     driver: str
     settings: Mapping[str, str] = field(repr=False)
 
 
-def read(text: str) -> Pasted | None:
+def read(text: str) -> ConnectionString | None:
     """The driver and settings in `text`, or None if it is no connection string of a driver's schemes."""
     text = text.strip().removeprefix("jdbc:")
     try:
@@ -67,7 +67,9 @@ def read(text: str) -> Pasted | None:
     for name, value in options:
         settings |= _option(name.strip().lower(), value.strip())
     declared = {declared.code for declared in driver.fields}
-    return Pasted(driver.name, {code: value for code, value in settings.items() if value and code in declared})
+    return ConnectionString(
+        driver.name, {code: value for code, value in settings.items() if value and code in declared}
+    )
 
 
 def _option(name: str, value: str) -> dict[str, str]:

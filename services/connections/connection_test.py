@@ -26,7 +26,7 @@ StepName = Literal["address", "name", "port", "tls", "login", "open", "tables", 
 StepState = Literal["good", "bad", "not reached", "nothing"]
 
 SECONDS = 25.0
-"""How long one trial may take altogether; somebody is waiting for it."""
+"""How long one test may take altogether; somebody is waiting for it."""
 ENOUGH = frozenset({"tables", "row"})
 """Steps that may fail without making the connection useless: a view may be broken, a database empty."""
 
@@ -65,7 +65,7 @@ class ConnectionTest:
 
 @dataclass
 class _Run:
-    """A trial under way."""
+    """A test under way."""
 
     wanted: tuple[StepName, ...]
     steps: list[Step] = field(default_factory=list)
@@ -139,7 +139,7 @@ class ConnectionTester:
 
 
 def steps_of(settings: Mapping[str, str]) -> tuple[StepName, ...]:
-    """The steps that a trial of these settings has."""
+    """The steps that a test of these settings has."""
     if "host" in settings:
         encrypted: tuple[StepName, ...] = () if settings.get("tls", "disable") == "disable" else ("tls",)
         return ("address", "name", "port", *encrypted, "login", "tables", "row")

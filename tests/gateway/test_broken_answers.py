@@ -142,14 +142,14 @@ def test_a_killed_query_is_no_answer(slow: tuple[Server, Host, Connected]) -> No
 def test_a_query_over_the_deadline_is_stopped_and_no_answer(slow: tuple[Server, Host, Connected]) -> None:
     # facts/security 1 row 15
     server, host, orders = slow
-    own: Pipeline = host.app.extensions["desk"]
-    guards: Guards = own._guards
-    own._guards = replace(guards, limits=replace(guards.limits, seconds=1.5))
+    own: Pipeline = host.app.extensions["pipeline"]
+    guards: Guards = own.guards
+    own.guards = replace(guards, limits=replace(guards.limits, seconds=1.5))
     started = time.monotonic()
     try:
         answer = orders.call("urlData", {"table": "slow"})
     finally:
-        own._guards = guards
+        own.guards = guards
     assert answer.status_code == 504
     # All rows would take 200 s.
     assert time.monotonic() - started < 100
@@ -159,13 +159,13 @@ def test_a_query_over_the_deadline_is_stopped_and_no_answer(slow: tuple[Server, 
 def test_an_answer_over_the_cap_is_refused_and_not_cut(behind_proxy: tuple[Connected, Cut]) -> None:
     orders, cut = behind_proxy
     cut.after = None
-    own: Pipeline = orders.app.extensions["desk"]
-    guards: Guards = own._guards
-    own._guards = replace(guards, limits=replace(guards.limits, bytes=50_000))
+    own: Pipeline = orders.app.extensions["pipeline"]
+    guards: Guards = own.guards
+    own.guards = replace(guards, limits=replace(guards.limits, bytes=50_000))
     try:
         answer = orders.call("urlData", CALL)
     finally:
-        own._guards = guards
+        own.guards = guards
     assert answer.status_code == 507
     assert answer.get_json()["error"] == "too_large"
 

@@ -517,8 +517,8 @@ def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(
     host: Host, deals: Connected, standing: Standing
 ) -> None:
     # facts/security 4 layer 4: requests per key
-    desk = host.app.extensions["desk"]
-    desk._rate_limit = RateLimit(host.services.shared_memory, 60, burst=5, longest_wait=5.0)
+    pipeline = host.app.extensions["pipeline"]
+    pipeline.rate_limit = RateLimit(host.services.shared_memory, 60, burst=5, longest_wait=5.0)
     assert [deals.call("urlCheck").status_code for _ in range(5)] == [200] * 5
     assert standing.naps == [0.0] * 5
     assert [deals.call("urlCheck").status_code for _ in range(4)] == [200] * 4
