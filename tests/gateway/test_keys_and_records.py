@@ -24,7 +24,7 @@ from models import ConnectionRow, EndpointCall, now
 from services.connections.call_log import CallLog
 from services.connections.connection import Connection
 from services.connections.keys import OLD_KEY_OPENS, ConnectionKeys, addresses
-from services.connections.operators import IssuedKey
+from services.connections.operators import IssuedKey, OperatorConnections
 from services.connections.repository import ConnectionRepository
 from services.connections.typed_credentials import KnownTargets
 from services.limits.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
@@ -139,10 +139,11 @@ def test_a_key_rotates_in_two_phases(host: Host, deals: Connected) -> None:
     # facts/security 4: the next key opens before it is confirmed; the former one opens for another day
     moment = now()
     keys = ConnectionKeys(host.services.sessions, host.services.vault, clock=lambda: moment)
-    issued = host.services.connections.mint(deals.issued.id)
+    connections = OperatorConnections(host.services.repository, keys, "http://app.test")
+    issued = connections.mint(deals.issued.id)
     fresh = issued.key
     assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
-    host.services.connections.confirm(issued)
+    connections.confirm(issued)
     assert [deals.call("urlCheck", key=key).status_code for key in (deals.issued.key, fresh)] == [200, 200]
     path = urlsplit(deals.issued.urls["urlCheck"]).path.split("/")
     connector = keys.enter(path[2], path[3])
