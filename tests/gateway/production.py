@@ -154,7 +154,7 @@ def run_flask(environment: Mapping[str, str], *words: str) -> str:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, configuration: str = "gunicorn.conf.py", **given: str) -> Iterator[Server]:
+def serving(folder: Path, **given: str) -> Iterator[Server]:
     """The application as `make serve` starts it, with a database in `folder`; it may connect to this machine.
 
     With the SECRET_KEYS of another server of the same folder it has that one's database, too.
@@ -174,7 +174,7 @@ def serving(folder: Path, configuration: str = "gunicorn.conf.py", **given: str)
         }
         if "SECRET_KEYS" not in given:
             run_flask(environment, "db-upgrade")
-        command = [sys.executable, "-m", "gunicorn", "--config", configuration, "app:create_app()"]
+        command = [sys.executable, "-m", "gunicorn", "--config", "gunicorn.conf.py", "app:create_app()"]
         with log_of(folder, environment).open("wb") as log:
             process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
         server = Server(process, environment, folder)
@@ -192,13 +192,11 @@ def serving(folder: Path, configuration: str = "gunicorn.conf.py", **given: str)
 
 
 @contextlib.contextmanager
-def serving_too(
-    other: Server, hosted: Hosted, configuration: str = "gunicorn.conf.py", **given: str
-) -> Iterator[tuple[Server, Hosted]]:
+def serving_too(other: Server, hosted: Hosted, **given: str) -> Iterator[tuple[Server, Hosted]]:
     """Another server with the database of a running one, and a connection of that one as it is called there."""
     workers = {name: value for name, value in other.environment.items() if name.startswith("WEB_")}
     keys = other.environment["SECRET_KEYS"]
-    with serving(other.folder, configuration, SECRET_KEYS=keys, **{**workers, **given}) as server:
+    with serving(other.folder, SECRET_KEYS=keys, **{**workers, **given}) as server:
         old, new = (f":{each.environment['PORT']}/" for each in (other, server))
         yield server, Hosted(hosted.key, {name: url.replace(old, new) for name, url in hosted.urls.items()})
 

@@ -7,6 +7,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ import requests
 
 from tests.gateway.bodies import FORM
 from tests.gateway.databases import STAND_STILL, Source, postgresql, standing
-from tests.gateway.production import Hosted, Server, serving
+from tests.gateway.production import Hosted, Server, serving, serving_too
 from tests.gateway.proxy import Proxy, proxying
 from tests.waiting import HANG, eventually
 
@@ -210,3 +211,17 @@ def test_no_key_stands_in_the_log_of_accesses(proxy: Proxy, hosted: Hosted) -> N
     eventually(lambda: f"/gateway/{uid}/[hidden]/data" in proxy.accesses(), proxy.accesses)
     assert key not in proxy.accesses()
     assert "canary-token" not in proxy.accesses()
+
+
+def test_workers_that_are_replaced_lose_no_call(server: Server, direct: Hosted, tmp_path: Path) -> None:
+    # facts/security 7 "Graceful stop": every worker is replaced after so many requests, here after twenty
+    replaced = {"GUNICORN_CMD_ARGS": "--max-requests 20 --max-requests-jitter 0", "REQUESTS_PER_MINUTE": "0"}
+    with (
+        serving_too(server, direct, **replaced) as (other, behind),
+        proxying(tmp_path, behind.place[1]) as proxy,
+        ThreadPoolExecutor(6) as callers,
+    ):
+        hosted, first = proxy.to(behind), other.workers()
+        statuses = Counter(callers.map(lambda _: hosted.post(table="quick").status_code, range(120)))
+        assert statuses == {200: 120}, other.log()
+        assert first != other.workers()
