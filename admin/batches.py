@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from flask import render_template, request, url_for
@@ -33,7 +33,7 @@ from services.publishing.batches import (
     prospects,
     title,
 )
-from services.publishing.tables import Looked
+from services.publishing.tables import Looked, external_code
 from web.answers import page_at, same_place
 from web.session import capabilities, current_session, form_once, limit_portal_time, portal_client, services, submitted
 from web.submission import NOTHING_WRONG, Failure, failure, problems_of, refusal_page
@@ -199,8 +199,20 @@ def _made(held: Connection, wanted: Sequence[Typed], looked: Sequence[Looked], e
     client, caps = portal_client(), capabilities()
     source_id, published = services().portal_sync.ready_source(client, caps, held, connector_texts())
     known = {row.external_code: row for row in published}
+    looked = [_renewed(held, table, known) for table in looked]
     wishes = [Wish(table, row.name or "") for row, table in zip(wanted, looked, strict=True)]
-    return Publication(client, caps, source_id, end).publish(wishes, known)
+    outcomes = Publication(client, caps, source_id, end).publish(wishes, known)
+    for outcome in outcomes:
+        if outcome.state == "created" and (table := outcome.wish.looked.table) is not None:
+            services().publishing.hold(held, table, outcome.wish.looked.columns)
+    return outcomes
+
+
+def _renewed(held: Connection, looked: Looked, known: Collection[str]) -> Looked:
+    """A table with the types that its columns have today, unless it is one of those that are published."""
+    if looked.table is None or not looked.columns or external_code(looked.table) in known:
+        return looked
+    return replace(looked, columns=services().publishing.renewed(held, looked.table, looked.columns))
 
 
 def _again(

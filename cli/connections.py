@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import click
 from flask import current_app
@@ -11,10 +13,15 @@ from flask.cli import AppGroup
 
 from drivers import catalogue
 from drivers.base import Field
+from egress.errors import TargetError
 from errors import InvalidInput
 from sentences.lookup import sentence
 from services.connections.connection import Connection
 from services.connections.operators import IssuedKey, OperatorConnections
+from services.contract.names import NameRefused
+from services.publishing.contract_report import ContractReports, TableReport
+
+Answer = TypeVar("Answer")
 
 group = AppGroup("connections", help="Databases and files that portals read through the app.")
 
@@ -77,6 +84,53 @@ def remove(connection_id: int) -> None:
     except InvalidInput as problem:
         raise _complaint(problem) from None
     click.echo(f"Connection {connection_id} is removed.")
+
+
+@group.command("contract")
+@click.argument("connection_id", type=int, metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, one object.")
+def show_contract(connection_id: int, as_json: bool) -> None:
+    """Show under which names and types tables were published, and what is wrong with them today."""
+    reports = _asked(connection_id, _reports().report)
+    if as_json:
+        tables = [asdict(report) for report in reports]
+        click.echo(json.dumps({"connection": connection_id, "tables": tables}, ensure_ascii=False, indent=2))
+        return
+    for report in reports:
+        _print_contract(report)
+    if not reports:
+        click.echo("Nothing of this connection was described or published yet.")
+
+
+@group.command("accept")
+@click.argument("connection_id", type=int, metavar="ID")
+@click.argument("table")
+def accept_contract(connection_id: int, table: str) -> None:
+    """Take the columns that TABLE has today as its contract; names that were given out stay taken."""
+    _print_contract(_asked(connection_id, lambda connection: _reports().accept(connection, table)))
+
+
+def _asked(connection_id: int, ask: Callable[[Connection], Answer]) -> Answer:
+    try:
+        return ask(_connections().get(connection_id))
+    except InvalidInput as problem:
+        raise _complaint(problem) from None
+    except NameRefused as problem:
+        raise click.ClickException(f"There is no table {problem.name} ({problem.code}).") from None
+    except TargetError as problem:
+        raise click.ClickException(f"The database could not be asked ({problem.code}).") from None
+
+
+def _print_contract(report: TableReport) -> None:
+    click.echo(f"{report.code}\t{report.table}\t{report.problem}".rstrip())
+    for column in report.columns:
+        change = f"{column.problem}, {column.now} today" if column.problem == "type_changed" else column.problem
+        click.echo(f"  {column.code}\t{column.name}\t{column.type}\t{change}".rstrip())
+
+
+def _reports() -> ContractReports:
+    reports: ContractReports = current_app.extensions["services"].contract_reports
+    return reports
 
 
 def _connections() -> OperatorConnections:

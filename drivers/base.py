@@ -27,7 +27,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal
 
-from drivers.columns import Column
+from drivers.columns import Column, PortalType
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
 from drivers.query import TableName, TableQuery
 from egress.deadline import Deadline
@@ -176,6 +176,11 @@ class Description:
 
     table: TableName
     columns: tuple[Column, ...]
+
+    @property
+    def portal_types(self) -> list[tuple[str, PortalType]]:
+        """Names and types of the columns."""
+        return [(column.name, column.type) for column in self.columns]
 
     def column(self, name: str) -> Column:
         """The column of exactly this name. Raises `QueryRefused("unknown_column")`."""

@@ -8,7 +8,7 @@ from drivers.base import Session
 from gateway.calls import CheckCall, DataCall, TableDescriptionCall, TableListCall
 from gateway.rows import write_rows
 from gateway.spool import Spool
-from gateway.table_query import published, query_of
+from gateway.table_query import query_of
 from services.connections.connection import Credentials
 from services.connections.table_lists import TableLists
 from services.contract.names import PublishedTable
@@ -36,7 +36,7 @@ def write_description(
 ) -> int:
     """The table's columns; code and name are the same (facts/field 0 item 8)."""
     table = lists.find(credentials, session, call.table)
-    columns = published(session.describe(table.table)).all
+    columns = lists.describe(credentials, session, table)[1].all
     spool.write(orjson.dumps([{"code": each.code, "name": each.code, "type": each.type} for each in columns]))
     return len(columns)
 
@@ -45,7 +45,8 @@ def write_data(call: DataCall, credentials: Credentials, session: Session, lists
     """Header and rows; every row, where no limit is asked for."""
     table = lists.find(credentials, session, call.table)
     description = session.describe(table.table)
-    header, query = query_of(call, description, credentials.connector.language)
+    columns = lists.ledger.published(credentials.ledger_owner, table, description.portal_types, call.map_fields)
+    header, query = query_of(call, description, columns, credentials.connector.language)
     return write_rows(header, session.rows(query, description), spool)
 
 

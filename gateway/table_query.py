@@ -10,23 +10,15 @@ from gateway.filters import read_filter
 from services.contract.names import MOST_COLUMNS, PublishedColumn, PublishedColumns
 
 
-def published(description: Description, call: DataCall | None = None) -> PublishedColumns:
-    """The columns of a table under their published names."""
-    map_fields = call.map_fields if call else None
-    return PublishedColumns([(column.name, column.type) for column in description.columns], map_fields)
-
-
-def query_of(call: DataCall, description: Description, language: str) -> tuple[list[str], TableQuery]:
+def query_of(
+    call: DataCall, description: Description, columns: PublishedColumns, language: str
+) -> tuple[list[str], TableQuery]:
     """The header and the query that a call asks for; raises `CallRefused`, `NameRefused` and `TooBig`.
 
     The header echoes the names as they were asked for; without `select` it holds the codes (facts/biconnector 5.7a).
     """
-    columns = published(description, call)
-    wanted: list[tuple[str, PublishedColumn]] = (
-        [(column.code, column) for column in columns.all]
-        if call.select is None
-        else [(asked, columns.resolve(asked)) for asked in call.select]
-    )
+    select = [column.code for column in columns.all] if call.select is None else call.select
+    wanted: list[tuple[str, PublishedColumn]] = [(asked, columns.resolve(asked)) for asked in select]
     if len(wanted) > MOST_COLUMNS:
         raise TooBig("columns", MOST_COLUMNS)
     where = read_filter(call.filter, columns.resolve, language)

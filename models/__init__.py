@@ -2,6 +2,7 @@
 
 from models.base import Base, Sessions, connect, new_uid, now, servers_of, sessions_for
 from models.connection import ConnectionRow, EndpointCall, HostedConnectorRow, KeySlots, KnownTarget, Strike
+from models.contract import ContractColumn, ContractTable, identity_of
 from models.portal import FormNonce, LifecycleEvent, Portal, UserSession, UserToken
 from models.startup import check_keys
 from models.vault import Sealed, Vault, VaultBroken
@@ -9,6 +10,8 @@ from models.vault import Sealed, Vault, VaultBroken
 __all__ = [
     "Base",
     "ConnectionRow",
+    "ContractColumn",
+    "ContractTable",
     "EndpointCall",
     "FormNonce",
     "HostedConnectorRow",
@@ -25,6 +28,7 @@ __all__ = [
     "VaultBroken",
     "check_keys",
     "connect",
+    "identity_of",
     "new_uid",
     "now",
     "servers_of",

@@ -17,6 +17,7 @@ _NO_SENSE = _l("The portal's request could not be understood.")
 _TELL_SUPPORT = _l("Tell the support of the application, with the reference.")
 _ASK_OPERATOR = _l("Ask whoever runs the application.")
 _SYNCHRONIZE = _l("Synchronize the table in BI Builder, or publish it again.")
+_NEW_DATASET = _l("Bring it back, or delete the dataset and publish the table anew.")
 _NARROW = _l("Filter the chart, or set a limit.")
 _AGAIN = _l("Try again in a minute.")
 
@@ -139,6 +140,15 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     # Queries
     "no_permission": (_l("The user may not read this table."), _l("Grant it SELECT on the table.")),
     "unknown_table": (_l("The database has no such table any more."), _SYNCHRONIZE),
+    "published_table_gone": (_l("The table that was published under this name is gone."), _NEW_DATASET),
+    "published_column_gone": (
+        _l("The column that was published under this name is gone."),
+        _NEW_DATASET,
+    ),
+    "type_changed": (
+        _l("The column holds values of another type than when it was published."),
+        _l("Give the column its former type again, or delete its dataset and publish the table anew."),
+    ),
     "unknown_column": (_l("The table has no such column any more."), _SYNCHRONIZE),
     "ambiguous_name": (_l("Several tables or columns have this name."), _SYNCHRONIZE),
     "filter_too_deep": (_LONG_FILTER, _l("Simplify it.")),

@@ -25,6 +25,7 @@ from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
 from services.connections.typed_credentials import KnownTargets, TypedConnectors
 from services.connections.uploads import Uploads
+from services.contract.ledger import Ledger
 from services.limits.budgets import Budgets
 from services.limits.shared_memory import SharedMemory
 from services.portal_api import Transport
@@ -36,6 +37,7 @@ from services.portals.lifecycle import Lifecycle
 from services.portals.postponed_launches import PostponedLaunches
 from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
+from services.publishing.contract_report import ContractReports
 from services.publishing.tables import Publishing
 from services.sessions.form_nonces import FormNonces
 from services.sessions.user_sessions import UserSessions
@@ -77,6 +79,7 @@ class Services:
     access: Access
     connection_tester: ConnectionTester
     publishing: Publishing
+    contract_reports: ContractReports
     call_log: CallLog
     uploads: Uploads
     known_targets: KnownTargets
@@ -112,7 +115,7 @@ def build(settings: Settings) -> Services:
     budgets = Budgets(sessions)
     guards = Guards(policy, settings.local_files)
     shared_memory = SharedMemory()
-    table_lists = TableLists(shared_memory)
+    table_lists = TableLists(shared_memory, Ledger(sessions))
     comparison = PortalComparison(repository, connection_keys, settings.base_url)
     portal_sync = PortalSync(repository, connection_keys, comparison, settings.base_url)
     access, call_log = Access(repository, budgets, uploads), CallLog(sessions)
@@ -153,6 +156,7 @@ def build(settings: Settings) -> Services:
         access=access,
         connection_tester=tester,
         publishing=Publishing(access, guards, table_lists),
+        contract_reports=ContractReports(access, guards, table_lists),
         call_log=call_log,
         uploads=uploads,
         known_targets=known_targets,

@@ -5,6 +5,7 @@ They are read from their rows once, with the secrets opened, and never change; n
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit, urlunsplit
 from drivers import catalogue
 from errors import FieldProblem, InvalidInput
 from models import ConnectionRow, HostedConnectorRow, Vault
+from services.contract.ledger import Owner
 
 # Sealed, this stays below what MariaDB's TEXT takes.
 MOST_SETTINGS_BYTES = 40_000
@@ -71,6 +73,13 @@ class Credentials:
         return f"connector {self.connector.id}"
 
     @property
+    def ledger_owner(self) -> Owner:
+        """Whose names of tables they have: typed credentials that lead to one place have one ledger."""
+        place = "\0".join(self.settings.get(code, "") for code in ("host", "port", "database"))
+        hashed = hashlib.sha256(f"{self.connector.uid}\0{place}".encode()).hexdigest()
+        return Owner(hashed, self.connector.id)
+
+    @property
     def shown_settings(self) -> dict[str, str]:
         """What may be shown: the settings that are neither secret nor empty."""
         secret = secret_settings(self.driver)
@@ -107,6 +116,11 @@ class Connection(Credentials):
     def needs_login(self) -> bool:
         """Whether something was deleted when the app was removed that the connection cannot read without."""
         return self.closed and bool(secret_settings(self.driver) or self.settings.get("url"))
+
+    @property
+    def ledger_owner(self) -> Owner:
+        """Whose names of tables it has: its own, whatever its settings become."""
+        return Owner(self.uid, self.connector.id, self.id)
 
     @classmethod
     def of_row(cls, row: ConnectionRow, vault: Vault) -> Connection:

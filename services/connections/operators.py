@@ -38,6 +38,10 @@ class OperatorConnections:
         """Every connection of every portal."""
         return self._repository.of_all_portals()
 
+    def get(self, connection_id: int) -> Connection:
+        """One connection, of whichever portal; raises `InvalidInput`."""
+        return self._connection(connection_id)
+
     def mint(self, connection_id: int) -> IssuedKey:
         """A next key for a connection, which opens at once beside the present one.
 

@@ -16,10 +16,11 @@ from datetime import datetime
 
 from cachetools import TTLCache
 
-from drivers.base import Session, Table
+from drivers.base import Description, Session, Table
 from models import now
 from services.connections.connection import Credentials
-from services.contract.names import NameRefused, PublishedTable, PublishedTables
+from services.contract.ledger import Ledger
+from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables
 from services.limits.shared_memory import SharedMemory
 
 CALL_SECONDS = 60.0
@@ -43,8 +44,8 @@ class TableList:
 class TableLists:
     """The lists of all connections, each of certain credentials; `clock` tells the moment that people see."""
 
-    def __init__(self, memory: SharedMemory, *, clock: Callable[[], datetime] = now) -> None:
-        self._memory, self._clock = memory, clock
+    def __init__(self, memory: SharedMemory, ledger: Ledger, *, clock: Callable[[], datetime] = now) -> None:
+        self._memory, self.ledger, self._clock = memory, ledger, clock
         self._lists: TTLCache[str, TableList] = TTLCache(LISTS_KEPT, PAGE_SECONDS)
         self._lock = threading.Lock()
 
@@ -62,7 +63,7 @@ class TableLists:
         """The list as it is now."""
         at, read = self._clock(), time.monotonic()
         listed = session.tables()
-        tables = PublishedTables(listed)
+        tables = PublishedTables(listed, self.ledger.codes(of.ledger_owner))
         by_name = {table.name: table for table in listed}
         known = TableList({row.id: by_name[row.table] for row in tables.all}, tables, at, read)
         with self._lock:
@@ -86,6 +87,13 @@ class TableLists:
             except NameRefused:
                 pass
         return self.read(of, session).tables.resolve(asked)
+
+    def describe(
+        self, of: Credentials, session: Session, table: PublishedTable
+    ) -> tuple[Description, PublishedColumns]:
+        """A table's columns as its database has them, and under their names of the contract, which this adds to."""
+        description = session.describe(table.table)
+        return description, self.ledger.describe(of.ledger_owner, table, description.portal_types)
 
     def matching(self, of: Credentials, session: Session, search: str) -> list[PublishedTable]:
         """The tables that a search finds; one that finds nothing in the remembered list is made in a fresh one."""

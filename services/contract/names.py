@@ -1,8 +1,8 @@
 """What tables and columns are called in the portal, and which real one a name from the portal means.
 
 A published column has one spelling for code and name: transliterated, upper case, at most 32 characters, collisions
-numbered in the order of the columns (facts/biconnector 4.6, facts/field 0 item 8). Nothing of it is stored: the same
-column list always gives the same names, and a column that is appended changes no other.
+numbered in the order of the columns (facts/biconnector 4.6, facts/field 0 item 8). A name that was given out keeps its
+meaning: what `contract.ledger` holds comes first, and only what it lacks is named anew, by names that nobody had.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from errors import ApplicationError
 
 LONGEST_COLUMN = 32
 LONGEST_TABLE = 230
+WIDER: frozenset[tuple[PortalType, PortalType]] = frozenset({("double", "int")})
+"""Types whose values stand in JSON as those of another one do: the contract's, and today's."""
 MOST_COLUMNS = 1600
 """Of one answer: more than any table of PostgreSQL has, and as many as every database gives in one row."""
 
@@ -42,7 +44,9 @@ _ROMAN = {**dict(zip(_LATIN + _CYRILLIC, _BECOME.split(), strict=True)), "ъ": "
 class NameRefused(ApplicationError):
     """A name means no table or column, or several.
 
-    Codes: `unknown_table`, `unknown_column`, `ambiguous_name`; `name` is the one that was asked for.
+    Codes: `unknown_table`, `unknown_column`, `ambiguous_name`; `name` is the one that was asked for. Of a name that was
+    published: `published_table_gone`, `published_column_gone`, and `type_changed` for a column whose values are no
+    longer of the type under which it was published; `name` tells the real one and the types as well.
     """
 
     def __init__(self, code: str, name: str = "") -> None:
@@ -51,12 +55,40 @@ class NameRefused(ApplicationError):
 
 
 @dataclass(frozen=True)
-class PublishedColumn:
-    """A column under its published `code`; `name` is the database's own, `type` the portal's."""
+class KeptColumn:
+    """A column as the contract holds it: `type` is the portal's, and `fixed` where a dataset has the column so.
+
+    `retired`: somebody accepted that the column is gone.
+    """
 
     code: str
     name: str
     type: PortalType
+    fixed: bool = False
+    retired: bool = False
+
+
+@dataclass(frozen=True)
+class PublishedColumn:
+    """A column under its published `code`; `name` is the database's own, `type` the portal's.
+
+    `type` is the contract's; `now` is what the column holds today, where that is another one.
+    """
+
+    code: str
+    name: str
+    type: PortalType
+    now: PortalType | None = None
+
+    @property
+    def keeps_its_type(self) -> bool:
+        """Whether today's values can be told in the contract's type without losing anything."""
+        return self.now is None or (self.type, self.now) in WIDER
+
+    def check(self, asked: str = "") -> None:
+        """Raise `NameRefused` unless the column keeps its type; `asked` is the name that was asked for."""
+        if not self.keeps_its_type:
+            raise NameRefused("type_changed", f"{asked or self.code} ({self.name}): {self.type}, {self.now}")
 
 
 @dataclass(frozen=True)
@@ -77,23 +109,45 @@ Item = TypeVar("Item", PublishedColumn, PublishedTable)
 
 
 class PublishedColumns:
-    """The published columns of one table, and the way back from the names of a call."""
+    """The published columns of one table, and the way back from the names of a call.
 
-    def __init__(self, columns: Iterable[tuple[str, PortalType]], map_fields: Mapping[str, str] | None = None) -> None:
-        listed = list(columns)
-        codes = column_codes([name for name, _ in listed])
-        self.all = tuple(PublishedColumn(code, name, type_) for code, (name, type_) in zip(codes, listed, strict=True))
+    `kept` are those of the contract, in any order; whatever of `columns` it lacks is named anew.
+    """
+
+    def __init__(
+        self,
+        columns: Iterable[tuple[str, PortalType]],
+        map_fields: Mapping[str, str] | None = None,
+        kept: Iterable[KeptColumn] = (),
+    ) -> None:
+        listed, known = list(columns), {column.name: column for column in kept}
+        fresh = [name for name, _ in listed if name not in known]
+        codes = iter(column_codes(fresh, {column.code for column in known.values()}))
+        self.all = tuple(
+            _published(known[name], now) if name in known else PublishedColumn(next(codes), name, now)
+            for name, now in listed
+        )
         self._by_code = {column.code: column for column in self.all}
+        self.gone = tuple(column for column in known.values() if column.code not in self._by_code)
+        self.is_new = bool(fresh)
         self._map_fields = map_fields or {}
 
     def resolve(self, asked: str) -> PublishedColumn:
         """The column that `asked` means, in the order of facts/biconnector 5.7a; raises `NameRefused` for none.
 
         A published code; the code that `mapFields` gives for it; the database's own name; the one column whose
-        normalised name it is.
+        normalised name it is. A name that was published and whose column has gone means no other one.
         """
+        found = self._find(asked)
+        found.check(asked)
+        return found
+
+    def _find(self, asked: str) -> PublishedColumn:
         if found := self._by_code.get(asked):
             return found
+        for column in self.gone:
+            if column.code == asked:
+                raise NameRefused("published_column_gone", f"{asked} ({column.name})")
         if codes := {code for code, name in self._map_fields.items() if name == asked}:
             return _only([column for column in self.all if {column.code, column.name} & codes], asked, "column")
         if same := [column for column in self.all if column.name == asked]:
@@ -101,32 +155,48 @@ class PublishedColumns:
         return _only([column for column in self.all if asked in _normalised(column)], asked, "column")
 
 
-class PublishedTables:
-    """The published tables of one connection, and the way back from the names of a call."""
+def _published(kept: KeptColumn, now: PortalType) -> PublishedColumn:
+    return PublishedColumn(kept.code, kept.name, kept.type, None if now == kept.type else now)
 
-    def __init__(self, tables: Iterable[Table]) -> None:
+
+class PublishedTables:
+    """The published tables of one connection, and the way back from the names of a call.
+
+    `kept` are the codes that the contract holds, in the order in which they were given out.
+    """
+
+    def __init__(self, tables: Iterable[Table], kept: Mapping[str, TableName] | None = None) -> None:
+        self._kept = kept or {}
+        known = {table: code for code, table in self._kept.items()}
         listed = sorted(tables, key=lambda table: (not table.plain, table.name.schema, table.name.name))
-        codes = _numbered([table_code(table) for table in listed], LONGEST_TABLE, frozenset())
-        self.all = tuple(
-            PublishedTable(code, table_id(table.name), table.name, table.plain)
-            for code, table in zip(codes, listed, strict=True)
-        )
+        fresh = [table for table in listed if table.name not in known]
+        named = known | _table_codes(fresh, self._kept)
+        self.all = tuple(self._published(table, named[table.name]) for table in listed)
+
+    def _published(self, table: Table, code: str) -> PublishedTable:
+        exact = table_id(table.name)
+        # The exact name is another table's code since before: it cannot mean both.
+        is_taken = self._kept.get(exact, table.name) != table.name
+        return PublishedTable(code, code if is_taken else exact, table.name, table.plain)
 
     def resolve(self, asked: str) -> PublishedTable:
         """The table that `asked` means; raises `NameRefused` for none or several.
 
-        Its exact id; its code; its own name where that needs no schema; the only table of that name.
+        Its code if it was given out before; its exact id; its code; its own name where that needs no schema; the only
+        table of that name. A code whose table has gone means no other one.
         """
+        kept = self._kept.get(asked)
         ways: Sequence[Callable[[PublishedTable], bool]] = (
+            lambda listed: listed.table == kept,
             lambda listed: listed.id == asked,
             lambda listed: listed.code == asked,
             lambda listed: listed.plain and listed.table.name == asked,
             lambda listed: listed.table.name == asked,
         )
-        for way in ways:
+        for way in ways[:1] if kept else ways[1:]:
             if found := [listed for listed in self.all if way(listed)]:
                 return _only(found, asked, "table")
-        raise NameRefused("unknown_table", asked)
+        raise NameRefused("published_table_gone" if kept else "unknown_table", asked)
 
     def has(self, asked: str) -> bool:
         """Whether `asked` means one table."""
@@ -151,14 +221,27 @@ def column_code(name: str) -> str:
     return _valid(_transliterated(name).upper(), "C_")[:LONGEST_COLUMN]
 
 
-def column_codes(names: Sequence[str]) -> list[str]:
-    """`names` as the portal takes column names, unique in the dataset."""
-    return _numbered([column_code(name) for name in names], LONGEST_COLUMN, RESERVED)
+def column_codes(names: Sequence[str], taken: Collection[str] = ()) -> list[str]:
+    """`names` as the portal takes column names, unique in the dataset and none of those that are `taken`."""
+    return _numbered([column_code(name) for name in names], LONGEST_COLUMN, RESERVED.union(taken))
 
 
 def table_code(table: Table) -> str:
     """The table as a dataset name: `^[a-z][a-z0-9_]*$`, at most 230 characters; not yet unique."""
     return dataset_code(table.name.name if table.plain else f"{table.name.schema}_{table.name.name}")
+
+
+def _table_codes(tables: Sequence[Table], taken: Collection[str]) -> dict[TableName, str]:
+    """Codes of tables, unique and none of those that are `taken`.
+
+    An exact name that is a code as well is its own table's code: no other table's may lead there.
+    """
+    exact = {table_id(table.name): table.name for table in tables}
+    own = {table.name: code for table in tables if exact.get(code := table_code(table)) == table.name}
+    own = {table: code for table, code in own.items() if code not in taken}
+    others = [table for table in tables if table.name not in own]
+    codes = _numbered([table_code(table) for table in others], LONGEST_TABLE, frozenset(taken).union(exact))
+    return own | {table.name: code for table, code in zip(others, codes, strict=True)}
 
 
 def dataset_code(name: str, taken: Collection[str] = ()) -> str:

@@ -30,7 +30,7 @@ from errors import (
 from services.bi import datasets, rules
 from services.bi.datasets import Dataset
 from services.bi.listing import id_of
-from services.contract.names import dataset_codes
+from services.contract.names import NameRefused, dataset_codes
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
 from services.publishing.tables import MOST_NUMBERS, NAME_TAKEN, Looked, external_code, fields_of, title_of
@@ -185,7 +185,7 @@ class Publication:
         for number, wish in turn.items():
             try:
                 commands[number] = rules.dataset(self._caps, self._fields(wish))
-            except InvalidInput as problem:
+            except (InvalidInput, NameRefused) as problem:
                 outcomes[number] = Outcome(wish, "failed", error=problem)
         answers = self._answers(commands)
         open_ones = [turn[number].name for number, answer in answers.items() if _needs_look_up(answer)]

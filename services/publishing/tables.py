@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from drivers.base import Description, Guards, Session
+from drivers.columns import PortalType
 from drivers.errors import TooBig
 from drivers.query import TableQuery
 from egress.errors import TargetError
@@ -137,13 +138,14 @@ class Publishing:
             found = self._lists.find(connection, session, table_id)
             description = session.describe(found.table)
             rows = _sample(session, description)
-        return TableView(found, _columns(description), rows)
+            columns = self._lists.ledger.published(connection.ledger_owner, found, description.portal_types)
+        return TableView(found, _columns(description, columns), rows)
 
     def described(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
         with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
-            return found, _columns(session.describe(found.table))
+            return found, _columns(*self._lists.describe(connection, session, found))
 
     def several(
         self,
@@ -181,7 +183,7 @@ class Publishing:
             if table is None or not in_time():
                 continue
             try:
-                columns = _columns(session.describe(table.table))
+                columns = _columns(*self._lists.describe(connection, session, table))
             except TargetError as problem:
                 found[name] = Looked(name, table, error=problem)
                 return
@@ -208,13 +210,30 @@ class Publishing:
         for known in published:
             if known.external_code == code:
                 return known.id, False
-        fields = fields_of(
-            found, [row for row in columns if chosen is None or row.column.code in chosen.columns], source_id
-        )
-        if chosen is not None:
+        columns = self.renewed(connection, found, columns)
+        wanted = [row for row in columns if chosen is None or row.column.code in chosen.columns]
+        fields = fields_of(found, wanted, source_id)
+        if chosen is None:
+            made = _added(client, caps, found.code, fields)
+        else:
             own = {"name": chosen.name, "description": chosen.description}
-            return datasets.add(client, caps, {**fields, **own}), True
-        return _added(client, caps, found.code, fields), True
+            made = datasets.add(client, caps, {**fields, **own})
+        self.hold(connection, found, wanted)
+        return made, True
+
+    def renewed(
+        self, connection: Connection, table: PublishedTable, columns: Sequence[ListedColumn]
+    ) -> tuple[ListedColumn, ...]:
+        """The columns with today's types, for a table that no dataset has any more: so nothing rests on former ones."""
+        if all(row.column.keeps_its_type for row in columns):
+            return tuple(columns)
+        accepted = self._lists.ledger.accept(connection.ledger_owner, table, _today(columns))
+        return tuple(replace(row, column=column) for row, column in zip(columns, accepted.all, strict=True))
+
+    def hold(self, connection: Connection, table: PublishedTable, columns: Sequence[ListedColumn]) -> None:
+        """A dataset has these columns now: nothing but their names and types answers to it any more."""
+        types = {row.column.code: row.column.type for row in columns}
+        self._lists.ledger.fix(connection.ledger_owner, table, _today(columns), types)
 
 
 def external_code(table: PublishedTable) -> str:
@@ -229,7 +248,9 @@ def title_of(table: PublishedTable) -> str:
 
 
 def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id: int) -> dict[str, Any]:
-    """A table as the fields of its dataset, but for the name."""
+    """A table as the fields of its dataset, but for the name; raises `NameRefused` for a type that does not hold."""
+    for row in columns:
+        row.column.check()
     return {
         "externalCode": external_code(table),
         "externalName": title_of(table),
@@ -240,12 +261,15 @@ def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id:
     }
 
 
-def _columns(description: Description) -> tuple[ListedColumn, ...]:
-    published = PublishedColumns([(column.name, column.type) for column in description.columns]).all
+def _columns(description: Description, published: PublishedColumns) -> tuple[ListedColumn, ...]:
     return tuple(
         ListedColumn(row, column.native, column.nullable, column.comment)
-        for row, column in zip(published, description.columns, strict=True)
+        for row, column in zip(published.all, description.columns, strict=True)
     )
+
+
+def _today(columns: Sequence[ListedColumn]) -> list[tuple[str, PortalType]]:
+    return [(row.column.name, row.column.now or row.column.type) for row in columns]
 
 
 def _sample(session: Session, description: Description) -> Sequence[Sequence[Any]]:

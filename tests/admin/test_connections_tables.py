@@ -122,7 +122,8 @@ def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
 
 def test_a_list_of_tables_that_somebody_outdates_is_outdated_in_all_processes(hosted: HostedStage) -> None:
     board, held = SharedMemory(), hosted.connection()
-    ours, theirs = TableLists(board), TableLists(board)
+    ledger = hosted.house.table_lists.ledger
+    ours, theirs = TableLists(board, ledger), TableLists(board, ledger)
     with hosted.house.access.session(held, hosted.house.guards) as session:
         theirs.read(held, session)
         assert theirs.recent(held, PAGE_SECONDS) is not None

@@ -1,0 +1,90 @@
+"""What was published of a connection, beside what its database has today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from drivers.base import Guards, Session
+from drivers.columns import PortalType
+from drivers.errors import QueryRefused
+from services.connections.access import Access
+from services.connections.connection import Connection
+from services.connections.table_lists import TableLists
+from services.contract.ledger import KeptTable
+from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables, table_id
+
+Problem = Literal["", "published_table_gone", "published_column_gone", "type_changed"]
+
+
+@dataclass(frozen=True)
+class ColumnReport:
+    """A published column: `type` is the contract's, `now` today's, None where the column is gone."""
+
+    code: str
+    name: str
+    type: PortalType
+    now: PortalType | None
+    fixed: bool
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """A published table with its real name; `columns` are all that were ever told of it."""
+
+    code: str
+    table: str
+    problem: Problem
+    columns: tuple[ColumnReport, ...]
+
+
+class ContractReports:
+    """Compares ledgers with databases, and takes what is there today as the contract."""
+
+    def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
+        self._access, self._guards, self._lists = access, guards, lists
+
+    def report(self, connection: Connection) -> tuple[TableReport, ...]:
+        """Every table of the contract; raises the driver's errors."""
+        kept = self._lists.ledger.tables(connection.ledger_owner)
+        with self._access.session(connection, self._guards) as session:
+            tables = self._lists.read(connection, session).tables
+            return tuple(_report(session, tables, row) for row in kept)
+
+    def accept(self, connection: Connection, table: str) -> TableReport:
+        """Take a table's columns and types of today as its contract; raises `NameRefused` and the driver's errors.
+
+        Names that were given out stay taken, so nothing that was published can come to mean something else.
+        """
+        with self._access.session(connection, self._guards) as session:
+            found = self._lists.find(connection, session, table)
+            today = session.describe(found.table).portal_types
+            self._lists.ledger.accept(connection.ledger_owner, found, today)
+            kept = self._lists.ledger.tables(connection.ledger_owner)
+            tables = self._lists.read(connection, session).tables
+            return next(_report(session, tables, row) for row in kept if row.table == found.table)
+
+
+def _report(session: Session, tables: PublishedTables, kept: KeptTable) -> TableReport:
+    try:
+        found: PublishedTable | None = tables.resolve(kept.code)
+        today = session.describe(kept.table).portal_types
+    except (NameRefused, QueryRefused):
+        found, today = None, []
+    columns = PublishedColumns(today, None, kept.columns)
+    problem: Problem = "" if found else "published_table_gone"
+    return TableReport(kept.code, table_id(kept.table), problem, tuple(_columns(kept, columns, dict(today))))
+
+
+def _columns(kept: KeptTable, columns: PublishedColumns, today: dict[str, PortalType]) -> Iterator[ColumnReport]:
+    changed = {column.code for column in columns.all if not column.keeps_its_type}
+    for column in kept.columns:
+        now = today.get(column.name)
+        problem: Problem = ""
+        if now is None and not column.retired:
+            problem = "published_column_gone"
+        elif column.code in changed:
+            problem = "type_changed"
+        yield ColumnReport(column.code, column.name, column.type, now, column.fixed, problem)
