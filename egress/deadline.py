@@ -67,8 +67,10 @@ class Deadline:
     def hold(self, used: socket.socket) -> None:
         """Cut this connection, too: at once if it is over, else at the end, until `release` or `close`."""
         # A second handle of the same connection: TLS takes the first one away, and a pool may close it.
-        handle = socket.fromfd(used.fileno(), used.family, used.type)
         with self._lock:
+            if self._over == "closed":
+                return
+            handle = socket.fromfd(used.fileno(), used.family, used.type)
             self._handles.append(handle)
             if self.is_over:
                 _shut(handle)

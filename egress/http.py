@@ -1,9 +1,15 @@
-"""HTTP over checked addresses: sessions whose certificate checks and `Host` keep the name (facts/security 5)."""
+"""HTTP over checked addresses: connections and sessions whose certificates and `Host` keep the name (facts/security 5).
+
+Every socket comes from the guard, and the deadlines of the surrounding blocks hold it, new or used again.
+"""
 
 from __future__ import annotations
 
+import logging
 import socket
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import requests
@@ -19,26 +25,46 @@ from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy, Purpose
 from egress.sockets import CONNECT_SECONDS, open_socket
 
+Dial = Callable[[HTTPConnection], socket.socket]
 
-class _Pinned:
-    """How both connection classes below open their socket."""
+# Its lines below this level quote addresses, in which parameters travel.
+logging.getLogger("urllib3").setLevel(logging.ERROR)
 
-    policy: Policy
-    purpose: Purpose
 
-    @classmethod
-    def dial(cls, connection: HTTPConnection, secure: bool) -> socket.socket:
-        host, port = connection._dns_host, connection.port
-        if not secure and not (cls.purpose == "portal" and cls.policy.is_insecure(normal_host(host), port)):
-            raise TargetRefused("plain_http")
-        timeout = connection.timeout
-        limit = float(timeout) if isinstance(timeout, int | float) else CONNECT_SECONDS
-        try:
-            return open_socket(cls.policy.resolve(host, port, cls.purpose), min(limit, CONNECT_SECONDS))
-        except Unreachable as problem:
-            if problem.code.endswith("_timeout"):
-                raise ConnectTimeoutError(connection, f"{problem.code} {host}") from problem
-            raise NewConnectionError(connection, f"{problem.code} {host}") from problem
+class _Plain(HTTPConnection):
+    """A connection whose socket comes from `dial`."""
+
+    def __init__(self, *arguments: Any, dial: Dial, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._dial = dial
+
+    def _new_conn(self) -> socket.socket:
+        return self._dial(self)
+
+    def request(self, *arguments: Any, **options: Any) -> None:
+        if self.sock is not None:
+            held(self.sock)
+        super().request(*arguments, **options)
+
+
+class _Secure(_Plain, HTTPSConnection):
+    """The same with TLS."""
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = _Plain
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _Secure
+
+
+def pinned_connection(host: str, port: int, tls: ssl.SSLContext | None, dial: Dial) -> HTTPConnection:
+    """A connection to one server on sockets of `dial`, with TLS as the context says, or without."""
+    if tls is None:
+        return _Plain(host, port, dial=dial)
+    # Without `False` urllib3 would compare the name itself where the context does not.
+    return _Secure(host, port, dial=dial, ssl_context=tls, assert_hostname=None if tls.check_hostname else False)
 
 
 class PinnedAdapter(HTTPAdapter):
@@ -49,14 +75,29 @@ class PinnedAdapter(HTTPAdapter):
     """
 
     def __init__(self, policy: Policy, purpose: Purpose = "portal", **options: Any) -> None:
-        pinned = type("_Dial", (_Pinned,), {"policy": policy, "purpose": purpose})
-        self._pools = _pool_classes(pinned)
+        self._policy, self._purpose = policy, purpose
         super().__init__(**options)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **options: Any) -> None:
         """Build the pool of connections, called by `HTTPAdapter`."""
         self.poolmanager = urllib3.PoolManager(num_pools=connections, maxsize=maxsize, block=block, **options)
-        self.poolmanager.pool_classes_by_scheme = self._pools
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": partial(_PlainPool, dial=self._dialled),
+            "https": partial(_SecurePool, dial=self._dialled),
+        }
+
+    def _dialled(self, connection: HTTPConnection) -> socket.socket:
+        host, port = connection._dns_host, connection.port
+        is_declared = self._purpose == "portal" and self._policy.is_insecure(normal_host(host), port)
+        if not isinstance(connection, HTTPSConnection) and not is_declared:
+            raise TargetRefused("plain_http")
+        limit = float(connection.timeout) if isinstance(connection.timeout, int | float) else CONNECT_SECONDS
+        try:
+            return open_socket(self._policy.resolve(host, port, self._purpose), min(limit, CONNECT_SECONDS))
+        except Unreachable as problem:
+            if problem.code.endswith("_timeout"):
+                raise ConnectTimeoutError(connection, f"{problem.code} {host}") from problem
+            raise NewConnectionError(connection, f"{problem.code} {host}") from problem
 
     def send(
         self,
@@ -69,34 +110,6 @@ class PinnedAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send a request directly, without any proxy."""
         return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=None)
-
-
-def _pool_classes(pinned: type[_Pinned]) -> dict[str, type[HTTPConnectionPool]]:
-    class PlainConnection(HTTPConnection):
-        def _new_conn(self) -> socket.socket:
-            return pinned.dial(self, secure=False)
-
-        def request(self, *args: Any, **options: Any) -> None:
-            if self.sock is not None:
-                held(self.sock)
-            super().request(*args, **options)
-
-    class SecureConnection(HTTPSConnection):
-        def _new_conn(self) -> socket.socket:
-            return pinned.dial(self, secure=True)
-
-        def request(self, *args: Any, **options: Any) -> None:
-            if self.sock is not None:
-                held(self.sock)
-            super().request(*args, **options)
-
-    class PlainPool(HTTPConnectionPool):
-        ConnectionCls = PlainConnection
-
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
-
-    return {"http": PlainPool, "https": SecurePool}
 
 
 def guarded_session(policy: Policy, purpose: Purpose = "portal", **options: Any) -> requests.Session:

@@ -26,7 +26,6 @@ from drivers.base import (
     HOST,
     N_,
     PASSWORD,
-    STOP_SECONDS,
     TIMEZONE,
     TLS,
     USERNAME,
@@ -59,15 +58,16 @@ from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Too
 from drivers.http_client import (
     PROTOCOL_ERRORS,
     HttpConnection,
+    HttpEndpoint,
     HttpResponse,
     basic_authorization,
     broken_connection,
     endpoint,
     login,
+    tell,
 )
 from drivers.query import Condition, Group, OneOf, TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
-from egress.deadline import Deadline
 from egress.errors import TargetError
 
 _BLOCK = 256 * 1024
@@ -170,9 +170,9 @@ GRANT SELECT ON {database}.* TO bi_reader;"""
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
-        http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
-        session = ClickHouseSession(http_connection, settings, guards.limits)
-        with login(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        server = endpoint(settings, guards.policy, guards.limits.connect_seconds)
+        session = ClickHouseSession(server, settings, guards.limits)
+        with login(session, guards.limits.connect_seconds):
             session.prepare()
         return session
 
@@ -180,8 +180,7 @@ GRANT SELECT ON {database}.* TO bi_reader;"""
 class ClickHouseSession(Session):
     """A read-only session; every request stands alone and carries its settings."""
 
-    def __init__(self, http_connection: HttpConnection, settings: Mapping[str, str], limits: Limits) -> None:
-        self._http = http_connection
+    def __init__(self, server: HttpEndpoint, settings: Mapping[str, str], limits: Limits) -> None:
         self._database = settings["database"]
         self._headers = {
             "Authorization": basic_authorization(settings["username"], settings["password"]),
@@ -189,7 +188,8 @@ class ClickHouseSession(Session):
         }
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._running = ""
-        super().__init__(limits, http_connection.cut)
+        super().__init__(limits)
+        self._http = HttpConnection(server, self.deadline)
 
     def prepare(self) -> None:
         """Log in. Raises `LoginFailed`, `SettingsWrong` for a zone or a profile that will not do."""
@@ -212,7 +212,9 @@ class ClickHouseSession(Session):
 
     def check(self) -> Server:
         """ClickHouse and its version."""
-        return Server("ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._http.encrypted)
+        return Server(
+            "ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._http.endpoint.tls is not None
+        )
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         with self._errors():
@@ -270,7 +272,7 @@ class ClickHouseSession(Session):
         if len(path) > _LONGEST_URL:
             raise QueryRefused("filter_too_long")
         body = text.encode("utf-8", "surrogatepass")
-        answer = self._http.ask("POST", path, self._headers, body, seconds + 5)
+        answer = self._http.ask("POST", path, self._headers, body)
         if answer.status != 200 or answer.header("X-ClickHouse-Exception-Code"):
             said = answer.start(_MESSAGE)
             code = answer.header("X-ClickHouse-Exception-Code")
@@ -319,16 +321,11 @@ class ClickHouseSession(Session):
         self._running = ""
 
     def _close(self) -> None:
-        self._http.cut()
         self._http.close()
-        if not self._running or not self.deadline.is_over:
-            return
-        # The server notices a lost caller late, or never while it sends nothing.
-        second = HttpConnection(replace(self._http.endpoint, seconds=STOP_SECONDS))
-        parameters = urllib.parse.urlencode({"param_q": self._running})
-        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS):
-            second.ask("POST", f"/?{parameters}", self._headers, _KILL).start(_MESSAGE)
-        second.close()
+        if self._running and self.deadline.is_over:
+            # The server notices a lost caller late, or never while it sends nothing.
+            path = "/?" + urllib.parse.urlencode({"param_q": self._running})
+            tell(self._http.endpoint, "POST", path, self._headers, _KILL)
 
 
 def _without_fractions(condition: Condition, description: Description) -> Condition:

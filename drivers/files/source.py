@@ -22,8 +22,8 @@ from drivers.http_client import (
     HttpResponse,
     basic_authorization,
     broken_connection,
-    tls_context,
 )
+from drivers.tls import tls_context
 from egress.deadline import Deadline
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy
@@ -114,13 +114,10 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
     tls = tls_context({"tls": "verify-full", "ca": ca})
     for _ in range(MOST_REDIRECTS + 1):
         parts, port = _address(url)
-        connection = HttpConnection(
-            HttpEndpoint(policy.resolve(parts.hostname or "", port, "web"), tls, min(deadline.left, CONNECT_SECONDS))
-        )
-        # Time limits of sockets begin anew with every byte: this one cuts the connection.
-        hang_up = Deadline(deadline.left, connection.cut)
+        target = policy.resolve(parts.hostname or "", port, "web")
+        client = HttpConnection(HttpEndpoint(target, tls, CONNECT_SECONDS), deadline)
         try:
-            answer = connection.ask("GET", _asked(parts), _headers(parts), seconds=min(deadline.left, READ_SECONDS))
+            answer = client.ask("GET", _asked(parts), _headers(parts), seconds=READ_SECONDS)
             if answer.status not in _REDIRECTS:
                 _write(answer, path, deadline)
                 return
@@ -135,8 +132,7 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
             deadline.check()
             raise broken_connection(problem) from problem
         finally:
-            hang_up.close()
-            connection.close()
+            client.close()
     raise SettingsWrong("url", "no_file_there", "redirected without end")
 
 

@@ -23,7 +23,7 @@ from pytds.tds_reader import _TdsReader  # type: ignore[import-untyped]
 from pytds.tds_socket import _TdsSocket  # type: ignore[import-untyped]
 
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
-from drivers.http_client import tls_context
+from drivers.tls import tls_context, tls_refused
 from egress.deadline import Deadline
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Policy, Target
@@ -286,10 +286,8 @@ def _login_error(problem: Exception, hang_up: Deadline) -> TargetError:
     if hang_up.is_over or isinstance(problem, TimeoutError | tds_base.TimeoutError):
         # A connection that was cut looks like any other failure, inside TLS and outside.
         error = Unreachable("connect_timeout")
-    elif isinstance(problem, ssl.SSLCertVerificationError):
-        error = SettingsWrong("tls", "certificate_refused")
     elif isinstance(problem, ssl.SSLError):
-        error = SettingsWrong("tls", "not_offered")
+        error = tls_refused(problem)
     elif code in _LOGIN_CODES:
         kind, word = _LOGIN_CODES[code]
         error = kind(word)

@@ -17,6 +17,7 @@ from pymysql.constants import COMMAND
 
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.rows import CHUNK_BYTES
+from drivers.tls import tls_context, tls_refused
 from egress.deadline import Deadline
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
@@ -133,7 +134,7 @@ def open_connection(settings: dict[str, str], target: Target, seconds: float) ->
         # A key that is none keeps PyMySQL from asking the server for one and enciphering the password with it.
         options = {"ssl_disabled": True, "auth_plugin_map": refused, "server_public_key": b"refused"}
     else:
-        options = {"ssl": _tls(settings)}
+        options = {"ssl": tls_context(settings)}
     connection = MySQLConnection(
         host=target.host,
         port=target.port,
@@ -159,17 +160,6 @@ def open_connection(settings: dict[str, str], target: Target, seconds: float) ->
             opened.close()
             raise
     return connection
-
-
-def _tls(settings: dict[str, str]) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cadata=settings["ca"].strip() or None)
-    except (ssl.SSLError, ValueError):
-        raise SettingsWrong("ca", "not_readable") from None
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    context.check_hostname = settings["tls"] == "verify-full"
-    context.verify_mode = ssl.CERT_REQUIRED if settings["tls"].startswith("verify") else ssl.CERT_NONE
-    return context
 
 
 _LOGIN_CODES: dict[int, tuple[type[TargetError], tuple[str, ...]]] = {
@@ -208,10 +198,8 @@ def _login_error(problem: Exception, login: Deadline) -> TargetError:
     if login.is_over or isinstance(cause, TimeoutError):
         # A connection that was cut looks like any other failure, inside TLS and outside.
         error = Unreachable("connect_timeout")
-    elif isinstance(cause, ssl.SSLCertVerificationError):
-        error = SettingsWrong("tls", "certificate_refused")
     elif isinstance(cause, ssl.SSLError):
-        error = SettingsWrong("tls", "not_offered")
+        error = tls_refused(cause)
     elif code in _LOGIN_CODES:
         kind, arguments = _LOGIN_CODES[code]
         error = kind(*arguments)

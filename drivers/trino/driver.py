@@ -48,11 +48,13 @@ from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, Too
 from drivers.http_client import (
     PROTOCOL_ERRORS,
     HttpConnection,
+    HttpEndpoint,
     HttpResponse,
     basic_authorization,
     broken_connection,
     endpoint,
     login,
+    tell,
 )
 from drivers.query import TableName, TableQuery, Value
 from drivers.sql import MARK, Dialect, Shape, Sql
@@ -172,9 +174,9 @@ class Trino(Driver):
         if settings["password"] and settings["tls"] == "disable":
             # Trino itself refuses passwords over an open line; by then it would have been sent.
             raise SettingsWrong("tls", "required_by_server")
-        http_connection = HttpConnection(endpoint(settings, guards.policy, guards.limits.connect_seconds))
-        session = TrinoSession(http_connection, settings, guards.limits)
-        with login(http_connection, guards.limits.connect_seconds, lambda: session.__exit__(None, None, None)):
+        server = endpoint(settings, guards.policy, guards.limits.connect_seconds)
+        session = TrinoSession(server, settings, guards.limits)
+        with login(session, guards.limits.connect_seconds):
             session.prepare()
         return session
 
@@ -182,8 +184,7 @@ class Trino(Driver):
 class TrinoSession(Session):
     """A read-only transaction of one user in one catalog."""
 
-    def __init__(self, http_connection: HttpConnection, settings: Mapping[str, str], limits: Limits) -> None:
-        self._http = http_connection
+    def __init__(self, server: HttpEndpoint, settings: Mapping[str, str], limits: Limits) -> None:
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])
         self._schema = f"{quote(settings['database'])}.information_schema"
         self._headers = {
@@ -198,7 +199,8 @@ class TrinoSession(Session):
         if settings["password"]:
             self._headers["Authorization"] = basic_authorization(settings["username"], settings["password"])
         self._next = ""
-        super().__init__(limits, http_connection.cut)
+        super().__init__(limits)
+        self._http = HttpConnection(server, self.deadline)
 
     def prepare(self) -> None:
         """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
@@ -210,7 +212,7 @@ class TrinoSession(Session):
 
     def check(self) -> Server:
         """Trino and its version."""
-        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._http.encrypted)
+        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._http.endpoint.tls is not None)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         refuse_float_texts(query.where, description)
@@ -280,7 +282,7 @@ class TrinoSession(Session):
     def _asked(self, method: str, path: str, body: bytes) -> HttpResponse:
         """The answer to a request; a busy server is asked again, as its protocol wants it."""
         while True:
-            answer = self._http.ask(method, path, self._headers, body, self.deadline.left + 5)
+            answer = self._http.ask(method, path, self._headers, body)
             if answer.status not in _BUSY:
                 return answer
             answer.body(_PAGE_ROOM, Broken("bad_answer"))
@@ -326,24 +328,19 @@ class TrinoSession(Session):
     def _drop(self) -> None:
         """Tell the server that nobody wants the rest."""
         path, self._next = self._next, ""
-        if not path:
-            return
-        second = HttpConnection(replace(self._http.endpoint, seconds=STOP_SECONDS))
-        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS):
-            second.ask("DELETE", path, self._headers)
-        second.close()
+        if path:
+            tell(self._http.endpoint, "DELETE", path, self._headers)
 
     def _roll_back(self) -> None:
         """End the transaction, unless the session ends in the middle of something: then the server lets it idle out."""
         if self._next or self.deadline.is_over or self._headers[_TRANSACTION] == _NONE:
             return
-        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS, self._http.cut):
+        with contextlib.suppress(TargetError, *PROTOCOL_ERRORS), Deadline(STOP_SECONDS):
             for _ in self._pages("ROLLBACK"):
                 pass
 
     def _close(self) -> None:
         self._roll_back()
-        self._http.cut()
         self._http.close()
         self._drop()
 

@@ -68,8 +68,6 @@ class Transport:
         )
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._session.headers.update({"Accept": "application/json", "User-Agent": USER_AGENT})
-        # At DEBUG urllib3 writes request lines; ours carry no secrets, those of a redirect's target might.
-        logging.getLogger("urllib3").setLevel(logging.WARNING)
 
     def post(
         self,

@@ -88,7 +88,7 @@ def test_every_request_is_read_only_limited_and_told_to_fail_where_a_profile_wou
         assert sent["database"] == "shop"
         assert sent["output_format_json_quote_64bit_integers"] == sent["output_format_json_quote_decimals"] == "0"
         assert asked.headers["authorization"].startswith("Basic ")
-        assert "accept-encoding" not in asked.headers
+        assert asked.headers["accept-encoding"] == "identity"
     marks = [sent["format_custom_result_after_delimiter"] for sent in (asked.parameters for asked in server.asked)]
     assert len(set(marks)) == len(marks)
 

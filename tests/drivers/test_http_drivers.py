@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import resource
 import socket
@@ -126,6 +127,17 @@ def test_a_server_that_speaks_something_else_is_a_failure_of_ours_not_a_crash(dr
     for noise in (b"\0" * 64, b"\xff" * 64, *NOISE, b"J\0\0\0\n8.0.99\0" * 9, b"HTTP/1.1 abc\r\n\r\n"):
         server = played(lambda asked, noise=noise: noise + b"Connection: close")
         assert isinstance(failure(driver, server.port), Unreachable | Broken)
+
+
+def test_a_head_that_cannot_be_read_brings_no_address_into_the_log(
+    played: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The values of filters travel in addresses, and urllib3 quotes those of answers that it does not understand."""
+    server = played(lambda asked: b"HTTP/1.1 200 OK\r\nConnection: close\r\nno header\r\n\r\n")
+    with caplog.at_level(logging.DEBUG):
+        failure("clickhouse", server.port)
+    assert server.asked
+    assert "readonly" not in caplog.text
 
 
 @BOTH
