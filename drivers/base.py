@@ -307,6 +307,8 @@ class Driver(ABC):
 
     #: Proved against a real server by `tests/suite/`; others are listed as "unproven".
     proven: ClassVar[bool] = False
+    #: Its sessions refuse whatever would write. Without that, the rights of the user are the only guard.
+    reads_only: ClassVar[bool] = True
     #: Reads nothing but the operator's folder of local files, and cannot be used without one.
     needs_folder: ClassVar[bool] = False
     #: Reads a file that was uploaded, named by the field `path`, in place of one at the address in the field `url`.

@@ -181,6 +181,7 @@ USE {database};
 CREATE USER bi_reader FOR LOGIN bi_reader;
 ALTER ROLE db_datareader ADD MEMBER bi_reader;"""
     quotes: ClassVar[tuple[str, str]] = ("[", "]")
+    reads_only: ClassVar[bool] = False
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""

@@ -82,6 +82,12 @@ def test_the_statements_name_the_database_that_was_typed(client: PageClient) -> 
     assert "USE warehouse;" in page.one("pre").text
 
 
+def test_a_server_without_read_only_sessions_says_what_guards_its_data(client: PageClient) -> None:
+    said = "This server knows no read-only session"
+    assert said in client.get("/connections/new?driver=mssql").words
+    assert said not in client.get("/connections/new?driver=postgresql").words
+
+
 def test_what_failed_is_told_in_one_place(client: PageClient, database: str) -> None:
     page = client.post("/connections/new", server(database, port="1"))
     assert page.words.count("Nothing listens at this port.") == 1

@@ -7,14 +7,14 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Context, Decimal
 
 from tests.waiting import HANG
 
 OFF, ON, NOT_SUPPORTED, REQUIRED = range(4)
 BATCH, RPC, LOGIN, PRELOGIN, REPLY = 1, 3, 16, 18, 4
-Script = Callable[[bytes], bytes | None]
+Script = Callable[[bytes], bytes | Iterator[bytes] | None]
 
 
 def text(words: str) -> bytes:
@@ -88,27 +88,32 @@ def cell(kind: str, value: object) -> bytes:
         case "nvarchar", str():
             return struct.pack("<H", len(text(value))) + text(value)
         case "bytes", bytes():
-            return struct.pack("<QI", len(value), len(value)) + value + b"\0" * 4
+            # A part of no length is the end.
+            part = struct.pack("<I", len(value)) + value if value else b""
+            return struct.pack("<Q", len(value)) + part + b"\0" * 4
     raise AssertionError((kind, value))
 
 
 def rows(kinds: Sequence[str], values: Sequence[Sequence[object]]) -> bytes:
     """Column descriptions and rows; what ends them is the caller's business."""
-    sent = (b"\xd1" + b"".join(map(cell, kinds, row)) for row in values)
-    return columns(kinds) + b"".join(sent)
+    return columns(kinds) + b"".join(row(kinds, one) for one in values)
 
 
-def packets(body: bytes, kind: int = REPLY, size: int = 4000) -> bytes:
+def row(kinds: Sequence[str], values: Sequence[object]) -> bytes:
+    return b"\xd1" + b"".join(map(cell, kinds, values))
+
+
+def packets(body: bytes, kind: int = REPLY, size: int = 4000, *, is_whole: bool = True) -> bytes:
     parts = [body[start : start + size] for start in range(0, len(body), size)] or [b""]
     last = len(parts) - 1
     return b"".join(
-        struct.pack(">BBHHBB", kind, int(number == last), len(part) + 8, 0, (number + 1) % 256, 0) + part
+        struct.pack(">BBHHBB", kind, int(number == last and is_whole), len(part) + 8, 0, (number + 1) % 256, 0) + part
         for number, part in enumerate(parts)
     )
 
 
 class SqlServer:
-    """One script for each statement: its raw request in, tokens out; None hangs up."""
+    """One script for each statement: its raw request in, tokens out, at once or in parts; None hangs up."""
 
     def __init__(
         self,
@@ -135,6 +140,7 @@ class SqlServer:
     def _play(self, caller: socket.socket) -> None:
         with caller, contextlib.suppress(OSError, ValueError, struct.error):
             caller.settimeout(HANG)
+            caller.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             line = _Line(self, caller)
             line.packet()
             version, encryption = struct.pack(">BHH", 0, 11, 6), struct.pack(">BHH", 1, 17, 1)
@@ -153,9 +159,17 @@ class SqlServer:
                 said = done() if text("SET IMPLICIT") in statement else self._script(statement)
                 if said is None:
                     return
-                line.send(packets(said))
+                parts = iter((said,)) if isinstance(said, bytes) else said
+                last = next(parts)
+                for part in parts:
+                    line.send(packets(last, is_whole=False))
+                    last = part
+                line.send(packets(last))
 
     def close(self) -> None:
+        # Closing alone would not end the thread that waits for a caller.
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
 

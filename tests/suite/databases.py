@@ -241,12 +241,10 @@ class SQLiteDatabase(Database):
         self.admin.close()
 
 
-class FileDatabase(Database):
-    """A folder of Parquet files: each table is a file, written anew whenever a statement names it."""
+class DuckDBDatabase(Database):
+    """Tables of a DuckDB in memory, which a driver reaches in one way or another."""
 
-    driver = "file"
     mark = "?"
-    view_kind = "table"
     types = MappingProxyType(
         {
             Form.BOOLEAN: "BOOLEAN",
@@ -262,7 +260,6 @@ class FileDatabase(Database):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.settings = {"path": "."}
         self.admin = duckdb.connect(":memory:")
 
     def quote(self, name: str) -> str:
@@ -271,6 +268,23 @@ class FileDatabase(Database):
     def execute(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:
         for row in rows:
             self.admin.execute(statement, list(row))
+
+    def close(self) -> None:
+        self.admin.close()
+
+
+class FileDatabase(DuckDBDatabase):
+    """A folder of Parquet files: each table is a file, written anew whenever a statement names it."""
+
+    driver = "file"
+    view_kind = "table"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.settings = {"path": "."}
+
+    def execute(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:
+        super().execute(statement, rows)
         tables = "SELECT table_name FROM information_schema.tables"
         for (name,) in self.admin.execute(tables).fetchall():
             if self.quote(name) in statement.partition(" AS ")[0]:
@@ -292,9 +306,6 @@ class FileDatabase(Database):
             "INSTALL httpfs",
             "LOAD httpfs",
         ]
-
-    def close(self) -> None:
-        self.admin.close()
 
 
 DATABASES: dict[str, type[Database]] = {

@@ -64,6 +64,7 @@ def test_a_session_that_nobody_wants_refuses_everything(database: Database) -> N
             assert stopped.value.code == "cancelled"
 
 
+@pytest.mark.needs("reads_only")
 def test_a_session_cannot_write(database: Database) -> None:
     table = database.create("kept", {"n": database.types[Form.INTEGER]}, [[1]])
     with database.open() as session:

@@ -10,18 +10,16 @@ import datetime as dt
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import duckdb
 
-from drivers.columns import Form
 from egress.policy import Policy
 from tests.drivers.http_server import Asked, Played, answer
-from tests.suite.databases import Database
+from tests.suite.databases import DuckDBDatabase
 
 _ROWS_OF_A_PAGE = 1000
 _IMMEDIATE = re.compile(r"EXECUTE IMMEDIATE '((?:[^']|'')*)' USING (.*)", re.DOTALL)
@@ -39,29 +37,15 @@ _READ_ONLY = "read-only"
 _SCHEMA = '"memory".information_schema'
 
 
-class TrinoDatabase(Database):
+class TrinoDatabase(DuckDBDatabase):
     driver = "trino"
-    mark = "?"
     schema = "suite"
     rows_come_joined = False
     #: Each takes three requests, to a server in this process.
     random_filters = 1000
-    types = MappingProxyType(
-        {
-            Form.BOOLEAN: "BOOLEAN",
-            Form.INTEGER: "BIGINT",
-            Form.EXACT: "DECIMAL(20,4)",
-            Form.FLOAT: "DOUBLE",
-            Form.TEXT: "VARCHAR",
-            Form.DATE: "DATE",
-            Form.DATETIME: "TIMESTAMP",
-        }
-    )
-    endless = "SELECT 1 AS id, repeat('x', 250) AS note FROM range(20000000)"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.admin = duckdb.connect(":memory:")
         self.admin.execute("SET threads = 1; CREATE SCHEMA suite; CREATE MACRO is_finite(x) AS isfinite(x)")
         self._numbers = itertools.count(1)
         self._queries: dict[str, _Query] = {}
@@ -70,13 +54,6 @@ class TrinoDatabase(Database):
         settings = {"host": "127.0.0.1", "database": "memory", "username": "reader", "tls": "disable"}
         self.settings = {**settings, "port": str(self._server.port)}
 
-    def quote(self, name: str) -> str:
-        return '"' + name.replace('"', '""') + '"'
-
-    def execute(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:
-        for row in rows:
-            self.admin.execute(statement, list(row))
-
     def running(self, word: str) -> list[Any]:
         return [query.statement for query in self._queries.values() if word in query.statement]
 
@@ -84,7 +61,7 @@ class TrinoDatabase(Database):
         self._server.close()
         for query in self._queries.values():
             query.cancel()
-        self.admin.close()
+        super().close()
 
     def _play(self, asked: Asked) -> bytes:
         if asked.method == "POST":
