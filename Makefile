@@ -41,7 +41,7 @@ load: setup           ## what the app holds under load, and for long; for exampl
 
 setup: $(VENV)/.complete
 
-$(VENV)/.complete: requirements.txt requirements/dev.txt translations/ru/LC_MESSAGES/messages.po
+$(VENV)/.complete: requirements.txt requirements/dev.txt $(wildcard translations/*/LC_MESSAGES/messages.po)
 	test -x $(PYTHON) || python3 -m venv $(VENV)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements/dev.txt
 	$(VENV)/bin/pybabel --quiet compile --directory translations

@@ -18,5 +18,5 @@ def portal_language(code: str) -> str:
 
 
 def spoken(code: str) -> str:
-    """The language of our pages for a portal's language code: `ru`, or `en` for every other."""
+    """The language of our pages for a portal's language code: its own if we speak it, else `en`."""
     return code if code in SPOKEN else "en"

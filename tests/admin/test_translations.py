@@ -13,8 +13,11 @@ import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 
+from services.portals.languages import SPOKEN
+
 ROOT = Path(__file__).resolve().parents[2]
-RUSSIAN = ROOT / "translations" / "ru" / "LC_MESSAGES" / "messages.po"
+CATALOGUES = {path.parts[-3]: path for path in sorted((ROOT / "translations").glob("*/LC_MESSAGES/messages.po"))}
+RUSSIAN = CATALOGUES["ru"]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|%%|%s|%d")
 WITHOUT_YO = re.compile(r"\b(?:(?:не)?надежн|еще\b|отчет|учет|счет|объем|прием)", re.IGNORECASE)
 SAME_IN_BOTH: frozenset[str] = frozenset()
@@ -22,7 +25,7 @@ SAME_IN_BOTH: frozenset[str] = frozenset()
 
 def catalogue(path: Path) -> Catalog:
     """A catalogue from its file."""
-    return read_po(io.BytesIO(path.read_bytes()), locale="ru")
+    return read_po(io.BytesIO(path.read_bytes()), locale=path.parts[-3] if path.suffix == ".po" else None)
 
 
 def extracted(folder: Path) -> Catalog:
@@ -57,7 +60,12 @@ def parts(text: str | list[str] | tuple[str, ...] | None) -> list[str]:
 def test_catalogues_are_in_step_with_code_and_templates(tmp_path: Path) -> None:
     now = sentences(extracted(tmp_path)).keys()
     assert sentences(catalogue(ROOT / "translations" / "messages.pot")).keys() == now, "run `make translations`"
-    assert sentences(catalogue(RUSSIAN)).keys() == now, "run `make translations`"
+    for path in CATALOGUES.values():
+        assert sentences(catalogue(path)).keys() == now, "run `make translations`"
+
+
+def test_every_language_that_pages_speak_has_its_catalogue() -> None:
+    assert set(SPOKEN) == {"en", *CATALOGUES}
 
 
 def test_no_sentence_hides_in_a_formatted_text_where_collecting_does_not_find_it() -> None:
@@ -74,16 +82,20 @@ def test_no_sentence_hides_in_a_formatted_text_where_collecting_does_not_find_it
     assert hidden == []
 
 
-def test_every_sentence_is_translated_with_all_its_plural_forms() -> None:
-    for text, message in sentences(catalogue(RUSSIAN)).items():
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_every_sentence_is_translated_with_all_its_plural_forms(language: str) -> None:
+    found = catalogue(CATALOGUES[language])
+    assert not found.fuzzy, "a catalogue with a fuzzy header is not compiled"
+    for text, message in sentences(found).items():
         assert all(parts(message.string)), text
         assert not message.fuzzy, text
         if message.pluralizable:
-            assert len(parts(message.string)) == 3, text
+            assert len(parts(message.string)) == found.num_plurals, text
 
 
-def test_translations_keep_the_placeholders_and_the_full_stop() -> None:
-    for text, message in sentences(catalogue(RUSSIAN)).items():
+@pytest.mark.parametrize("language", CATALOGUES)
+def test_translations_keep_the_placeholders_and_the_full_stop(language: str) -> None:
+    for text, message in sentences(catalogue(CATALOGUES[language])).items():
         for form in parts(message.string):
             assert sorted(PLACEHOLDER.findall(form)) == sorted(PLACEHOLDER.findall(text)), text
             assert form.endswith(".") == text.endswith("."), text
@@ -94,11 +106,6 @@ def test_translations_are_russian_and_typed_as_russian() -> None:
         for form in parts(message.string):
             assert re.search("[а-я]", form) or form in SAME_IN_BOTH, text
             assert not re.search('[“”"]|\\s-\\s|—', form), f"{text}: quotes are « », dashes are –"
-
-
-def test_the_catalogue_is_compiled_since_its_header_is_not_fuzzy() -> None:
-    assert not catalogue(RUSSIAN).fuzzy
-    assert catalogue(RUSSIAN).num_plurals == 3
 
 
 @pytest.mark.parametrize("template", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)
