@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from admin import blueprint
 from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
-from admin.listing import created_since, list_answer, list_state
+from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput
 from services.bi import connectors as service
 from services.bi import rules
@@ -28,7 +28,7 @@ SORTS = ("sort", "title", "dateCreate", "id")
 def connectors() -> ResponseReturnValue:
     """A page of the portal's connectors: all, those of a day and later, those that this application answers for."""
     part = list_state("admin.connectors", SORTS, ("dateCreate", "hosted"))
-    page = service.page(portal_client(), part.wanted({**created_since(part), **_hosted(part.filters["hosted"])}))
+    page = service.page(portal_client(), part.wanted(_hosted(part.filters["hosted"])))
     return list_answer(render_template("connectors/list.html", state=part, page=page, ours=_ours(*page.items)), part)
 
 

@@ -22,7 +22,7 @@ from admin.forms import (
     names_of,
     rows_changed,
 )
-from admin.listing import created_since, list_answer, list_state
+from admin.listing import list_answer, list_state
 from errors import ApplicationError, FieldProblem, InvalidInput, NotFound, OutcomeUnknown
 from services.bi import datasets as service
 from services.bi import sources
@@ -52,7 +52,7 @@ def datasets() -> ResponseReturnValue:
     part = list_state("admin.datasets", SORTS, ("sourceId", "dateCreate"))
     above = sources.everything(portal_client())
     source_id = number_in(part.filters["sourceId"])
-    wanted = part.wanted({**({"=sourceId": source_id} if source_id else {}), **created_since(part)})
+    wanted = part.wanted({"=sourceId": source_id} if source_id else {})
     page = service.page(portal_client(), capabilities(), wanted)
     html = render_template(
         "datasets/list.html", state=part, page=page, sources=above, titles={row.id: row for row in above}

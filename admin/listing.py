@@ -65,7 +65,8 @@ class ListState:
     def wanted(self, filters: Mapping[str, object]) -> Listing:
         """The same for the portal; `filters` are the chosen ones in the portal's own terms."""
         direction = "DESC" if self.descending else "ASC"
-        return Listing(self.search, filters, self.sort, direction, self.page)  # type: ignore[arg-type]  # one of two words
+        since = _day(self.filters.get("dateCreate", ""))
+        return Listing(self.search, filters, self.sort, direction, self.page, since)  # type: ignore[arg-type]  # one of two words
 
 
 def list_state(
@@ -97,13 +98,12 @@ def list_state(
     )
 
 
-def created_since(part: ListState) -> dict[str, Any]:
-    """The portal's filter for the day in the filter `dateCreate`; none if that is no day."""
-    text = part.filters["dateCreate"]
+def _day(text: str) -> str:
+    """A day in ISO; empty if that is none."""
     try:
-        return {">=dateCreate": date.fromisoformat(text).isoformat()} if DAY.fullmatch(text) else {}
+        return date.fromisoformat(text).isoformat() if DAY.fullmatch(text) else ""
     except ValueError:
-        return {}
+        return ""
 
 
 def list_answer(page: str, part: ListState) -> tuple[str, int, dict[str, str]]:

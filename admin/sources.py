@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 
 from admin import blueprint
 from admin.forms import SourceForm, names_of
-from admin.listing import created_since, list_answer, list_state
+from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
 from services.bi import connectors
 from services.bi import sources as service
@@ -65,7 +65,6 @@ def sources() -> ResponseReturnValue:
     wanted = {
         **({"=connectorId": connector_id} if connector_id else {}),
         **({"=active": active} if active in ("Y", "N") else {}),
-        **created_since(part),
     }
     page = service.page(portal_client(), part.wanted(wanted))
     html = render_template(

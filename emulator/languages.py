@@ -6,6 +6,7 @@ in filters (facts/biconnector 5.10).
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from datetime import date, datetime, time
 
@@ -25,6 +26,13 @@ class SiteFormat:
         """`moment` with its time; am and pm are lower case."""
         written = moment.strftime(self.moment_pattern)
         return written.replace("AM", "am").replace("PM", "pm")
+
+    def iso(self, text: str) -> str:
+        """A date or moment that the site wrote, as the database keeps it; empty for any other text."""
+        for pattern in (self.date_pattern, self.moment_pattern):
+            with contextlib.suppress(ValueError):
+                return datetime.strptime(text, pattern).strftime("%Y-%m-%d %H:%M:%S")  # noqa: DTZ007 - the site's own
+        return ""
 
     def last_second(self, day: date) -> str:
         """The last second of `day`, as in the upper bound of a date range."""

@@ -44,6 +44,9 @@ SENTENCES: Mapping[str, LazyString] = {
     "VALIDATION_SETTINGS_CODE_TOO_LONG": _l("The code of a parameter has at most 512 characters. Shorten it."),
     "VALIDATION_SETTINGS_INVALID_TYPE": _l("This portal does not know the parameter's type. Choose one from the list."),
     "VALIDATION_SETTINGS_DUPLICATE_CODE": _l("Another parameter has this code already. Give each its own."),
+    "SETTING_CODE_OVERWRITES": _l(
+        "Bitrix24 would write this parameter's value over the source's own. Choose another code."
+    ),
     "FILE_NOT_KEPT": _l("The file could not be kept. Choose it again."),
     "LOGO_TOO_LARGE": _l("The file has more than 64 KB. Choose a smaller image."),
     "LOGO_NOT_AN_IMAGE": _l("The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file."),

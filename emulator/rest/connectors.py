@@ -65,7 +65,9 @@ def list_(call: RestCall) -> list[dict[str, Any]]:
     """`biconnector.connector.list`."""
     with call.portal.lock:
         items = [item(connector, newer=call.newer) for connector in call.portal.connectors(call.client_id)]
-    return lists.select_items(items, call.params, schemas.CONNECTOR, newer=call.newer)
+    return lists.select_items(
+        items, call.params, schemas.CONNECTOR, newer=call.newer, site=call.portal.language.site_format
+    )
 
 
 def delete(call: RestCall) -> bool:

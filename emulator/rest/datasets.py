@@ -65,7 +65,9 @@ def list_(call: RestCall) -> list[dict[str, Any]]:
             {**_own_fields(dataset, newer=call.newer), "sourceId": dataset.source_id}
             for dataset in call.portal.datasets(call.client_id)
         ]
-    return lists.select_items(items, call.params, schemas.DATASET, newer=call.newer)
+    return lists.select_items(
+        items, call.params, schemas.DATASET, newer=call.newer, site=call.portal.language.site_format
+    )
 
 
 def delete_dataset(call: RestCall) -> bool:

@@ -1,7 +1,9 @@
 """Filters of the `list` methods: operators as rows of a table, groups with `logic`, values by PHP's rules.
 
-An operator is a prefix of the key; without one it means equality. A list of values under an equality means "any of".
-Comparison follows the stored type: numbers by value, texts as texts, an absent value like an empty text.
+An operator is a prefix of the key; without one it means equality, of texts LIKE (facts/biconnector 1.5e). A list of
+numbers under an equality means "any of"; a list of texts is read as a group and refused (1.5a). Comparison follows the
+stored type: numbers by value, texts as texts, an absent value like an empty text; dates are read in the site's format,
+and anything else is an empty text then (1.5b).
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.languages import SiteFormat
 from emulator.rest.replies import ModuleError
 from emulator.rest.values import as_number, is_array, is_numeric, members
 
@@ -118,9 +121,12 @@ class Group:
 
 
 def check_fields(given: Filter, allowed: Container[str]) -> None:
-    """Raise VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER for the first condition on another field."""
+    """Raise VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER for the first condition on another field.
+
+    A list that is not all numbers is checked as if it were a group (facts/biconnector 1.5a).
+    """
     for key, value in _entries(given):
-        if _is_group(key, value):
+        if _is_group(key, value) or (is_array(value) and not all(is_numeric(each) for each in members(value))):
             check_fields(value, allowed)
         elif key != "logic":
             sign, title = _split(key)
@@ -129,19 +135,22 @@ def check_fields(given: Filter, allowed: Container[str]) -> None:
                 raise ModuleError("VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER", text)
 
 
-def read_filter(given: Filter, ignored: Container[str]) -> Group:
-    """The filter in `given`, whose fields were checked. Raises VALIDATION_INVALID_FILTER_LOGIC."""
+def read_filter(given: Filter, types: Mapping[str, str], ignored: Container[str], site: SiteFormat) -> Group:
+    """The filter in `given`, whose fields were checked and have `types`. Raises VALIDATION_INVALID_FILTER_LOGIC."""
     parts: list[Condition | Group] = []
     logic = "AND"
     for key, value in _entries(given):
         if key == "logic":
             logic = _logic(value)
         elif _is_group(key, value):
-            parts.append(read_filter(value, ignored))
+            parts.append(read_filter(value, types, ignored, site))
         else:
             sign, title = _split(key)
             if title not in ignored and value not in ([], {}):
-                parts.append(Condition(title, OPERATORS[sign], value))
+                if types.get(title) == "datetime":
+                    value = site.iso(str(value))
+                test = _like if sign == "" and types.get(title) == "string" and value != "" else OPERATORS[sign]
+                parts.append(Condition(title, test, value))
     return Group(logic, tuple(parts))
 
 

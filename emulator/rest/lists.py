@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from emulator.languages import SiteFormat
 from emulator.rest.filters import check_fields, read_filter
 from emulator.rest.replies import ModuleError, SystemFault
 from emulator.rest.schemas import Field, Schema
@@ -19,7 +20,7 @@ PAGE = 50
 
 
 def select_items(
-    items: Iterable[Mapping[str, Any]], params: Mapping[str, Any], schema: Schema, *, newer: bool
+    items: Iterable[Mapping[str, Any]], params: Mapping[str, Any], schema: Schema, *, newer: bool, site: SiteFormat
 ) -> list[dict[str, Any]]:
     """The page of `items` that `params` asks for, with the asked-for keys and ids as strings.
 
@@ -32,7 +33,8 @@ def select_items(
     select = _select(wanted, known)
     check_fields(conditions, known)
     _check_order(sorting, known)
-    condition = read_filter(conditions, frozenset(title for title, field in known.items() if field.ignored))
+    ignored = frozenset(title for title, field in known.items() if field.ignored)
+    condition = read_filter(conditions, {title: field.type for title, field in known.items()}, ignored, site)
     order = _order(sorting, known)
     found = [item for item in items if condition.holds(item)]
     for title, descending in reversed(order):
@@ -89,8 +91,9 @@ def _rank(value: Any) -> tuple[int, Any]:
 
 def _present(item: Mapping[str, Any], select: list[str] | None, schema: Schema) -> dict[str, Any]:
     keys = {field.title for field in schema.fields if field.key}
+    empty = {field.title for field in schema.fields if select and field.type == "datetime" and schema.loses_dates}
     return {
-        title: str(value) if title in keys else value
+        title: str(value) if title in keys else {} if title in empty else value
         for title, value in item.items()
         if select is None or title in select
     }

@@ -55,6 +55,8 @@ class Schema:
     """All fields of one kind of object."""
 
     fields: Sequence[Field]
+    loses_dates: bool = False
+    """Dates arrive as `{}` where `select` names them (facts/biconnector 1.5c)."""
 
     def known(self, *, newer: bool) -> list[Field]:
         """The fields that a portal of this generation knows."""
@@ -107,7 +109,8 @@ SOURCE = Schema(
         *_AUTHORSHIP,
         Field("connectorId", "integer", required=True, immutable=True, key=True),
         Field("settings", "array", required=True, multiple=True, ignored=True),
-    )
+    ),
+    loses_dates=True,
 )
 
 DATASET = Schema(
@@ -122,5 +125,6 @@ DATASET = Schema(
         Field("externalId", "integer", required=True, read_only=True),
         *_AUTHORSHIP,
         Field("fields", "array", required=True, multiple=True, ignored=True),
-    )
+    ),
+    loses_dates=True,
 )

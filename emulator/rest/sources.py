@@ -90,7 +90,9 @@ def list_(call: RestCall) -> list[dict[str, Any]]:
             }
             for source in call.portal.sources(call.client_id)
         ]
-    return lists.select_items(items, call.params, schemas.SOURCE, newer=call.newer)
+    return lists.select_items(
+        items, call.params, schemas.SOURCE, newer=call.newer, site=call.portal.language.site_format
+    )
 
 
 def delete(call: RestCall) -> bool:

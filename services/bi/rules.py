@@ -25,9 +25,13 @@ OUR_CODES = frozenset(
         "VALIDATION_URL_INVALID",
         "VALIDATION_SETTINGS_DUPLICATE_CODE",
         "COLUMN_NOT_IN_DATASET",
+        "SETTING_CODE_OVERWRITES",
     }
 )
 """Rules without a code of the portal; `VALIDATION_TOO_LONG` comes with the detail `limit`."""
+
+OVERWRITING_CODES = frozenset({"title", "description", "type", "id", "connector_id"})
+"""Codes of settings whose values portals write into the source's field of that name (facts/biconnector 3.3b)."""
 
 MISSING = "VALIDATION_REQUIRED_FIELD_MISSING"
 WRONG_TYPE = "VALIDATION_INVALID_FIELD_TYPE"
@@ -113,7 +117,10 @@ def source(
     given = {"title": None, **fields} if updating else {**dict.fromkeys(optional), **fields}
     clean = _checked("source", caps, given, updating, problems, optional)
     if isinstance(clean.get("settings"), Mapping):
-        values = {str(code): value for code, value in clean["settings"].items()}
+        # The portal checks values as they are given and keeps them trimmed (facts/biconnector 3.1a).
+        values = {
+            str(code): value.strip() if isinstance(value, str) else value for code, value in clean["settings"].items()
+        }
         problems += _setting_values(values, values.keys() if codes is None else codes, updating)
         clean["settings"] = values
     return _given(clean, problems)
@@ -295,6 +302,9 @@ def _settings(caps: Capabilities, settings: Sequence[Any], problems: list[FieldP
         if row["type"] and row["type"] not in caps.setting_types:
             details = {"values": ", ".join(caps.setting_types)}
             problems.append(FieldProblem(f"settings-{index}-type", "VALIDATION_SETTINGS_INVALID_TYPE", details))
+        if row["code"] in OVERWRITING_CODES:
+            details = {"values": row["code"]}
+            problems.append(FieldProblem(f"settings-{index}-code", "SETTING_CODE_OVERWRITES", details))
         if row["code"] and row["code"] in seen:
             details = {"values": row["code"]}
             problems.append(FieldProblem(f"settings-{index}-code", "VALIDATION_SETTINGS_DUPLICATE_CODE", details))

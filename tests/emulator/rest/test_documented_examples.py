@@ -164,10 +164,14 @@ def test_sources(portal: EmulatedPortal) -> None:
         "filter": {"%=title": "Sql%", "!description": "", "@connectorId": [2, 4]},
         "order": {"dateCreate": "DESC"},
     }
+    # The documentation shows dates here; portals answer `{}` for those that `select` names (facts/biconnector 1.5c).
     assert portal.call("biconnector.source.list", **wanted) == [
-        {"id": "3", "title": "Sql_partner", "active": True, "dateCreate": "2025-03-23 07:25:59"},
-        {"id": "1", "title": "Sql_host", "active": True, "dateCreate": "2025-03-21 07:25:59"},
+        {"id": "3", "title": "Sql_partner", "active": True, "dateCreate": {}},
+        {"id": "1", "title": "Sql_host", "active": True, "dateCreate": {}},
     ]
+    assert (
+        portal.call("biconnector.source.list", **(wanted | {"select": ["*"]}))[1]["dateCreate"] == "2025-03-21 07:25:59"
+    )
 
 
 def test_datasets(portal: EmulatedPortal) -> None:

@@ -65,11 +65,14 @@ def test_order_by_several_fields_in_any_case_of_direction(named: EmulatedPortal)
 
 FILTERS: list[tuple[Any, list[int]]] = [
     ({"title": "Alpha"}, [1]),
-    ({"title": "alpha"}, []),
-    ({"=title": ["Alpha", "mo"]}, [1, 7]),
+    # facts/biconnector 1.5e: LIKE without a prefix, exact with `=`
+    ({"title": "alpha"}, [1]),
+    ({"title": "_l%"}, [1]),
+    ({"=title": "alpha"}, []),
+    ({"=id": [1, 7]}, [1, 7]),
     ({"!title": "Alpha"}, [2, 3, 4, 5, 6, 7]),
     ({"!=title": "Alpha"}, [2, 3, 4, 5, 6, 7]),
-    ({"@title": ["Alpha", "mo", "nothing"]}, [1, 7]),
+    ({"@id": [1, 7, 100]}, [1, 7]),
     ({"!@id": [1, "2", 3]}, [4, 5, 6, 7]),
     ({"%title": "MO"}, [6, 7]),
     ({"%title": "0%"}, [3]),
@@ -112,6 +115,33 @@ def test_filters(named: EmulatedPortal, condition: Any, expected: list[int]) -> 
 def test_filter_keys_that_no_portal_knows(named: EmulatedPortal, key: str) -> None:
     code, _ = named.error("biconnector.connector.list", filter={key: "Alpha"})
     assert code == "VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER"
+
+
+@pytest.mark.parametrize("sign", ["", "=", "@", "!@", "!"])
+def test_a_list_of_texts_is_checked_as_if_it_were_a_group(named: EmulatedPortal, sign: str) -> None:
+    """facts/biconnector 1.5a"""
+    refused = named.error("biconnector.connector.list", filter={f"{sign}title": ["Alpha", "mo"]})
+    assert refused == ("VALIDATION_FIELD_NOT_ALLOWED_IN_FILTER", 'Field "0" is not allowed in the "filter".')
+
+
+@pytest.mark.parametrize(
+    ("language", "day", "expected"),
+    [
+        ("ru", "02.03.2025", [2, 3]),
+        ("en", "03/02/2025", [2, 3]),
+        ("ru", "2025-03-02", [1, 2, 3]),
+        ("en", "2025-03-02 00:00:00", [1, 2, 3]),
+    ],
+)
+def test_dates_in_filters_are_read_in_the_portals_site_format(
+    emulated: EmulatedPortal, language: str, day: str, expected: list[int]
+) -> None:
+    """facts/biconnector 1.5b: another format becomes an empty text, and every date is beyond that"""
+    emulated.control("language", language=language)
+    for number in (1, 2, 3):
+        emulated.add_connector(title=f"Of day {number}")
+        emulated.portal.connector(number).date_create = f"2025-03-0{number} 12:00:00"
+    assert ids(emulated, filter={">=dateCreate": day}) == expected
 
 
 def test_ids_are_strings_in_lists_and_numbers_in_get(named: EmulatedPortal) -> None:

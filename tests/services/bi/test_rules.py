@@ -384,3 +384,18 @@ def test_lists_are_not_sorted_by_fields_they_do_not_know() -> None:
 def test_an_empty_list_of_values_would_vanish_on_the_way_and_show_everything() -> None:
     found = problems(lambda: rules.listing("source", Listing(filters={"@id": []})))
     assert found == [("id", "VALIDATION_FILTER_TYPE")]
+
+
+@pytest.mark.parametrize("code", ["title", "description", "type", "id", "connector_id"])
+def test_a_parameter_whose_value_portals_write_over_the_sources_own_is_refused(code: str) -> None:
+    """facts/biconnector 3.3b"""
+    fields = {**CONNECTOR, "settings": [{"code": code, "name": "Any", "type": "STRING"}]}
+    assert problems(lambda: rules.connector(NEWER, fields)) == [("settings-0-code", "SETTING_CODE_OVERWRITES")]
+
+
+def test_values_of_a_source_are_trimmed_before_the_portal_checks_them() -> None:
+    """facts/biconnector 3.1a: a password pasted with a blank passes the check and fails for ever after"""
+    clean = rules.source(
+        NEWER, {"title": "S", "connectorId": 1, "settings": {"password": " pass word\n"}}, ["password"]
+    )
+    assert clean["settings"] == {"password": "pass word"}
