@@ -114,14 +114,14 @@ class HttpConnection:
         sent = {name: value.encode("utf-8", "surrogatepass").decode("latin-1") for name, value in headers.items()}
         is_reused = not self._connection.is_closed
         try:
-            return self._asked(method, path, sent, body, seconds)
+            return self._send(method, path, sent, body, seconds)
         except _STALE:
             self._connection.close()
             if not is_reused:
                 raise
-        return self._asked(method, path, sent, body, seconds)
+        return self._send(method, path, sent, body, seconds)
 
-    def _asked(
+    def _send(
         self, method: str, path: str, headers: Mapping[str, str], body: bytes, seconds: float | None
     ) -> HttpResponse:
         self._deadline.check()

@@ -55,12 +55,12 @@ def join(separator: str, pieces: Iterable[Sql]) -> Sql:
     return Sql(separator.join(piece.text for piece in listed), tuple(v for piece in listed for v in piece.values))
 
 
-def _combined(word: Logic, pieces: Sequence[Sql]) -> Sql:
+def _combine(word: Logic, pieces: Sequence[Sql]) -> Sql:
     """Conditions joined in halves: databases read `a OR b OR c` as nested, and refuse what is nested too deep."""
     if len(pieces) <= _FLAT_CONDITIONS:
         return fill("({i})", i=join(f" {word} ", pieces))
     middle = len(pieces) // 2
-    halves = (_combined(word, pieces[:middle]), _combined(word, pieces[middle:]))
+    halves = (_combine(word, pieces[:middle]), _combine(word, pieces[middle:]))
     return fill("({i})", i=join(f" {word} ", halves))
 
 
@@ -178,17 +178,17 @@ class _Where:
             case Between():
                 return self._between(column, condition)
             case Contains():
-                pattern = "%" + _escaped(condition.text) + "%"
+                pattern = "%" + _escape(condition.text) + "%"
                 return self._like(column, pattern, condition.negated)
             case Like():
-                return self._like(column, _own_pattern(condition.pattern), condition.negated)
+                return self._like(column, _like_pattern(condition.pattern), condition.negated)
 
     def _group(self, group: Group, depth: int) -> Sql:
         if depth >= DEEPEST_GROUP:
             raise QueryRefused("filter_too_deep")
         if not group.conditions:
             return _EVERYTHING if group.logic == "AND" else _NOTHING
-        return _combined(group.logic, [self.sql(condition, depth + 1) for condition in group.conditions])
+        return _combine(group.logic, [self.sql(condition, depth + 1) for condition in group.conditions])
 
     def _shape(self, column: Column) -> tuple[Shape, str]:
         return self._dialect.shapes[column.form], self._dialect.raw(column)
@@ -250,7 +250,7 @@ class _Where:
         bounds = [self._dialect.bind(value, column) for value in condition.values]
         if column.type == "datetime" or len({type(bind) for bind in bounds}) > 1:
             # In a list of several types the database would compare all of them as the widest one.
-            found = _combined("OR", [self._compare(column, "=", value) for value in condition.values])
+            found = _combine("OR", [self._compare(column, "=", value) for value in condition.values])
             if not condition.negated:
                 return self._present(column, found)
             # DuckDB would turn a NOT into thousands of ANDs, and think about them for minutes.
@@ -306,18 +306,18 @@ def check_value(value: Value, column: Column) -> None:
         raise QueryRefused("value_type", column.name)
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     for special in (LIKE_ESCAPE, "%", "_"):
         text = text.replace(special, LIKE_ESCAPE + special)
     return text
 
 
-def _own_pattern(pattern: str) -> str:
+def _like_pattern(pattern: str) -> str:
     """A pattern with the backslash as escape, in our own spelling."""
     result, characters = "", iter(pattern)
     for character in characters:
         if character == "\\":
-            result += _escaped(next(characters, "\\"))
+            result += _escape(next(characters, "\\"))
         elif character == LIKE_ESCAPE:
             result += LIKE_ESCAPE * 2
         else:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
+
+from drivers.catalogue import DRIVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 DOORS = {"install", "admin", "gateway", "cli"}
@@ -38,6 +41,8 @@ FORBIDDEN_LIBRARIES = {
     "install": {"requests", "sqlalchemy"},
     "admin": {"requests", "sqlalchemy"},
 }
+APPS_OWN_DATABASE = {"models/base.py"}
+"""What knows databases by name for another reason."""
 OURS = set(MAY_IMPORT)
 LONGEST_MODULE = 400
 """Lines: what a reader keeps in mind at once."""
@@ -174,3 +179,13 @@ def test_no_module_is_longer_than_400_lines() -> None:
     long = {str(path.relative_to(ROOT)) for path in modules if len(path.read_text().splitlines()) > LONGEST_MODULE}
     # This one is to be split by subject.
     assert long <= {"drivers/files/driver.py"}
+
+
+def test_nothing_outside_the_drivers_knows_one_by_its_name() -> None:
+    """A new driver costs its folder and one line: what others need to know of it, it declares."""
+    names = "|".join(set(DRIVERS) - {"file"})
+    known = re.compile(rf"""["']({names})["']""" + r"""|\bdriver(\.name)? (==|!=|in) ["'(]+\w""")
+    places = [path for package in OURS - {"drivers", "emulator"} for path in modules_of(package)]
+    places += [*(ROOT / "templates").rglob("*.html"), *(ROOT / "static" / "script").rglob("*.js")]
+    found = {str(path.relative_to(ROOT)) for path in places if known.search(path.read_text(encoding="utf-8"))}
+    assert found == APPS_OWN_DATABASE

@@ -204,7 +204,7 @@ class ClickHouseSession(Session):
         if self._zone.key == "UTC":
             return
         try:
-            self._fetched(Sql(f"SELECT toTimeZone(toDateTime(0), {MARK})", (text_value(self._zone.key),)))
+            self._fetch(Sql(f"SELECT toTimeZone(toDateTime(0), {MARK})", (text_value(self._zone.key),)))
         except (QueryRefused, Broken) as problem:
             if problem.code == "connection_lost":
                 raise
@@ -213,7 +213,7 @@ class ClickHouseSession(Session):
     def check(self) -> Server:
         """ClickHouse and its version."""
         return Server(
-            "ClickHouse", str(self._fetched(Sql("SELECT version()"))[0][0]), self._http.endpoint.tls is not None
+            "ClickHouse", str(self._fetch(Sql("SELECT version()"))[0][0]), self._http.endpoint.tls is not None
         )
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
@@ -234,7 +234,7 @@ class ClickHouseSession(Session):
     def _rows(self, statement: Sql, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[bytes]:
         """Whole rows as ClickHouse wrote them, a line each. Raises what the answer's end says."""
         mark = secrets.token_hex(16).encode()
-        answer = self._asked(statement, {**settings, "format_custom_result_after_delimiter": "\n" + mark.decode()})
+        answer = self._send(statement, {**settings, "format_custom_result_after_delimiter": "\n" + mark.decode()})
         rest = b""
         for block in answer.blocks(_BLOCK):
             self.deadline.check()
@@ -255,7 +255,7 @@ class ClickHouseSession(Session):
         if len(rows) > cap and any(len(row) > cap for row in rows.split(b"\n")):
             raise TooBig("row_bytes", cap)
 
-    def _asked(self, statement: Sql, settings: Mapping[str, str]) -> HttpResponse:
+    def _send(self, statement: Sql, settings: Mapping[str, str]) -> HttpResponse:
         """The answer to a statement, whose head says that all is well so far."""
         text, values = with_parameters(statement)
         self._running = secrets.token_hex(16)
@@ -282,17 +282,17 @@ class ClickHouseSession(Session):
     def _tables(self) -> list[Table]:
         return [
             Table(TableName(schema, name), "view" if view else "table", bool(plain), comment)
-            for schema, name, view, plain, comment in self._fetched(Sql(_TABLES))
+            for schema, name, view, plain, comment in self._fetch(Sql(_TABLES))
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
-        for name, native, comment in self._fetched(Sql(_COLUMNS, (text_value(table.schema), text_value(table.name)))):
+        for name, native, comment in self._fetch(Sql(_COLUMNS, (text_value(table.schema), text_value(table.name)))):
             form, expression = clickhouse_row(native)
             columns.append(Column(name, form, native, is_nullable(native), comment, expression))
         return columns
 
-    def _fetched(self, statement: Sql | str) -> list[list[Any]]:
+    def _fetch(self, statement: Sql | str) -> list[list[Any]]:
         if isinstance(statement, str):
             statement = Sql(statement)
         read: list[bytes] = []

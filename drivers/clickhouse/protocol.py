@@ -102,7 +102,7 @@ def with_parameters(statement: Sql) -> tuple[str, dict[str, str]]:
     for number, (value, piece) in enumerate(zip(statement.values, pieces[1:], strict=True)):
         # All values went through `bind` but for the patterns of LIKE (`drivers/sql.py`).
         bound = value if isinstance(value, QueryParameter) else text_value(_pattern(value))
-        parameters[f"param_p{number}"] = _escaped(bound.text)
+        parameters[f"param_p{number}"] = _escape(bound.text)
         text += f"{{p{number}:{bound.type}}}{piece}"
     return text, parameters
 
@@ -124,7 +124,7 @@ def _pattern(pattern: str) -> str:
     return result
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     """A parameter's text as ClickHouse unescapes it again (TSV)."""
     for raw, escape in (("\\", "\\\\"), ("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
         text = text.replace(raw, escape)

@@ -290,7 +290,7 @@ class FileSession(Session):
 
     def check(self) -> Server:
         """DuckDB and its version; the file was looked at when the session was opened."""
-        return Server("DuckDB", str(self._fetched("SELECT version()")[0][0]).removeprefix("v"), encrypted=False)
+        return Server("DuckDB", str(self._fetch("SELECT version()")[0][0]).removeprefix("v"), encrypted=False)
 
     def tables(self, search: str = "") -> list[Table]:
         """Tables by name; those that cannot be read come last, and asking for one of them raises why."""
@@ -384,7 +384,7 @@ class FileSession(Session):
         if table.name in self._problems:
             raise SettingsWrong(*self._problems[table.name])
         columns = []
-        for name, native, nullable, *_ in self._fetched(f"DESCRIBE {quote(table.name)}"):
+        for name, native, nullable, *_ in self._fetch(f"DESCRIBE {quote(table.name)}"):
             form, expression = duckdb_row(native)
             columns.append(Column(name, form, native, nullable == "YES", "", expression))
         return columns
@@ -397,7 +397,7 @@ class FileSession(Session):
         with self._errors():
             self._connection.execute(statement)
 
-    def _fetched(self, statement: str) -> list[tuple[Any, ...]]:
+    def _fetch(self, statement: str) -> list[tuple[Any, ...]]:
         with self._errors():
             return self._connection.execute(statement).fetchall()
 

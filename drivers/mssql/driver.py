@@ -70,7 +70,6 @@ OTHERS: TypeRow = (Form.RENDERED, "CAST({c} AS nvarchar(max))")
 
 _MOST_VALUES = 2000
 _MOST_DIGITS = 38
-_CATALOGUE_BYTES = 64 * 1024 * 1024
 _ROW_ROOM = 1024 * 1024
 _EXACT = "COLLATE Latin1_General_100_BIN2"
 
@@ -208,11 +207,11 @@ class SQLServerSession(Session):
     def prepare(self) -> None:
         """Begin what is never committed, and wait for no lock longer than ten seconds."""
         with self._errors():
-            self._asked("SET IMPLICIT_TRANSACTIONS ON; SET LOCK_TIMEOUT 10000; SET TEXTSIZE 2147483647", ())
+            self._send("SET IMPLICIT_TRANSACTIONS ON; SET LOCK_TIMEOUT 10000; SET TEXTSIZE 2147483647", ())
 
     def check(self) -> Server:
         """SQL Server and its version."""
-        return Server("Microsoft SQL Server", str(self._fetched(_VERSION)[0][0]), self._connection.encrypted)
+        return Server("Microsoft SQL Server", str(self._fetch(_VERSION)[0][0]), self._connection.encrypted)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         self._check_texts(query, description)
@@ -259,21 +258,21 @@ class SQLServerSession(Session):
             return None
 
     def _rows(self, statement: Sql) -> Iterator[Sequence[Any]]:
-        """The rows of a statement, one by one; the line takes no row beyond the cap."""
+        """The rows of a statement, one by one; the socket takes no row beyond the cap."""
         values = tuple(value.value if isinstance(value, TypedValue) else _pattern(value) for value in statement.values)
         if len(values) > _MOST_VALUES:
             raise QueryRefused("filter_too_long")
-        cursor = self._asked(statement.with_markers("%s") if values else statement.text, values)
+        cursor = self._send(statement.with_markers("%s") if values else statement.text, values)
         # UTF-16 takes at most twice the bytes of UTF-8.
         room = 2 * self.limits.row_bytes + _ROW_ROOM
-        self._connection.line.allowance = room
+        self._connection.metered_socket.allowance = room
         while (row := cursor.fetchone()) is not None:
-            self._connection.line.allowance = room
+            self._connection.metered_socket.allowance = room
             self.deadline.check()
             yield row
 
-    def _asked(self, statement: str, values: tuple[Any, ...]) -> Any:
-        self._connection.line.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
+    def _send(self, statement: str, values: tuple[Any, ...]) -> Any:
+        self._connection.metered_socket.allowance = 2 * self.limits.row_bytes + _ROW_ROOM
         cursor = self._connection.connection.cursor()
         cursor.execute(statement, values or None)
         return cursor
@@ -281,20 +280,20 @@ class SQLServerSession(Session):
     def _tables(self) -> list[Table]:
         return [
             Table(TableName(schema, name), "view" if kind.strip() == "V" else "table", bool(plain))
-            for schema, name, kind, plain in self._fetched(_TABLES)
+            for schema, name, kind, plain in self._fetch(_TABLES)
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
         statement = Sql(_COLUMNS, (TypedValue(table.schema), TypedValue(table.name)))
-        for name, base, native, nullable, precision, scale in self._fetched(statement):
+        for name, base, native, nullable, precision, scale in self._fetch(statement):
             form, expression = MSSQL.get(base, OTHERS)
             if form is Form.EXACT:
                 native = f"{native}({precision},{scale})"
             columns.append(Column(name, form, native, bool(nullable), expression=expression))
         return columns
 
-    def _fetched(self, statement: Sql | str) -> list[Sequence[Any]]:
+    def _fetch(self, statement: Sql | str) -> list[Sequence[Any]]:
         with self._errors():
             return list(self._rows(Sql(statement) if isinstance(statement, str) else statement))
 
@@ -315,7 +314,7 @@ class SQLServerSession(Session):
 
     def _close(self) -> None:
         # The server ends what a caller asked who has gone.
-        self._connection.line.close()
+        self._connection.metered_socket.close()
 
 
 def _decimal(cell: Decimal, digits: int) -> bytes:

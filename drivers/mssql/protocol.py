@@ -44,14 +44,14 @@ _BLOCK = 65536
 logging.getLogger("pytds").setLevel(logging.WARNING)
 
 
-class Line:
+class MeteredSocket:
     """Our socket as python-tds wants it, which takes only `allowance` bytes more from the server."""
 
     def __init__(self, opened: socket.socket) -> None:
         self._socket = opened
         self.allowance = _LOGIN_BYTES
 
-    def _taken(self, count: int) -> None:
+    def _count(self, count: int) -> None:
         self.allowance -= count
         if self.allowance < 0:
             raise TooBig("row_bytes", 0)
@@ -59,13 +59,13 @@ class Line:
     def recv(self, size: int) -> bytes:
         """Some bytes, none at the end."""
         block = self._socket.recv(size)
-        self._taken(len(block))
+        self._count(len(block))
         return block
 
     def recv_into(self, buffer: bytearray | memoryview, size: int = 0, flags: int = 0) -> int:
         """Some bytes into a buffer."""
         count = self._socket.recv_into(buffer, size, flags)
-        self._taken(count)
+        self._count(count)
         return count
 
     def sendall(self, data: bytes, flags: int = 0) -> None:
@@ -107,10 +107,10 @@ class Reader(_TdsReader):  # type: ignore[misc]  # untyped base
 
 
 class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python-tds ends a login's tunnel by this type
-    """TLS over a line, whose handshake travels in TDS packets."""
+    """TLS over a socket, whose handshake travels in TDS packets."""
 
-    def __init__(self, line: Line, context: ssl.SSLContext, host: str) -> None:
-        self._transport = line
+    def __init__(self, metered_socket: MeteredSocket, context: ssl.SSLContext, host: str) -> None:
+        self._transport = metered_socket
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
 
@@ -157,7 +157,7 @@ class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python
         self._transport.sendall(self._outgoing.read())
 
     def shutdown(self, how: int = 0) -> None:
-        """Nothing: a login's tunnel ends without a word, and the line goes on."""
+        """Nothing: a login's tunnel ends without a word, and the socket stays open."""
 
     def close(self) -> None:
         """Hang up."""
@@ -169,7 +169,7 @@ class TdsConnection:
     """A connection that is logged in, its line, and the socket below."""
 
     connection: Any
-    line: Line
+    metered_socket: MeteredSocket
     opened: socket.socket
     encrypted: bool
 
@@ -181,26 +181,30 @@ def open_connection(settings: Mapping[str, str], policy: Policy, seconds: float)
     """
     target = policy.resolve(settings["host"], settings["port"])
     for _ in range(2):
-        found = _logged_in(settings, target, seconds)
+        found = _login(settings, target, seconds)
         if isinstance(found, TdsConnection):
             return found
         target = policy.resolve(str(found["server"]), int(found["port"]))
     raise Broken("bad_answer", "sent on twice")
 
 
-def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> TdsConnection | dict[str, Any]:
+def _login(settings: Mapping[str, str], target: Target, seconds: float) -> TdsConnection | dict[str, Any]:
     """A connection, or where else the server sends us."""
     tunnel_mode = {**settings, "tls": "require"} if settings["tls"] == "disable" else settings
     context = tls_context(tunnel_mode)
     with Deadline(seconds) as hang_up:
         opened = open_socket(target, seconds)
         opened.settimeout(None)
-        line = Line(opened)
+        metered_socket = MeteredSocket(opened)
         try:
-            tds = _TdsSocket(line, _wishes(settings, target), row_strategy=tuple_row_strategy, autocommit=True)
+            tds = _TdsSocket(
+                metered_socket, _login_options(settings, target), row_strategy=tuple_row_strategy, autocommit=True
+            )
             session = tds.main_session
-            session._reader = Reader(session, line)
-            session.process_prelogin = lambda login: _agree(session, login, settings, line, context)
+            session._reader = Reader(session, metered_socket)
+            session.process_prelogin = lambda login: _negotiate_encryption(
+                session, login, settings, metered_socket, context
+            )
             route: dict[str, Any] | None = tds.login()
         except (*PROTOCOL_ERRORS, TargetError) as problem:
             opened.close()
@@ -209,12 +213,12 @@ def _logged_in(settings: Mapping[str, str], target: Target, seconds: float) -> T
             opened.close()
             raise
     if route is None:
-        return TdsConnection(NonMarsConnection(False, (), tds), line, opened, isinstance(tds.sock, Tunnel))
+        return TdsConnection(NonMarsConnection(False, (), tds), metered_socket, opened, isinstance(tds.sock, Tunnel))
     opened.close()
     return route
 
 
-def _wishes(settings: Mapping[str, str], target: Target) -> Any:
+def _login_options(settings: Mapping[str, str], target: Target) -> Any:
     """What the login asks for; nothing about this machine."""
     login = tds_base._TdsLogin()
     login.server_name = target.host
@@ -229,7 +233,9 @@ def _wishes(settings: Mapping[str, str], target: Target) -> Any:
     return login
 
 
-def _agree(session: Any, login: Any, settings: Mapping[str, str], line: Line, context: ssl.SSLContext | None) -> None:
+def _negotiate_encryption(
+    session: Any, login: Any, settings: Mapping[str, str], metered_socket: MeteredSocket, context: ssl.SSLContext | None
+) -> None:
     """Read what the server says to our wishes about encryption, and begin the tunnel.
 
     Raises `SettingsWrong("tls")`, and `LoginFailed("unsafe_method")` rather than send a password in clear.
@@ -243,7 +249,7 @@ def _agree(session: Any, login: Any, settings: Mapping[str, str], line: Line, co
         raise LoginFailed("unsafe_method")
     # Inside TDS packets there is no newer version.
     context.maximum_version = ssl.TLSVersion.TLSv1_2
-    tunnel = Tunnel(line, context, login.server_name)
+    tunnel = Tunnel(metered_socket, context, login.server_name)
     tunnel.shake_hands(session)
     session.conn.sock = session._writer._transport = session._reader._transport = tunnel
     # For `_OFF` python-tds leaves the tunnel after the login.

@@ -175,21 +175,21 @@ class MySQLSession(Session):
             f"SET SESSION sql_mode = '', SESSION {limit}, SESSION lock_wait_timeout = 10, SESSION time_zone = %s"
         )
         try:
-            self._fetched(statement, ("+00:00" if timezone == "UTC" else timezone,))
+            self._fetch(statement, ("+00:00" if timezone == "UTC" else timezone,))
         except QueryRefused as problem:
             raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
-        self._fetched("SET SESSION TRANSACTION READ ONLY")
+        self._fetch("SET SESSION TRANSACTION READ ONLY")
 
     def check(self) -> Server:
         """MySQL or MariaDB and its version."""
-        version = str(self._fetched("SELECT VERSION()")[0][0])
+        version = str(self._fetch("SELECT VERSION()")[0][0])
         product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         connection: Any = self._connection
         return Server(product, version.partition("-")[0], bool(connection._secure))
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         columns = [description.column(name) for name in query.columns]
-        parts = ", ',', ".join(_marked(column) for column in columns)
+        parts = ", ',', ".join(_cell_expression(column) for column in columns)
         statement = DIALECT.tail(Sql(f"SELECT CONCAT({_ROW_START}, {parts}, ']')"), query, description)
         with self._errors():
             for block in self._blocks(statement.with_markers("%s"), statement.values):
@@ -205,13 +205,13 @@ class MySQLSession(Session):
         return [
             Table(TableName(schema, name), "view" if "VIEW" in kind else "table", bool(int(plain or 0)), comment)
             for schema, name, kind, plain, comment in (
-                (row[0], row[1], row[2], row[3], "" if row[4] == "VIEW" else row[4]) for row in self._fetched(_TABLES)
+                (row[0], row[1], row[2], row[3], "" if row[4] == "VIEW" else row[4]) for row in self._fetch(_TABLES)
             )
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
-        for name, native, kind, nullable, comment, charset in self._fetched(_COLUMNS, (table.schema, table.name)):
+        for name, native, kind, nullable, comment, charset in self._fetch(_COLUMNS, (table.schema, table.name)):
             form, expression = mysql_row(kind)
             if native == "bit(1)":
                 form = Form.BOOLEAN
@@ -222,7 +222,7 @@ class MySQLSession(Session):
             columns.append(Column(name, form, native, nullable == "YES", comment or "", expression))
         return columns
 
-    def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _fetch(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._errors(), self._connection.cursor() as cursor:
             cursor.execute(statement, values)
             return [tuple(_text(cell) for cell in row) for row in cursor.fetchall()]
@@ -249,7 +249,7 @@ class MySQLSession(Session):
                 second.cursor().execute("KILL %s", (connection.thread_id(),))
 
 
-def _marked(column: Column) -> str:
+def _cell_expression(column: Column) -> str:
     """The SQL for a cell of the row's text: numbers as they are, texts and dates between marks."""
     raw = DIALECT.raw(column)
     if column.is_number:

@@ -28,7 +28,7 @@ def connect(settings: dict[str, str], target: Target, limits: Limits) -> Connect
 
     Raises `SettingsWrong`, `Unreachable`, `LoginFailed`, `Broken("bad_answer")`.
     """
-    with _authority(settings) as root:
+    with _certificate_authority(settings) as root:
         count = len(target.addresses)
         options: dict[str, Any] = {
             "host": ",".join([target.host] * count),
@@ -70,7 +70,7 @@ def _defaults_instead_of_environment() -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def _authority(settings: dict[str, str]) -> Iterator[dict[str, str]]:
+def _certificate_authority(settings: dict[str, str]) -> Iterator[dict[str, str]]:
     """Where libpq finds the certificate authorities: the given ones, or the public ones."""
     if not settings["tls"].startswith("verify"):
         yield {}

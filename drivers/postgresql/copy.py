@@ -39,7 +39,11 @@ def copy_rows(connection: Connection, server: socket.socket, statement: bytes, c
     `psycopg.Error`; what leaves server and libpq out of step closes the connection.
     """
     cap = min(cap, _LONGEST_ROW)
-    source = _by_libpq(connection, statement, cap) if connection.pgconn.ssl_in_use else _direct(server, statement, cap)
+    source = (
+        _copy_by_libpq(connection, statement, cap)
+        if connection.pgconn.ssl_in_use
+        else _copy_by_protocol(server, statement, cap)
+    )
     in_step = False
     try:
         yield from source
@@ -52,7 +56,7 @@ def copy_rows(connection: Connection, server: socket.socket, statement: bytes, c
             connection.close()
 
 
-def _direct(server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
+def _copy_by_protocol(server: socket.socket, statement: bytes, cap: int) -> Iterator[Block]:
     """Speak the protocol for one statement, until the server is ready for the next: libpq need not know."""
     server.sendall(b"Q" + struct.pack(">I", len(statement) + 5) + statement + b"\0")
     failure: psycopg.Error | None = None
@@ -138,7 +142,7 @@ def _server_error(body: bytes) -> psycopg.Error:
     return psycopg.DatabaseError(f"{state} {message}")
 
 
-def _by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Block]:
+def _copy_by_libpq(connection: Connection, statement: bytes, cap: int) -> Iterator[Block]:
     """The same through libpq, which knows TLS."""
     libpq = connection.pgconn
     libpq.nonblocking = 0

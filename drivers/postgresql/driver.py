@@ -177,7 +177,7 @@ class PostgreSQLSession(Session):
         """Make the session read-only, limited and in its zone. Raises `SettingsWrong("timezone")`."""
         limits = {"timezone": timezone, "milliseconds": str(max(int(self.deadline.left * 1000), 1))}
         try:
-            row = self._fetched(_SETTINGS, limits)[0]
+            row = self._fetch(_SETTINGS, limits)[0]
         except QueryRefused as problem:
             raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
         self._dialect = dialect(int(row[8]), bool(row[9]))
@@ -186,18 +186,18 @@ class PostgreSQLSession(Session):
 
     def check(self) -> Server:
         """PostgreSQL and its version."""
-        product, _, rest = str(self._fetched("SELECT version()")[0][0]).partition(" ")
+        product, _, rest = str(self._fetch("SELECT version()")[0][0]).partition(" ")
         return Server(product, rest.split(" ")[0], self._connection.pgconn.ssl_in_use)
 
     def _tables(self) -> list[Table]:
         return [
             Table(TableName(schema, name), "view" if kind in "vm" else "table", plain, comment)
-            for schema, name, kind, plain, comment in self._fetched(_TABLES, {})
+            for schema, name, kind, plain, comment in self._fetch(_TABLES, {})
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
-        for name, native, base, category, required, comment in self._fetched(_COLUMNS, (table.schema, table.name)):
+        for name, native, base, category, required, comment in self._fetch(_COLUMNS, (table.schema, table.name)):
             form, expression = POSTGRESQL["array"] if category == "A" else POSTGRESQL.get(base, POSTGRESQL_OTHERS)
             columns.append(Column(name, form, native, not required, comment, expression))
         return columns
@@ -223,7 +223,7 @@ class PostgreSQLSession(Session):
         words = column.form in (Form.EXACT, Form.FLOAT)
         return self._dialect.raw(column) if words else self._dialect.shown(column)
 
-    def _fetched(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+    def _fetch(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
         with self._errors():
             return self._connection.execute(statement.encode(), values).fetchall()
 

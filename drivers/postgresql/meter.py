@@ -46,15 +46,17 @@ class MeteredConnection(psycopg.Connection[tuple[Any, ...]]):
         """What psycopg waits with, for every statement."""
         descriptor = self.pgconn.socket
         most = received_bytes(descriptor) + STATEMENT_BYTES
-        return super().wait(_metered(gen, lambda _: descriptor, most), *arguments, **options)
+        return super().wait(_limit_received(gen, lambda _: descriptor, most), *arguments, **options)
 
     @classmethod
     def _connect_gen(cls, conninfo: str = "") -> Any:
         # It yields the socket together with what it waits for, since there may be one for each address.
-        return (yield from _metered(super()._connect_gen(conninfo), lambda waiting: int(waiting[0]), HANDSHAKE_BYTES))
+        return (
+            yield from _limit_received(super()._connect_gen(conninfo), lambda waiting: int(waiting[0]), HANDSHAKE_BYTES)
+        )
 
 
-def _metered(
+def _limit_received(
     steps: Generator[Any, Any, Result], descriptor_of: Callable[[Any], int], most: int
 ) -> Generator[Any, Any, Result]:
     """`steps` itself, watched each time it waits."""

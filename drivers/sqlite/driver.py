@@ -40,7 +40,7 @@ from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
 from drivers.sql import Dialect, Shape, Sql
-from drivers.sqlite.ranges import RowidTable, is_large, joined_rows, readers, row_number
+from drivers.sqlite.ranges import RowidTable, is_large, readers, row_number, rows_in_ranges
 from egress.errors import TargetError, Timeout
 
 PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that the operator opened for local files."))
@@ -210,8 +210,8 @@ class SQLiteSession(Session):
     def prepare(self) -> None:
         """Look at the file. Raises `SettingsWrong("path")` when it is no database."""
         try:
-            self._encoding = str(self._fetched("PRAGMA encoding")[0][0])
-            self._fetched("SELECT count(*) FROM sqlite_schema")
+            self._encoding = str(self._fetch("PRAGMA encoding")[0][0])
+            self._fetch("SELECT count(*) FROM sqlite_schema")
         except Broken as problem:
             raise SettingsWrong("path", "not_a_database", problem.detail) from problem
 
@@ -228,7 +228,7 @@ class SQLiteSession(Session):
 
     def check(self) -> Server:
         """SQLite and the version that reads the file."""
-        self._fetched("SELECT count(*) FROM sqlite_schema")
+        self._fetch("SELECT count(*) FROM sqlite_schema")
         return Server("SQLite", apsw.sqlite_lib_version(), encrypted=False)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
@@ -236,13 +236,13 @@ class SQLiteSession(Session):
         with self._errors(), self._readers(query, description) as opened:
             if opened:
                 table = RowidTable(self._dialect.name(query.table), self._row_number(query, description), row)
-                for chunk in joined_rows(opened, table):
+                for chunk in rows_in_ranges(opened, table):
                     self.deadline.check()
                     yield Chunk(valid_utf8(chunk.data), chunk.rows)
                 return
         statement = self._dialect.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
         with self._errors():
-            cursor = self._executed(statement.with_markers("?"), statement.values)
+            cursor = self._execute(statement.with_markers("?"), statement.values)
             while rows := [cells[0] for cells in itertools.islice(cursor, CHUNK_ROWS)]:
                 self.deadline.check()
                 if self._encoding != "UTF-8":
@@ -255,7 +255,7 @@ class SQLiteSession(Session):
         """Connections to read the whole of a large table with; none where that cannot be asked for, or is not."""
         whole = query.where is None and query.limit is None and self._encoding == "UTF-8"
         if not (
-            whole and self._row_number(query, description) and is_large(self._fetched, self._dialect.name(query.table))
+            whole and self._row_number(query, description) and is_large(self._fetch, self._dialect.name(query.table))
         ):
             yield []
             return
@@ -268,7 +268,7 @@ class SQLiteSession(Session):
                 self._helpers = []
 
     def _row_number(self, query: TableQuery, description: Description) -> str:
-        return row_number(self._fetched, query.table.name, [column.name for column in description.columns])
+        return row_number(self._fetch, query.table.name, [column.name for column in description.columns])
 
     def _bytes(self, text: str) -> str:
         """A text as its bytes, which spares checking and decoding them one by one."""
@@ -279,17 +279,17 @@ class SQLiteSession(Session):
         return cell.encode("utf-8", "replace") if isinstance(cell, str) else cell
 
     def _tables(self) -> list[Table]:
-        rows = self._fetched(
+        rows = self._fetch(
             "SELECT name, type FROM pragma_table_list WHERE schema = 'main' AND type <> 'shadow' "
             "AND name NOT LIKE 'sqlite|_%' ESCAPE '|'"
         )
         return [Table(TableName("", name), "view" if kind == "view" else "table") for name, kind in rows]
 
     def _describe(self, table: TableName) -> list[Column]:
-        known = self._fetched("SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?", (table.name,))
+        known = self._fetch("SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?", (table.name,))
         if table.schema or not known:
             return []
-        rows = self._fetched('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (table.name,))
+        rows = self._fetch('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (table.name,))
         return [
             self._column(table, name, declared, not (required or key))
             for name, declared, required, key, hidden in rows
@@ -300,22 +300,22 @@ class SQLiteSession(Session):
         form = sqlite_form(declared)
         if form is not None:
             return Column(name, form, declared, nullable, expression=_EXPRESSIONS.get(form, "{c}"))
-        form = self._sampled(table, name)
+        form = self._sample_form(table, name)
         return Column(name, form, "", nullable, expression=_ANY_TEXT if form is Form.RENDERED else "{c}")
 
-    def _sampled(self, table: TableName, name: str) -> Form:
+    def _sample_form(self, table: TableName, name: str) -> Form:
         """The form of a column without a declared type, by the first rows; views have many of them."""
         statement = f"SELECT DISTINCT typeof(c) FROM (SELECT {quote(name)} AS c FROM {quote(table.name)} LIMIT ?)"  # noqa: S608 - both names are the catalogue's and quoted
-        kinds = {row[0] for row in self._fetched(statement, (_SAMPLE_ROWS,))} - {"null"}
+        kinds = {row[0] for row in self._fetch(statement, (_SAMPLE_ROWS,))} - {"null"}
         if kinds == {"integer"}:
             return Form.INTEGER
         return Form.FLOAT if kinds and kinds <= {"integer", "real"} else Form.RENDERED
 
-    def _fetched(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    def _fetch(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._errors():
-            return list(self._executed(statement, values))
+            return list(self._execute(statement, values))
 
-    def _executed(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
+    def _execute(self, statement: str, values: tuple[Any, ...]) -> apsw.Cursor:
         """A statement's cursor.
 
         A writer that ends just now can look as if it had died, and what it left is not for us to take back: look again.
@@ -338,9 +338,9 @@ class SQLiteSession(Session):
             yield
         except apsw.Error as problem:
             self.deadline.check()
-            raise self._translated(problem) from problem
+            raise self._target_error(problem) from problem
 
-    def _translated(self, problem: apsw.Error) -> TargetError:
+    def _target_error(self, problem: apsw.Error) -> TargetError:
         said = str(problem)
         match problem:
             case apsw.InterruptError():

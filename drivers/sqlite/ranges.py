@@ -30,7 +30,7 @@ _RANGE_BYTES = 256 * 1024
 _FIRST_ROWS, _MOST_ROWS = 128, 4096
 _FIRST_KEY, _LAST_KEY = -(2**63), 2**63 - 1
 # Runs a statement with values and gives all its rows.
-Fetched = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
+Fetch = Callable[[str, tuple[Any, ...]], list[tuple[Any, ...]]]
 _KEYS = ("rowid", "_rowid_", "oid")
 
 
@@ -53,24 +53,24 @@ class _Range:
 
 
 @dataclass(frozen=True)
-class _Joined:
+class _RangeRows:
     """A range's rows; `text` is None where they were too long together."""
 
     text: bytes | None
     rows: int
 
 
-def row_number(fetched: Fetched, table: str, columns: list[str]) -> str:
+def row_number(fetch: Fetch, table: str, columns: list[str]) -> str:
     """The name by which a table's row number can be asked for; empty if it has none, or columns take all its names."""
-    if fetched("SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)) != [("table", 0)]:
+    if fetch("SELECT type, wr FROM pragma_table_list(?) WHERE schema = 'main'", (table,)) != [("table", 0)]:
         return ""
     taken = {column.lower() for column in columns}
     return next((key for key in _KEYS if key not in taken), "")
 
 
-def is_large(fetched: Fetched, table: str) -> bool:
+def is_large(fetch: Fetch, table: str) -> bool:
     """Whether a table has so many rows that ranges pay; counts no further than needed."""
-    ((rows,),) = fetched(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT ?)", (LARGE_ROWS,))
+    ((rows,),) = fetch(f"SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT ?)", (LARGE_ROWS,))
     return bool(rows == LARGE_ROWS)
 
 
@@ -111,7 +111,7 @@ def _data_version(watcher: apsw.Connection) -> int:
     return int(version)
 
 
-def joined_rows(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Chunk]:
+def rows_in_ranges(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Chunk]:
     """All rows in the order of their numbers, through connections of `readers`; texts are as SQLite gives them.
 
     Rows that are too long together are asked for again, fewer at a time; raises `apsw.TooBigError` for a single one
@@ -122,20 +122,20 @@ def joined_rows(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Ch
     for reader in others:
         free.put(reader)
 
-    def read(wanted: _Range) -> _Joined:
+    def read(wanted: _Range) -> _RangeRows:
         reader = free.get()
         try:
-            return _joined(reader, table, wanted)
+            return _read_range(reader, table, wanted)
         finally:
             free.put(reader)
 
     pool = ThreadPoolExecutor(len(others), "sqlite-range")
-    waiting: deque[tuple[_Range, Future[_Joined]]] = deque()
+    waiting: deque[tuple[_Range, Future[_RangeRows]]] = deque()
     first, size = _FIRST_KEY, _FIRST_ROWS
     try:
         while True:
             while first <= _LAST_KEY and len(waiting) < _AHEAD:
-                wanted = _next(counter, table, first, size)
+                wanted = _next_range(counter, table, first, size)
                 waiting.append((wanted, pool.submit(read, wanted)))
                 first = wanted.last + 1
             if not waiting:
@@ -151,7 +151,7 @@ def joined_rows(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Ch
                 continue
             if found.rows:
                 yield Chunk(found.text, found.rows)
-                size = _fitting(size, len(found.text) // found.rows)
+                size = _next_size(size, len(found.text) // found.rows)
     finally:
         # Nobody wants the rest, if there is any: what still runs ends at once.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -160,12 +160,12 @@ def joined_rows(opened: list[apsw.Connection], table: RowidTable) -> Iterator[Ch
         pool.shutdown()
 
 
-def _fitting(size: int, row_bytes: int) -> int:
+def _next_size(size: int, row_bytes: int) -> int:
     """How many rows the next range should have: about as many as fill it, growing step by step."""
     return max(1, min(_MOST_ROWS, size * 2, _RANGE_BYTES // max(row_bytes, 1)))
 
 
-def _next(counter: apsw.Connection, table: RowidTable, first: int, size: int) -> _Range:
+def _next_range(counter: apsw.Connection, table: RowidTable, first: int, size: int) -> _Range:
     """The range of the next `size` rows from `first` on; the last one ends with the largest number there can be."""
     (last, rows) = next(
         counter.execute(
@@ -177,7 +177,7 @@ def _next(counter: apsw.Connection, table: RowidTable, first: int, size: int) ->
     return _Range(first, _LAST_KEY if rows < size else last, rows)
 
 
-def _joined(reader: apsw.Connection, table: RowidTable, wanted: _Range) -> _Joined:
+def _read_range(reader: apsw.Connection, table: RowidTable, wanted: _Range) -> _RangeRows:
     statement = (
         f"SELECT CAST(group_concat(j, ',' || char(10)) AS BLOB), count(*) FROM (SELECT {table.row} AS j "
         f"FROM {table.name} WHERE {table.key} BETWEEN ? AND ? ORDER BY {table.key})"
@@ -187,5 +187,5 @@ def _joined(reader: apsw.Connection, table: RowidTable, wanted: _Range) -> _Join
     except apsw.TooBigError:
         if wanted.rows <= 1:
             raise
-        return _Joined(None, wanted.rows)
-    return _Joined(text or b"", rows)
+        return _RangeRows(None, wanted.rows)
+    return _RangeRows(text or b"", rows)

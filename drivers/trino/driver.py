@@ -206,13 +206,13 @@ class TrinoSession(Session):
         """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
         self._headers["X-Trino-Session"] = f"query_max_run_time={max(int(self.deadline.left), 1)}s"
         try:
-            self._fetched(f"SELECT 1 FROM {self._schema}.schemata LIMIT 1")  # noqa: S608 - the catalog is quoted
+            self._fetch(f"SELECT 1 FROM {self._schema}.schemata LIMIT 1")  # noqa: S608 - the catalog is quoted
         except QueryRefused as problem:
             raise LoginFailed("database", problem.detail) from problem
 
     def check(self) -> Server:
         """Trino and its version."""
-        return Server("Trino", str(self._fetched("SELECT version()")[0][0]), self._http.endpoint.tls is not None)
+        return Server("Trino", str(self._fetch("SELECT version()")[0][0]), self._http.endpoint.tls is not None)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         refuse_float_texts(query.where, description)
@@ -258,7 +258,7 @@ class TrinoSession(Session):
 
     def _page(self, method: str, path: str, body: bytes = b"") -> dict[str, Any]:
         """One page. Raises what the server says went wrong."""
-        answer = self._asked(method, path, body)
+        answer = self._send(method, path, body)
         cap = self.limits.row_bytes + _PAGE_ROOM
         text = answer.body(cap, TooBig("row_bytes", self.limits.row_bytes))
         if answer.status == 401:
@@ -279,7 +279,7 @@ class TrinoSession(Session):
             self._headers[_TRANSACTION] = started
         return page
 
-    def _asked(self, method: str, path: str, body: bytes) -> HttpResponse:
+    def _send(self, method: str, path: str, body: bytes) -> HttpResponse:
         """The answer to a request; a busy server is asked again, as its protocol wants it."""
         while True:
             answer = self._http.ask(method, path, self._headers, body)
@@ -292,18 +292,18 @@ class TrinoSession(Session):
     def _tables(self) -> list[Table]:
         return [
             Table(TableName(schema, name), "view" if "VIEW" in kind else "table", plain=False)
-            for schema, name, kind in self._fetched(_TABLES.replace("{i}", self._schema))
+            for schema, name, kind in self._fetch(_TABLES.replace("{i}", self._schema))
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
         statement = Sql(_COLUMNS.replace("{i}", self._schema), (literal(table.schema), literal(table.name)))
-        for name, native, nullable in self._fetched(_with_values(statement)):
+        for name, native, nullable in self._fetch(_with_values(statement)):
             form, expression = trino_row(native)
             columns.append(Column(name, form, native, nullable == "YES", expression=expression))
         return columns
 
-    def _fetched(self, statement: str) -> list[list[Any]]:
+    def _fetch(self, statement: str) -> list[list[Any]]:
         read: list[list[Any]] = []
         with self._errors():
             for page in self._read_only(statement):
@@ -325,7 +325,7 @@ class TrinoSession(Session):
             self.deadline.check()
             raise
 
-    def _drop(self) -> None:
+    def _cancel_query(self) -> None:
         """Tell the server that nobody wants the rest."""
         path, self._next = self._next, ""
         if path:
@@ -342,7 +342,7 @@ class TrinoSession(Session):
     def _close(self) -> None:
         self._roll_back()
         self._http.close()
-        self._drop()
+        self._cancel_query()
 
 
 def _with_values(statement: Sql) -> str:

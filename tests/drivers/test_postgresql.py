@@ -13,7 +13,7 @@ import pytest
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import Broken, TooBig
-from drivers.postgresql.copy import _direct, _rows
+from drivers.postgresql.copy import _copy_by_protocol, _rows
 from drivers.query import Contains, TableName, TableQuery
 from egress.policy import Policy
 from tests.databases import POSTGRESQL, postgresql_database
@@ -70,7 +70,7 @@ def received(*pieces: bytes) -> list[bytes]:
 
         sending = threading.Thread(target=send)
         sending.start()
-        blocks = list(_direct(ours, b"COPY", 2**24 - 16))
+        blocks = list(_copy_by_protocol(ours, b"COPY", 2**24 - 16))
         sending.join()
     rows = [row for text, _ in blocks for row in text.split(b"\0")]
     assert len(rows) == sum(count for _, count in blocks)

@@ -37,13 +37,13 @@ def path(tmp_path: Path) -> Path:
 def ranged(monkeypatch: pytest.MonkeyPatch) -> list[ranges.RowidTable]:
     """Tables that were read in ranges; ten rows are many already."""
     seen: list[ranges.RowidTable] = []
-    whole = ranges.joined_rows
+    whole = ranges.rows_in_ranges
 
     def noted(opened: Any, table: ranges.RowidTable) -> Iterator[Chunk]:
         seen.append(table)
         return whole(opened, table)
 
-    monkeypatch.setattr(driver, "joined_rows", noted)
+    monkeypatch.setattr(driver, "rows_in_ranges", noted)
     monkeypatch.setattr(ranges, "LARGE_ROWS", 10)
     return seen
 

@@ -85,7 +85,7 @@ def _packet_cells(packet: bytes) -> list[bytes | None]:
 @_cells.register
 def _(session: SQLiteSession, query: TableQuery, description: Description, columns: list[Column]) -> Cells:
     statement = session._dialect.select(query, description, session._bytes("CAST({x} AS TEXT)"))
-    for row in session._executed(statement.with_markers("?"), statement.values):
+    for row in session._execute(statement.with_markers("?"), statement.values):
         yield [session._encoded(cell) for cell in row]
 
 
@@ -102,7 +102,7 @@ def _(session: ClickHouseSession, query: TableQuery, description: Description, c
     spoken = clickhouse_dialect(session._zone, False)
     items = ", ".join(f"CAST({spoken.shown(column)} AS Nullable(String))" for column in columns)
     statement = spoken.tail(Sql(f"SELECT {items}"), query, description)
-    blocks = session._asked(statement, {"default_format": "RowBinary"}).blocks(256 * 1024)
+    blocks = session._send(statement, {"default_format": "RowBinary"}).blocks(256 * 1024)
     return _binary_rows(b"".join(blocks), len(columns))
 
 

@@ -70,7 +70,7 @@ def test_a_session_cannot_write(database: Database) -> None:
     with database.open() as session:
         for statement in database.writing(table):
             with pytest.raises(TargetError):
-                session._fetched(statement)  # type: ignore[attr-defined]
+                session._fetch(statement)  # type: ignore[attr-defined]
         assert read(session, table, ["n"]) == [[1]]
 
 
