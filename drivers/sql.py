@@ -49,6 +49,17 @@ class Sql:
         return text.replace(MARK, marker)
 
 
+def quoting(start: str, end: str) -> Callable[[str], str]:
+    """What puts a name between `start` and `end`; for a name with NUL it raises `QueryRefused("unknown_column")`."""
+
+    def quote(name: str) -> str:
+        if "\0" in name:
+            raise QueryRefused("unknown_column", name)
+        return start + name.replace(end, end * 2) + end
+
+    return quote
+
+
 def join(separator: str, pieces: Iterable[Sql]) -> Sql:
     """The pieces with `separator` between them."""
     listed = list(pieces)

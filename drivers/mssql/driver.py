@@ -43,7 +43,7 @@ from drivers.errors import QueryRefused, TooBig
 from drivers.mssql.protocol import PROTOCOL_ERRORS, TdsConnection, open_connection, target_error
 from drivers.query import TableName, TableQuery, TextSearch, Value
 from drivers.rows import json_rows
-from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql
+from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql, quoting
 from egress.errors import TargetError
 
 MSSQL: Mapping[str, TypeRow] = {
@@ -96,11 +96,7 @@ class TypedValue:
     value: int | float | Decimal | str
 
 
-def quote(name: str) -> str:
-    """A name in brackets."""
-    if "\0" in name:
-        raise QueryRefused("unknown_column", name)
-    return "[" + name.replace("]", "]]") + "]"
+quote = quoting("[", "]")
 
 
 def _number(value: int | Decimal, column: Column) -> TypedValue:

@@ -43,7 +43,7 @@ from drivers.errors import QueryRefused, SettingsWrong
 from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
-from drivers.sql import Dialect, Shape, Sql
+from drivers.sql import Dialect, Shape, Sql, quoting
 from egress.deadline import Deadline
 from egress.errors import TargetError
 
@@ -90,11 +90,7 @@ WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
 """
 
 
-def quote(name: str) -> str:
-    """A name in backticks."""
-    if "\0" in name:
-        raise QueryRefused("unknown_column", name)
-    return "`" + name.replace("`", "``") + "`"
+quote = quoting("`", "`")
 
 
 def bind(value: Value, column: Column) -> Any:

@@ -48,7 +48,7 @@ from drivers.postgresql.connection import connect, target_error
 from drivers.postgresql.copy import Connection, copy_rows
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
-from drivers.sql import Dialect, Shape, Sql
+from drivers.sql import Dialect, Shape, Sql, quoting
 
 _PLAIN_BYTES = bytes(range(32, 256))
 _NUMBER_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
@@ -110,11 +110,7 @@ SELECT set_config('default_transaction_read_only', 'on', false), set_config('Tim
 """
 
 
-def quote(name: str) -> str:
-    """A name in double quotes."""
-    if "\0" in name:
-        raise QueryRefused("unknown_column", name)
-    return '"' + name.replace('"', '""') + '"'
+quote = quoting('"', '"')
 
 
 def bind(value: Value, column: Column) -> Any:

@@ -39,7 +39,7 @@ from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
 from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
-from drivers.sql import Dialect, Shape, Sql
+from drivers.sql import Dialect, Shape, Sql, quoting
 from drivers.sqlite.ranges import RowidTable, is_large, readers, row_number, rows_in_ranges
 from egress.errors import TargetError, Timeout
 
@@ -95,11 +95,7 @@ SHAPES = {
 }
 
 
-def quote(name: str) -> str:
-    """A name in double quotes."""
-    if "\0" in name:
-        raise QueryRefused("unknown_column", name)
-    return '"' + name.replace('"', '""') + '"'
+quote = quoting('"', '"')
 
 
 def bind(value: Value, column: Column) -> Any:

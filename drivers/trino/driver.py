@@ -57,7 +57,7 @@ from drivers.http_client import (
     tell,
 )
 from drivers.query import TableName, TableQuery, Value
-from drivers.sql import MARK, Dialect, Shape, Sql
+from drivers.sql import MARK, Dialect, Shape, Sql, quoting
 from drivers.trino.protocol import failure, json_row, trino_row
 from egress.deadline import Deadline
 from egress.errors import TargetError
@@ -77,11 +77,7 @@ _COLUMNS = (
 )
 
 
-def quote(name: str) -> str:
-    """A name in double quotes."""
-    if "\0" in name:
-        raise QueryRefused("unknown_column", name)
-    return '"' + name.replace('"', '""') + '"'
+quote = quoting('"', '"')
 
 
 class SqlLiteral(str):
