@@ -14,7 +14,7 @@ from flask_babel import ngettext
 
 from admin import blueprint
 from admin.access import analysts_only
-from admin.connections import connector_texts
+from admin.connections import portal_context
 from admin.tables import below, tables_page
 from drivers.errors import TooBig
 from egress.errors import TargetError
@@ -197,7 +197,7 @@ def _published(held: Connection, typed: Sequence[Typed]) -> ResponseReturnValue:
 
 def _made(held: Connection, wanted: Sequence[Typed], looked: Sequence[Looked], end: float) -> list[Outcome]:
     client, caps = portal_client(), capabilities()
-    source_id, published = services().portal_sync.ready_source(client, caps, held, connector_texts())
+    source_id, published = services().portal_sync.ready_source(portal_context(), held)
     known = {row.external_code: row for row in published}
     looked = [_renewed(held, table, known) for table in looked]
     wishes = [Wish(table, row.name or "") for row, table in zip(wanted, looked, strict=True)]

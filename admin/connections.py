@@ -28,7 +28,6 @@ from admin.connection_forms import (
 )
 from admin.listing import list_answer, list_state
 from drivers import catalogue
-from drivers.base import Field
 from errors import FieldProblem, InvalidInput
 from sentences import questions
 from sentences.lookup import diagnosis, sentence
@@ -37,7 +36,7 @@ from services.connections.connection import Connection, checked_settings
 from services.connections.connection_test import ConnectionTest
 from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
 from services.connections.portal_comparison import KEY
-from services.connections.portal_sync import ConnectorTexts
+from services.connections.portal_sync import ConnectorTexts, PortalContext
 from services.connections.uploads import shown_name
 from web.answers import has_acted, page_at, question_page, same_place
 from web.forms import number_in
@@ -93,15 +92,9 @@ def new_connection() -> ResponseReturnValue:
         return _form_page(blank)
 
     def create(form: Draft, settings: dict[str, str]) -> int:
+        portal_id, stray_id = current_session().portal_id, stray.id if stray else None
         created, refusal = services().connection_lifecycle.create(
-            portal_client(),
-            capabilities(),
-            current_session().portal_id,
-            form.driver.name,
-            form.title,
-            settings,
-            connector_texts(),
-            stray.id if stray else None,
+            portal_context(), portal_id, form.driver.name, form.title, settings, stray_id
         )
         _tell(refusal)
         return created.id
@@ -143,8 +136,7 @@ def edit_connection(connection_id: int) -> ResponseReturnValue:
         return _form_page(form, connection=connection)
 
     def change(form: Draft, settings: dict[str, str]) -> int:
-        lifecycle = services().connection_lifecycle
-        _tell(lifecycle.change(portal_client(), capabilities(), connection, form.title, settings, connector_texts()))
+        _tell(services().connection_lifecycle.change(portal_context(), connection, form.title, settings))
         return connection.id
 
     return _sent(form, connection, change)
@@ -208,7 +200,7 @@ def _actions(connection: Connection) -> Mapping[str, tuple[Callable[[], object],
     return {
         "check": (check, ""),
         "restore": (
-            lambda: sync.restore(portal_client(), capabilities(), connection, connector_texts()),
+            lambda: sync.restore(portal_context(), connection),
             _("The portal has the connection as it is here."),
         ),
         "adopt": (lambda: sync.adopt(portal_client(), connection), _("The portal's title was taken over.")),
@@ -217,11 +209,11 @@ def _actions(connection: Connection) -> Mapping[str, tuple[Callable[[], object],
             _("The source in the portal has nothing to do with this connection any more."),
         ),
         "rotate": (
-            lambda: sync.rotate(portal_client(), capabilities(), connection),
+            lambda: sync.rotate(portal_context(), connection),
             _("The source has a new key. The former one opens for another day."),
         ),
         "addresses": (
-            lambda: sync.rotate_addresses(portal_client(), capabilities(), connection.portal_id),
+            lambda: sync.rotate_addresses(portal_context(), connection.portal_id),
             _("The connector has new addresses. The former ones open for another day."),
         ),
     }
@@ -283,14 +275,12 @@ def _tell(refusal: PortalRefusal | None) -> None:
         g.afterword = " ".join((_("The portal asked for the connection, and it did not work."), why))
 
 
-def connector_texts() -> ConnectorTexts:
-    """What analysts read about our connector in the portal."""
+def portal_context() -> PortalContext:
+    """The portal as the user of this page reaches it, with what analysts read about our connector there."""
     with portals_language():
-        return ConnectorTexts(
-            _("Databases and files"),
-            _("Databases and files that are connected in the application."),
-            {KEY: _("Connection key")},
-        )
+        description = _("Databases and files that are connected in the application.")
+        texts = ConnectorTexts(_("Databases and files"), description, {KEY: _("Connection key")})
+    return PortalContext(portal_client(), capabilities(), texts)
 
 
 def _stray() -> Source | None:
@@ -304,24 +294,14 @@ def _stray() -> Source | None:
 
 def _shown(connection: Connection) -> list[tuple[str, str, bool]]:
     """Settings for people: label, value in words, and whether it is a stored secret."""
-    declared = [field for field in catalogue.DRIVERS[connection.driver].fields if connection.settings.get(field.code)]
-    return [
-        (
-            _label_of(field, connection),
-            "" if field.kind == "secret" else _in_words(field, connection.settings[field.code]),
-            field.kind == "secret",
-        )
-        for field in declared
-        if field.kind != "long"
-    ]
-
-
-def _label_of(field: Field, connection: Connection) -> str:
-    return _("Uploaded file") if shown_name(connection.settings[field.code]) else field.label
-
-
-def _in_words(field: Field, value: str) -> str:
-    return shown_name(value) or in_words(field, value)
+    rows = []
+    for field in catalogue.DRIVERS[connection.driver].fields:
+        value, is_secret = connection.settings.get(field.code, ""), field.kind == "secret"
+        if value and field.kind != "long":
+            upload = shown_name(value)
+            words = "" if is_secret else upload or in_words(field, value)
+            rows.append((_("Uploaded file") if upload else field.label, words, is_secret))
+    return rows
 
 
 def _form_page(

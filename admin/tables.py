@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 
 from admin import blueprint
 from admin.access import analysts_only
-from admin.connections import connector_texts
+from admin.connections import portal_context
 from admin.discovery import free_name
 from admin.listing import list_answer, list_state
 from egress.errors import TargetError
@@ -102,9 +102,7 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
 
 
 def _published(connection: Connection, name: str) -> tuple[int, bool]:
-    client, caps = portal_client(), capabilities()
-    source_id, published = services().portal_sync.ready_source(client, caps, connection, connector_texts())
-    return services().publishing.publish(client, caps, connection, source_id, published, name, _chosen())
+    return services().publishing.publish(portal_context(), connection, name, _chosen())
 
 
 def _chosen() -> Chosen | None:

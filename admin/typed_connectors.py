@@ -12,7 +12,7 @@ from admin.access import analysts_only
 from drivers import catalogue
 from drivers.base import Driver
 from sentences import questions
-from services.connections.portal_sync import ConnectorTexts
+from services.connections.portal_sync import ConnectorTexts, PortalContext
 from services.connections.typed_credentials import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
 from web.answers import has_acted, page_at, question_page, same_place
 from web.session import capabilities, current_session, portal_client, portals_language, services, submitted
@@ -56,11 +56,11 @@ def act_on_wizard(driver: str, action: str) -> ResponseReturnValue:
 def _act(driver: Driver, action: str) -> None:
     sync, portal_id = services().portal_sync, current_session().portal_id
     if action == "register":
-        sync.register(portal_client(), capabilities(), portal_id, _texts(driver), driver.name)
+        sync.register(_context(driver), portal_id, driver.name)
     elif action == "remove":
         sync.unregister(portal_client(), portal_id, driver.name)
     elif action == "addresses":
-        sync.rotate_addresses(portal_client(), capabilities(), portal_id, driver.name)
+        sync.rotate_addresses(_context(driver), portal_id, driver.name)
     else:
         services().typed_connectors.let_new_servers_in(portal_id, driver.name)
 
@@ -71,11 +71,12 @@ def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     return page if has_acted() else same_place(page, problem.status)
 
 
-def _texts(driver: Driver) -> ConnectorTexts:
+def _context(driver: Driver) -> PortalContext:
     with portals_language():
         names = {field.code: _(field.label) for field in driver.fields}
         # Portals show the name alone, and want a value in every field.
         names["password"] = _("Password (type - if there is none)")
         names[OPTIONS] = _("Options (type - for none, or for example tls=verify-full; timezone=Europe/Berlin)")
         description = _("Server, user and password are typed here, in Bitrix24.")
-    return ConnectorTexts(driver.label, description, {code: names[code] for code in setting_codes(driver)})
+    texts = ConnectorTexts(driver.label, description, {code: names[code] for code in setting_codes(driver)})
+    return PortalContext(portal_client(), capabilities(), texts)

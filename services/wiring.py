@@ -155,7 +155,7 @@ def build(settings: Settings) -> Services:
         guards=guards,
         access=access,
         connection_tester=tester,
-        publishing=Publishing(access, guards, table_lists),
+        publishing=Publishing(access, guards, table_lists, portal_sync),
         contract_reports=ContractReports(access, guards, table_lists),
         call_log=call_log,
         uploads=uploads,

@@ -21,7 +21,7 @@ from services.connections.access import Access
 from services.connections.call_log import UNKNOWN_TABLE, CallLog
 from services.connections.connection import Connection
 from services.connections.connection_test import ConnectionTest, ConnectionTester
-from services.connections.portal_sync import ConnectorTexts, PortalSync
+from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
 from services.connections.uploads import Uploads
@@ -79,13 +79,11 @@ class ConnectionLifecycle:
 
     def create(
         self,
-        client: PortalClient,
-        caps: Capabilities,
+        portal: PortalContext,
         portal_id: int,
         driver: str,
         title: str,
         settings: Mapping[str, str],
-        texts: ConnectorTexts,
         stray_source: int | None = None,
     ) -> tuple[Connection, PortalRefusal | None]:
         """A new connection, and what the portal said against its source.
@@ -96,16 +94,10 @@ class ConnectionLifecycle:
         self._test(portal_id, driver, settings)
         connection, _key = self._repository.add(portal_id, driver, title, settings, proven=True, source_id=stray_source)
         tell = self._portal_sync.connect if stray_source is None else self._portal_sync.restore
-        return connection, self.attempt(connection, lambda: tell(client, caps, connection, texts))
+        return connection, self.attempt(connection, lambda: tell(portal, connection))
 
     def change(
-        self,
-        client: PortalClient,
-        caps: Capabilities,
-        connection: Connection,
-        title: str,
-        settings: Mapping[str, str],
-        texts: ConnectorTexts,
+        self, portal: PortalContext, connection: Connection, title: str, settings: Mapping[str, str]
     ) -> PortalRefusal | None:
         """Keep another title and other settings; a closed connection is connected again.
 
@@ -115,9 +107,9 @@ class ConnectionLifecycle:
         changed = self._repository.change(connection, title, settings, proven=True)
         self._discard_upload(connection, still=settings.get("path", ""))
         if connection.closed:
-            return self.attempt(changed, lambda: self._portal_sync.restore(client, caps, changed, texts))
+            return self.attempt(changed, lambda: self._portal_sync.restore(portal, changed))
         if title != connection.title:
-            return self.attempt(changed, lambda: self._portal_sync.rename(client, caps, changed))
+            return self.attempt(changed, lambda: self._portal_sync.rename(portal, changed))
         return None
 
     def delete(self, client: PortalClient, connection: Connection) -> None:

@@ -49,6 +49,15 @@ class ConnectorTexts:
         return [{"code": code, "name": name, "type": "STRING"} for code, name in self.setting_names.items()]
 
 
+@dataclass(frozen=True)
+class PortalContext:
+    """What a change in a portal needs: its REST through one of its users, what its generation knows, and our texts."""
+
+    client: PortalClient
+    caps: Capabilities
+    texts: ConnectorTexts
+
+
 class PortalSync:
     """Registers, connects, rotates and removes; `base_url` is where portals reach us."""
 
@@ -59,27 +68,26 @@ class PortalSync:
 
     # --- connectors
 
-    def register(
-        self, client: PortalClient, caps: Capabilities, portal_id: int, texts: ConnectorTexts, driver: str = ""
-    ) -> int:
+    def register(self, portal: PortalContext, portal_id: int, driver: str = "") -> int:
         """The portal's number of the hosted connector, which now has our addresses.
 
         With a `driver` it is the connector whose credentials are typed in the portal. Raises the portal's errors and
         `OutcomeUnknown`.
         """
         hosted = self._repository.connector(portal_id, driver)
-        portals = self._comparison.connector(client, hosted, texts.title)
-        if portals is None:
-            number = connectors.add(client, caps, self._fields(caps, hosted, texts))
+        there = self._comparison.connector(portal.client, hosted, portal.texts.title)
+        if there is None:
+            number = connectors.add(portal.client, portal.caps, self._fields(portal, hosted))
             self._repository.set_registered(hosted.id, number)
             return number
-        if portals.id != hosted.registered_id:
-            self._repository.set_registered(hosted.id, portals.id)
-        if not self._comparison.fits(hosted, portals):
-            connectors.update(client, caps, portals.id, {**self._addresses(hosted), "settings": texts.settings})
-        return portals.id
+        if there.id != hosted.registered_id:
+            self._repository.set_registered(hosted.id, there.id)
+        if not self._comparison.fits(hosted, there):
+            fields = {**self._addresses(hosted), "settings": portal.texts.settings}
+            connectors.update(portal.client, portal.caps, there.id, fields)
+        return there.id
 
-    def rotate_addresses(self, client: PortalClient, caps: Capabilities, portal_id: int, driver: str = "") -> None:
+    def rotate_addresses(self, portal: PortalContext, portal_id: int, driver: str = "") -> None:
         """Give a hosted connector other addresses, all four in one call; raises like `rotate`."""
         hosted = self._repository.connector(portal_id, driver)
         number = hosted.registered_id
@@ -87,10 +95,10 @@ class PortalSync:
             raise NotFound("biconnector.connector.get", "CONNECTOR_NOT_FOUND")
 
         def read() -> str:
-            return self._comparison.key_in(hosted, connectors.get(client, number))
+            return self._comparison.key_in(hosted, connectors.get(portal.client, number))
 
         def write(key: str) -> None:
-            connectors.update(client, caps, number, addresses(self._base_url, hosted.uid, key))
+            connectors.update(portal.client, portal.caps, number, addresses(self._base_url, hosted.uid, key))
 
         self._keys.rotate(hosted, read, write)
 
@@ -103,46 +111,44 @@ class PortalSync:
 
     # --- sources
 
-    def connect(self, client: PortalClient, caps: Capabilities, connection: Connection, texts: ConnectorTexts) -> int:
+    def connect(self, portal: PortalContext, connection: Connection) -> int:
         """The portal's number of the connection's source, which now has its key; registers the connector if need be.
 
         Raises the portal's errors: `SOURCE_CREATE_CONNECTION_ERROR` if our own `urlCheck` said no.
         """
-        connector_id = self.register(client, caps, connection.portal_id, texts)
-        source = self._comparison.source(client, connection, connector_id)
+        connector_id = self.register(portal, connection.portal_id)
+        source = self._comparison.source(portal.client, connection, connector_id)
         if source is None:
-            number = self._added(client, caps, connection, connector_id)
+            number = self._added(portal, connection, connector_id)
         else:
-            number = self._taken_over(client, caps, connection, source)
+            number = self._taken_over(portal, connection, source)
         self._repository.reopen(connection.id)
         return number
 
-    def ready_source(
-        self, client: PortalClient, caps: Capabilities, connection: Connection, texts: ConnectorTexts
-    ) -> tuple[int, tuple[Dataset, ...]]:
+    def ready_source(self, portal: PortalContext, connection: Connection) -> tuple[int, tuple[Dataset, ...]]:
         """The number of the connection's source and the datasets below it; connects first unless all is in step."""
-        state = self._comparison.state(client, caps, connection)
+        state = self._comparison.state(portal.client, portal.caps, connection)
         if state.portal_source is not None and state.in_step:
             return state.portal_source.id, state.datasets
-        number = self.connect(client, caps, connection, texts)
+        number = self.connect(portal, connection)
         # A source that was found again may have datasets.
-        return number, sources.below(client, caps, number)
+        return number, sources.below(portal.client, portal.caps, number)
 
-    def restore(self, client: PortalClient, caps: Capabilities, connection: Connection, texts: ConnectorTexts) -> int:
+    def restore(self, portal: PortalContext, connection: Connection) -> int:
         """Make the portal's objects again, or write ours over what was changed; gives back the source's number."""
-        number = self.connect(client, caps, connection, texts)
-        if sources.get(client, number).title != connection.title:
-            sources.update(client, caps, number, {"title": connection.title})
+        number = self.connect(portal, connection)
+        if sources.get(portal.client, number).title != connection.title:
+            sources.update(portal.client, portal.caps, number, {"title": connection.title})
         return number
 
-    def rotate(self, client: PortalClient, caps: Capabilities, connection: Connection) -> None:
+    def rotate(self, portal: PortalContext, connection: Connection) -> None:
         """Give a connection's source another key; raises what `ConnectionKeys.rotate` raises, and `NotFound`."""
-        self._rotate(client, caps, connection, _source_id(connection))
+        self._rotate(portal, connection, _source_id(connection))
 
-    def rename(self, client: PortalClient, caps: Capabilities, connection: Connection) -> None:
+    def rename(self, portal: PortalContext, connection: Connection) -> None:
         """Give the source the connection's title; the portal calls `urlCheck` for it. Nothing without a source."""
         if connection.source_id is not None:
-            sources.update(client, caps, connection.source_id, {"title": connection.title})
+            sources.update(portal.client, portal.caps, connection.source_id, {"title": connection.title})
 
     def adopt(self, client: PortalClient, connection: Connection) -> None:
         """Take over what was changed in the portal: the source's title. Raises `NotFound`."""
@@ -161,48 +167,45 @@ class PortalSync:
 
     # --- inside
 
-    def _added(self, client: PortalClient, caps: Capabilities, connection: Connection, connector_id: int) -> int:
+    def _added(self, portal: PortalContext, connection: Connection, connector_id: int) -> int:
         numbers: list[int] = []
 
         def read() -> str:
-            return key_of(sources.get(client, numbers[0])) if numbers else ""
+            return key_of(sources.get(portal.client, numbers[0])) if numbers else ""
 
         def write(key: str) -> None:
             fields = {"title": connection.title, "connectorId": connector_id, "settings": {KEY: key}, "active": True}
-            numbers.append(sources.add(client, caps, fields, (KEY,)))
+            numbers.append(sources.add(portal.client, portal.caps, fields, (KEY,)))
 
         # Its number is kept once the key was read back: another source of this title may have been taken for ours.
         self._keys.rotate(connection, read, write)
         self._repository.set_source(connection.id, numbers[0])
         return numbers[0]
 
-    def _taken_over(self, client: PortalClient, caps: Capabilities, connection: Connection, source: Source) -> int:
+    def _taken_over(self, portal: PortalContext, connection: Connection, source: Source) -> int:
         self._repository.set_source(connection.id, source.id)
         if not self._keys.settle(connection, key_of(source)):
-            self._rotate(client, caps, connection, source.id)
+            self._rotate(portal, connection, source.id)
         return source.id
 
-    def _rotate(self, client: PortalClient, caps: Capabilities, connection: Connection, source_id: int) -> None:
+    def _rotate(self, portal: PortalContext, connection: Connection, source_id: int) -> None:
         def read() -> str:
-            return key_of(sources.get(client, source_id))
+            return key_of(sources.get(portal.client, source_id))
 
         def write(key: str) -> None:
-            sources.update(client, caps, source_id, {"title": connection.title, "settings": {KEY: key}}, (KEY,))
+            fields = {"title": connection.title, "settings": {KEY: key}}
+            sources.update(portal.client, portal.caps, source_id, fields, (KEY,))
 
         self._keys.rotate(connection, read, write)
 
     def _addresses(self, hosted: HostedConnector) -> dict[str, str]:
         return addresses(self._base_url, hosted.uid, hosted.key)
 
-    def _fields(self, caps: Capabilities, hosted: HostedConnector, texts: ConnectorTexts) -> Mapping[str, Any]:
-        fields = {
-            "title": texts.title,
-            "description": texts.description,
-            "logo": LOGO,
-            "settings": texts.settings,
-            **self._addresses(hosted),
-        }
-        return fields | ({"sourceCode": source_code(hosted)} if caps.source_code else {})
+    def _fields(self, portal: PortalContext, hosted: HostedConnector) -> Mapping[str, Any]:
+        texts = portal.texts
+        fields = {"title": texts.title, "description": texts.description, "logo": LOGO, "settings": texts.settings}
+        code = {"sourceCode": source_code(hosted)} if portal.caps.source_code else {}
+        return fields | self._addresses(hosted) | code
 
 
 def _source_id(connection: Connection) -> int:

@@ -20,7 +20,7 @@ from drivers.base import Description, Session, Table
 from models import now
 from services.connections.connection import Credentials
 from services.contract.ledger import Ledger
-from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables
+from services.contract.names import PublishedColumns, PublishedTable, PublishedTables
 from services.limits.shared_memory import SharedMemory
 
 CALL_SECONDS = 60.0
@@ -81,12 +81,9 @@ class TableLists:
         Raises `NameRefused`.
         """
         known = self.recent(of, CALL_SECONDS)
-        if known is not None:
-            try:
-                return known.tables.resolve(asked)
-            except NameRefused:
-                pass
-        return self.read(of, session).tables.resolve(asked)
+        if known is None or not known.tables.has(asked):
+            known = self.read(of, session)
+        return known.tables.resolve(asked)
 
     def describe(
         self, of: Credentials, session: Session, table: PublishedTable

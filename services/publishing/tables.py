@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,10 +20,10 @@ from drivers.query import TableQuery
 from egress.errors import TargetError
 from errors import PortalRefused
 from services.bi import datasets
-from services.bi.datasets import Dataset
 from services.bi.listing import Page
 from services.connections.access import PAGE_LIMITS, Access
 from services.connections.connection import Connection
+from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
 from services.contract.names import (
     MOST_COLUMNS,
@@ -110,8 +110,8 @@ class Looked:
 class Publishing:
     """Opens connections for people who look at their tables, and publishes those."""
 
-    def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
-        self._access, self._lists, self._guards = access, lists, guards
+    def __init__(self, access: Access, guards: Guards, lists: TableLists, portal_sync: PortalSync) -> None:
+        self._access, self._lists, self._guards, self._portal_sync = access, lists, guards, portal_sync
 
     def tables(self, connection: Connection, search: str = "", number: int = 1, *, fresh: bool = False) -> TablePage:
         """Tables and views whose code, exact name or own name holds `search`, 50 at a time.
@@ -191,20 +191,14 @@ class Publishing:
             found[name] = Looked(name, table, columns, too_many)
 
     def publish(
-        self,
-        client: PortalClient,
-        caps: Capabilities,
-        connection: Connection,
-        source_id: int,
-        published: Iterable[Dataset],
-        table_id: str,
-        chosen: Chosen | None = None,
+        self, portal: PortalContext, connection: Connection, table_id: str, chosen: Chosen | None = None
     ) -> tuple[int, bool]:
         """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal.
 
-        `published` are the datasets that the source has already. Without a choice it has all columns, and the table's
+        The connection's source is made first if need be. Without a choice the dataset has all columns, and the table's
         code as its name, numbered where that is taken.
         """
+        source_id, published = self._portal_sync.ready_source(portal, connection)
         found, columns = self.described(connection, table_id)
         code = external_code(found)
         for known in published:
@@ -214,10 +208,10 @@ class Publishing:
         wanted = [row for row in columns if chosen is None or row.column.code in chosen.columns]
         fields = fields_of(found, wanted, source_id)
         if chosen is None:
-            made = _added(client, caps, found.code, fields)
+            made = _added(portal.client, portal.caps, found.code, fields)
         else:
             own = {"name": chosen.name, "description": chosen.description}
-            made = datasets.add(client, caps, {**fields, **own})
+            made = datasets.add(portal.client, portal.caps, {**fields, **own})
         self.hold(connection, found, wanted)
         return made, True
 

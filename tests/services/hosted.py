@@ -12,7 +12,7 @@ from typing import Any
 
 from errors import PortalUnreachable
 from services.connections.connection import Connection
-from services.connections.portal_sync import ConnectorTexts
+from services.connections.portal_sync import ConnectorTexts, PortalContext
 from services.portal_api._authorized import Patience
 from services.portal_api._transport import Reply, Transport
 from services.portal_api.capabilities import Capabilities, probe
@@ -64,6 +64,11 @@ class HostedStage:
         """The application's services."""
         return self.stage.services
 
+    @property
+    def portal(self) -> PortalContext:
+        """The portal as its analyst reaches it."""
+        return PortalContext(self.client, self.caps, LABEL)
+
     def connection(self, title: str = "Shop", path: str = "shop.sqlite") -> Connection:
         """A new connection to a file in the folder; the portal knows nothing of it yet."""
         issued = self.house.connections.add(self.stage.member_id, "sqlite", title, {"path": path})
@@ -75,7 +80,7 @@ class HostedStage:
 
     def connect(self, held: Connection) -> int:
         """Register and make the source."""
-        return self.house.portal_sync.connect(self.client, self.caps, held, LABEL)
+        return self.house.portal_sync.connect(self.portal, held)
 
     def registered_key(self, source_id: int) -> str:
         """The key that the portal really has."""

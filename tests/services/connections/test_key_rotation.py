@@ -33,9 +33,9 @@ def hosted(connected: HostedStage) -> Iterator[HostedStage]:
 
 def turn(hosted: HostedStage, kind: str) -> None:
     if kind == "source":
-        hosted.house.portal_sync.rotate(hosted.client, hosted.caps, hosted.held(1))
+        hosted.house.portal_sync.rotate(hosted.portal, hosted.held(1))
     else:
-        hosted.house.portal_sync.rotate_addresses(hosted.client, hosted.caps, hosted.portal_id)
+        hosted.house.portal_sync.rotate_addresses(hosted.portal, hosted.portal_id)
 
 
 def holder(hosted: HostedStage, kind: str) -> KeyHolder:

@@ -14,7 +14,7 @@ from errors import PortalUnreachable
 from services.bi import datasets
 from services.connections.connection import Connection, checked_settings
 from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
-from tests.services.hosted import LABEL, HostedStage, honest, hosted_stage, instead, lost_before
+from tests.services.hosted import HostedStage, honest, hosted_stage, instead, lost_before
 
 SHOP = {"path": "shop.sqlite", "timezone": "UTC"}
 CHECK_FAILED = {"error": {"error": "SOURCE_CREATE_CONNECTION_ERROR", "error_description": ""}}
@@ -29,14 +29,12 @@ def hosted(tmp_path: Path) -> Iterator[HostedStage]:
 def create(
     hosted: HostedStage, settings: Mapping[str, str] = SHOP, *, driver: str = "sqlite", stray: int | None = None
 ) -> tuple[Connection, PortalRefusal | None]:
-    return hosted.house.connection_lifecycle.create(
-        hosted.client, hosted.caps, hosted.portal_id, driver, "Shop", settings, LABEL, stray
-    )
+    return hosted.house.connection_lifecycle.create(hosted.portal, hosted.portal_id, driver, "Shop", settings, stray)
 
 
 def change(hosted: HostedStage, connection: Connection, title: str, **settings: str) -> PortalRefusal | None:
     changed = {**connection.settings, **settings}
-    return hosted.house.connection_lifecycle.change(hosted.client, hosted.caps, connection, title, changed, LABEL)
+    return hosted.house.connection_lifecycle.change(hosted.portal, connection, title, changed)
 
 
 def kept(hosted: HostedStage) -> list[Any]:
@@ -67,9 +65,7 @@ def test_a_portal_that_does_not_answer_leaves_the_connection_here(hosted: Hosted
     assert (kept(hosted), created.source_id) == ([("Shop", True)], None)
     hosted.wire.trick = honest
     sync = hosted.house.portal_sync
-    retry = hosted.house.connection_lifecycle.attempt(
-        created, lambda: sync.connect(hosted.client, hosted.caps, created, LABEL)
-    )
+    retry = hosted.house.connection_lifecycle.attempt(created, lambda: sync.connect(hosted.portal, created))
     assert retry is None
     assert hosted.held(created.id).source_id is not None
 

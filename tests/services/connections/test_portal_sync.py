@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def test_an_older_portal_gets_no_source_code(hosted: HostedStage) -> None:
     hosted.stage.control("generation", generation="older")
     held = hosted.connection()
     caps = probe(hosted.client)
-    number = hosted.house.portal_sync.connect(hosted.client, caps, held, LABEL)
+    number = hosted.house.portal_sync.connect(replace(hosted.portal, caps=caps), held)
     assert hosted.opens(1, hosted.registered_key(number))
 
 
@@ -158,7 +159,7 @@ def test_what_was_deleted_in_the_portal_is_told_and_made_again(hosted: HostedSta
     hosted.stage.portal.clear("connectors")
     sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
     assert (sync_state.connector, sync_state.source) == ("missing", "missing")
-    number = hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
+    number = hosted.house.portal_sync.restore(hosted.portal, hosted.held(held.id))
     assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).in_step
     assert hosted.opens(next(iter(hosted.stage.portal.whole().connectors)), hosted.registered_key(number))
 
@@ -180,7 +181,7 @@ def test_a_source_that_was_renamed_in_the_portal_can_be_adopted_or_written_back(
     hosted.house.portal_sync.adopt(hosted.client, hosted.held(held.id))
     assert hosted.held(held.id).title == "Lager"
     hosted.stage.portal.rename_source(number, "Lager 2")
-    hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
+    hosted.house.portal_sync.restore(hosted.portal, hosted.held(held.id))
     assert hosted.stage.portal.whole().sources[number].title == "Lager"
 
 
@@ -190,7 +191,7 @@ def test_a_source_whose_key_was_overwritten_is_told_and_gets_its_key_back(hosted
     with hosted.stage.portal.changed() as portal:
         portal.sources[number].settings[0].value = "bxs1_typed_by_somebody"
     assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).source == "key"
-    hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
+    hosted.house.portal_sync.restore(hosted.portal, hosted.held(held.id))
     assert hosted.opens(1, hosted.registered_key(number))
 
 
@@ -201,7 +202,7 @@ def test_addresses_that_were_edited_in_the_portal_are_told_and_written_back(host
         portal.connectors[1].url_data = "https://example.com/elsewhere"
     sync_state = hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id))
     assert (sync_state.connector, sync_state.in_step) == ("changed", False)
-    hosted.house.portal_sync.restore(hosted.client, hosted.caps, hosted.held(held.id), LABEL)
+    hosted.house.portal_sync.restore(hosted.portal, hosted.held(held.id))
     assert hosted.house.portal_comparison.state(hosted.client, hosted.caps, hosted.held(held.id)).in_step
 
 
