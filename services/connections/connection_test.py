@@ -69,7 +69,6 @@ class _Run:
 
     wanted: tuple[StepName, ...]
     steps: list[Step] = field(default_factory=list)
-    problem: TargetError | None = None
 
     @contextlib.contextmanager
     def step(self, name: StepName) -> Iterator[list[str]]:
@@ -106,14 +105,13 @@ class ConnectionTester:
         run = _Run(steps_of(destination.settings))
         try:
             self._access.check_connects(subject, subject)
-            self._try(run, destination)
+            self._run_steps(run, destination)
         except TargetError as problem:
             self._access.count(problem, destination, subject)
-            failed = run.steps[-1].name if run.steps else ""
-            return ConnectionTest(run.rest(), problem.code, field_of(problem, settings, failed), problem.detail)
+            return ConnectionTest(run.rest(), problem.code, field_of(problem, settings), problem.detail)
         return ConnectionTest(run.rest())
 
-    def _try(self, run: _Run, destination: Destination) -> None:
+    def _run_steps(self, run: _Run, destination: Destination) -> None:
         settings, policy = destination.settings, destination.guards.policy
         if "host" in settings:
             with run.step("address"):
@@ -146,7 +144,7 @@ def steps_of(settings: Mapping[str, str]) -> tuple[StepName, ...]:
     return ("name", "open", "tables", "row") if settings.get("url") else ("open", "tables", "row")
 
 
-def field_of(problem: TargetError, settings: Mapping[str, str], step: str = "") -> str:
+def field_of(problem: TargetError, settings: Mapping[str, str]) -> str:
     """The setting that a problem was caused by, or an empty text where it may be any."""
     if isinstance(problem, SettingsWrong):
         return problem.field

@@ -78,8 +78,7 @@ class ConnectionRepository:
 
     def of_source(self, portal_id: int, source_id: int) -> Connection | None:
         """The connection whose key a source of the portal has, or None."""
-        found = self._connections(_of_portal(select(ConnectionRow), portal_id, ConnectionRow.source_id == source_id))
-        return found[0] if found else None
+        return self._first(_of_portal(select(ConnectionRow), portal_id, ConnectionRow.source_id == source_id))
 
     def of_all_portals(self) -> list[Connection]:
         """Every connection in the order of their numbers, for operators."""
@@ -87,8 +86,7 @@ class ConnectionRepository:
 
     def of_any_portal(self, connection_id: int) -> Connection | None:
         """A connection by its number alone, for operators; None if there is none."""
-        found = self._connections(select(ConnectionRow).where(ConnectionRow.id == connection_id))
-        return found[0] if found else None
+        return self._first(select(ConnectionRow).where(ConnectionRow.id == connection_id))
 
     def titles(self, portal_id: int) -> dict[int, str]:
         """Titles of all connections of a portal by their numbers."""
@@ -201,6 +199,9 @@ class ConnectionRepository:
     def _connections(self, wanted: Select[ConnectionRow]) -> list[Connection]:
         with self._sessions() as session:
             return [Connection.of_row(row, self._vault) for row in session.scalars(wanted)]
+
+    def _first(self, wanted: Select[ConnectionRow]) -> Connection | None:
+        return next(iter(self._connections(wanted)), None)
 
     def _connectors(self, portal_id: int, which: ColumnElement[bool]) -> dict[str, HostedConnector]:
         wanted = select(HostedConnectorRow).where(HostedConnectorRow.portal_id == portal_id, which)

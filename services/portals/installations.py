@@ -96,23 +96,14 @@ class Installations:
         Raises `AccessDenied` for a user who is no administrator, and what the portal's REST raises; nothing is stored
         then.
         """
-        if not self._is_admin(proof, launch):
-            raise AccessDenied("user.admin", "ADMINISTRATOR_NEEDED")
-        portal = self.register(proof, launch.language)
-        self._keep_tokens(portal, proof, launch)
-        self._welcome_administrator(portal, proof, launch)
+        portal = self._registered(proof, launch, AccessDenied("user.admin", "ADMINISTRATOR_NEEDED"))
         # The installer runs again after updates: what the portal knows may have changed.
         self._change(portal, {"capabilities": None})
         return self._arrival(portal, proof, launch, is_admin=True)
 
     def take_in(self, proof: Proof, launch: Launch) -> Portal:
         """The portal of an event that was proved by an access token; raises `Forged` unless an administrator's."""
-        if not self._is_admin(proof, launch):
-            raise Forged("the access token is no administrator's")
-        portal = self.register(proof, launch.language)
-        self._keep_tokens(portal, proof, launch)
-        self._welcome_administrator(portal, proof, launch)
-        return portal
+        return self._registered(proof, launch, Forged("the access token is no administrator's"))
 
     def keep_system_user(self, portal: Portal, proof: Proof, launch: Launch) -> None:
         """Let the portal's system user serve work without a person (facts/platform 3.3, 4)."""
@@ -242,9 +233,15 @@ class Installations:
     def _keep_tokens(self, portal: Portal, proof: Proof, launch: Launch) -> None:
         self._tokens.keep(portal.id, proof.user_id, launch.access_token, proof.expires_at, launch.refresh_token or None)
 
-    def _is_admin(self, proof: Proof, launch: Launch) -> bool:
+    def _registered(self, proof: Proof, launch: Launch, otherwise: ApplicationError) -> Portal:
+        """The portal of a proved administrator; raises `otherwise` for another user, of whom nothing is stored."""
         client = PortalClient(self._transport, ProvenToken(proof, launch.access_token))
-        return client.call("user.admin") is True
+        if client.call("user.admin") is not True:
+            raise otherwise
+        portal = self.register(proof, launch.language)
+        self._keep_tokens(portal, proof, launch)
+        self._welcome_administrator(portal, proof, launch)
+        return portal
 
     def _welcome_administrator(self, portal: Portal, proof: Proof, launch: Launch) -> None:
         self.accept_token(portal, launch.application_token)
@@ -273,9 +270,4 @@ class Installations:
             setattr(portal, name, value)
 
     def _arrival(self, portal: Portal, proof: Proof, launch: Launch, *, is_admin: bool) -> Arrival:
-        return Arrival(
-            portal_id=portal.id,
-            user_id=proof.user_id,
-            is_admin=is_admin,
-            language=launch.language,
-        )
+        return Arrival(portal.id, proof.user_id, is_admin, launch.language)
