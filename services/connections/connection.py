@@ -123,11 +123,14 @@ class Connection(Credentials):
         return Owner(self.uid, self.connector.id, self.id)
 
     @classmethod
-    def of_row(cls, row: ConnectionRow, vault: Vault) -> Connection:
-        """The connection of a row that is bound to a session; raises `VaultBroken`."""
+    def of_row(cls, row: ConnectionRow, vault: Vault, connector: HostedConnector | None = None) -> Connection:
+        """The connection of a row that is bound to a session; raises `VaultBroken`.
+
+        A `connector` that is known already saves two look-ups.
+        """
         return cls(
             uid=row.uid,
-            connector=HostedConnector.of_row(row.connector, vault),
+            connector=connector or HostedConnector.of_row(row.connector, vault),
             driver=row.driver,
             settings=json.loads(vault.get(row, "settings") or "{}"),
             proven=row.proven_at is not None,

@@ -68,7 +68,8 @@ class ConnectionKeys:
         """The connection with this key behind the connector, or None."""
         with self._sessions() as session:
             row = session.scalar(select(ConnectionRow).where(*_with_key(connector.id, key)))
-            return Connection.of_row(row, self._vault) if self._slot(row, key) and row is not None else None
+            is_open = bool(self._slot(row, key))
+            return Connection.of_row(row, self._vault, connector) if is_open and row is not None else None
 
     def owner(self, connector_id: int, key: str) -> int | None:
         """The connection behind a connector that a key opens, or opened last; None for a key of nobody."""
