@@ -72,14 +72,6 @@ class MeteredSocket:
         """Send all bytes."""
         self._socket.sendall(data, flags)
 
-    def gettimeout(self) -> float | None:
-        """Seconds that one call may take."""
-        return self._socket.gettimeout()
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Let one call take so many seconds."""
-        self._socket.settimeout(seconds)
-
     def close(self) -> None:
         """Hang up."""
         self._socket.close()
@@ -145,12 +137,6 @@ class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python
                     return b""
                 self._incoming.write(block)
 
-    def recv_into(self, buffer: bytearray | memoryview, size: int = 0, flags: int = 0) -> int:
-        """Some bytes into a buffer."""
-        block = self.recv(size or len(buffer))
-        buffer[: len(block)] = block
-        return len(block)
-
     def sendall(self, data: bytes, flags: int = 0) -> None:
         """Send all bytes."""
         self._tls.write(data)
@@ -158,10 +144,6 @@ class Tunnel(tls.EncryptedSocket):  # type: ignore[misc]  # untyped base; python
 
     def shutdown(self, how: int = 0) -> None:
         """Nothing: a login's tunnel ends without a word, and the socket stays open."""
-
-    def close(self) -> None:
-        """Hang up."""
-        self._transport.close()
 
 
 @dataclass
