@@ -16,8 +16,9 @@ from justhtml import JustHTML
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
 from werkzeug.test import TestResponse, encode_multipart
 
+from services.portals.languages import SPOKEN
+
 OWN = {"Sec-Fetch-Site": "same-origin"}
-LANGUAGES = ("en", "ru")
 ADDRESSES = ("href", "src", "action", "formaction", "data-open-path")
 CONTROLS = ("input", "select", "textarea")
 UNTYPED = ("hidden", "submit", "button")
@@ -270,7 +271,7 @@ def valid(page: Page) -> Iterator[str]:
 
 def described(page: Page) -> Iterator[str]:
     """It has a language, a title and one heading."""
-    if page.language not in LANGUAGES:
+    if page.language not in SPOKEN:
         yield f"the language is {page.language!r}"
     if len(page.all("head title")) != 1 or page.one("head title").text.startswith("·"):
         yield "there is no title"

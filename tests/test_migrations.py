@@ -39,6 +39,16 @@ def test_the_migrated_database_is_what_the_models_say(any_database: str) -> None
     engine.dispose()
 
 
+def test_whatever_belongs_to_a_portal_goes_with_it() -> None:
+    """facts/security 1 row 21: deleting the row of a portal deletes its data, whichever tables are added."""
+    going = {"portals"}
+    for table in Base.metadata.sorted_tables:  # a table comes after those that it refers to
+        if any(key.ondelete == "CASCADE" and key.column.table.name in going for key in table.foreign_keys):
+            going.add(table.name)
+    # Failures are counted for people of all portals; events are deleted by the portal's `member_id`.
+    assert set(Base.metadata.tables) - going == {"strikes", "lifecycle_events"}
+
+
 def test_migrating_twice_changes_nothing(any_database: str) -> None:
     engine = connect(any_database)
     bring_up_to_date(engine)

@@ -21,8 +21,9 @@ LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([\w-]*)\)")
 
 
 def is_there(path: str) -> bool:
-    """Whether a path is a file, a folder, a template, or the beginning of a page's name with its number."""
-    return {path, f"templates/{path}"} & PLACES != set() or any(name.startswith(f"{path}-") for name in NAMES)
+    """Whether a path is a file or folder, also below those of templates and tests, or begins the name of a page."""
+    whole = {path, f"templates/{path}", f"tests/{path}"} & PLACES
+    return bool(whole) or any(name.startswith(f"{path}-") for name in NAMES)
 
 
 def is_module(name: str) -> bool:
