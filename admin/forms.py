@@ -1,4 +1,4 @@
-"""What a form holds: typed values under the API's field names, kept whatever is wrong with them.
+"""The forms of connectors, sources and datasets: what was typed, under the API's field names, kept whatever is wrong.
 
 Forms only read and keep; `services.bi.rules` judges. Lists of rows work without script: the submit buttons
 `_add_<list>` and `_remove_<list>-<number>` change the number of rows.

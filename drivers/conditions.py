@@ -1,4 +1,4 @@
-"""What drivers whose servers know instants, or write numbers in a way of their own, ask about a condition."""
+"""What is in a condition: its leaves and times, and what is refused since a server would read it otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a call to an answer: keys, body, turn, database, spool, record (facts/security 4 and 6).
+"""From a call to an answer: keys, body, limits, database, spool, record (facts/security 4 and 6).
 
 The app's own database is asked for keys and budgets before a query and told of the call after it, never while rows are
 read; portals' tokens are not needed at all, so that a dead token never stops a chart. While our database is away,

@@ -1,7 +1,7 @@
 """Errors become pages here, wherever a door has no answer of its own: this table is the contract of the pages.
 
     SessionEnded, GrantDead     401  open the app again; what was typed is shown as text
-    AccessDenied                403  the permission doctor: which right is missing
+    AccessDenied                403  which right is missing
     NotFound, unknown address   404  it is gone, or another application made it
     InvalidInput, PortalRefused 422  the sentence of the code (forms show it beside the field instead)
     PortalBusy                  503  a limit, the portal's or ours; a retry sends again what was sent

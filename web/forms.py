@@ -1,4 +1,4 @@
-"""What forms carry, read from a request."""
+"""Numbers that forms and addresses carry, and how many rows a list in a form may have."""
 
 from __future__ import annotations
 

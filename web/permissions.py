@@ -1,7 +1,7 @@
-"""The permission doctor: which right is missing, in words.
+"""Which right is missing to work with BI data, in words.
 
-A portal tells many things with one code (facts/biconnector 1.8), so the doctor asks `scope`, which needs no right in
-BI, and says what that proves and what remains possible.
+A portal tells many things with one code (facts/biconnector 1.8). So `scope` is asked, which needs no right in BI: what
+it proves is said, and what remains possible.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a source offers: its tables and their columns, asked of the connector's endpoints as portals ask them.
+"""What a source of a foreign connector offers: tables and columns, asked of its endpoints as portals ask them.
 
 Bodies are bracketed forms that carry the values of the source's settings (facts/biconnector 5.1), which portals tell in
 plain text; so no exception of an HTTP library leaves this module, and log lines name the host only. Whoever runs the

@@ -1,0 +1,1 @@
+"""The analysts' pages, driven as by a browser on an emulated portal."""

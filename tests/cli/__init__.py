@@ -1,0 +1,1 @@
+"""Commands, called as operators call them."""

@@ -1,0 +1,1 @@
+"""Documentation and code agree: citations, paths, links, commands, error tables and the map of modules."""

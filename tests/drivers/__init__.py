@@ -1,1 +1,1 @@
-"""Drivers: spellings, egress, SQL, values, and each database on a real server."""
+"""Drivers: SQL, values, logins and errors, of each database on a real server or a played one."""

@@ -1,0 +1,1 @@
+"""Who may be connected to: spellings, addresses, policy and sockets."""

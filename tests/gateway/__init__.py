@@ -1,0 +1,1 @@
+"""The four endpoints, called as portals call them, with real databases behind them."""

@@ -1,0 +1,1 @@
+"""Sentences and the codes they stand for."""

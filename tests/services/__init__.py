@@ -1,0 +1,1 @@
+"""Use cases without pages; doubles stand at the network's edge only."""

@@ -1,0 +1,1 @@
+"""The emulated portal's REST methods."""

@@ -1,0 +1,1 @@
+"""Connectors, sources and datasets as functions, against a scripted portal."""

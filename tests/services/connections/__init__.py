@@ -1,0 +1,1 @@
+"""Connections: kept, tested, rotated and compared with the portal."""

@@ -1,0 +1,1 @@
+"""The three rings of the REST client, against scripted answers."""

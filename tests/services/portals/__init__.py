@@ -1,0 +1,1 @@
+"""Launches, tokens and lifecycle of portals."""

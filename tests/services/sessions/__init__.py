@@ -1,0 +1,1 @@
+"""User sessions, and forms that act once."""
