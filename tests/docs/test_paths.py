@@ -15,7 +15,7 @@ PLACES = NAMES | {str(folder) for name in NAMES for folder in PurePosixPath(name
 FOLDERS = sorted({name.partition("/")[0] for name in NAMES if "/" in name})
 
 PATH = re.compile(rf"(?<![\w/.<{{}}-])(?:{'|'.join(map(re.escape, FOLDERS))})/[\w./-]*\w")
-FILE = re.compile(r"(?<![\w/.*-])[a-z_]+\.py\b")
+FILE = re.compile(r"(?<![\w/.*-])[\w/]+\.py\b")
 MODULE = re.compile(r"`((?:drivers|egress|emulator|gateway|models|services)\.[a-z_.]*[a-z])")
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)#?([\w-]*)\)")
 
@@ -56,8 +56,8 @@ def test_every_path_in_a_text_is_there() -> None:
 def test_every_module_that_a_page_names_is_there() -> None:
     # The facts tell of modules of other people's programs as well.
     ours = {name: text for name, text in PAGES.items() if not name.startswith("docs/facts/")}
-    files = {PurePosixPath(name).name for name in NAMES}
-    assert [(place, file) for place, file in found(FILE, ours) if file not in files] == []
+    ends = tuple(f"/{name}" for name in NAMES)
+    assert [(place, file) for place, file in found(FILE, ours) if not any(e.endswith(f"/{file}") for e in ends)] == []
     assert [(place, name) for place, name in found(MODULE, ours) if not is_module(name)] == []
 
 
