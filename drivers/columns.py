@@ -171,6 +171,9 @@ DUCKDB_INTERVAL = (
     "ELSE '' END END"
 )
 
+# Casts of nanoseconds round, up to the next year; division of whole numbers goes towards 1970.
+_MICROSECONDS = "epoch_ns({c}) // 1000 - CASE WHEN epoch_ns({c}) % 1000 < 0 THEN 1 ELSE 0 END"
+
 DUCKDB: Mapping[str, TypeRow] = {
     "BOOLEAN": (Form.BOOLEAN, "{c}::INTEGER"),
     "TINYINT": (Form.INTEGER, "{c}"),
@@ -193,7 +196,8 @@ DUCKDB: Mapping[str, TypeRow] = {
     "TIMESTAMP": (Form.DATETIME, "{c}"),
     "TIMESTAMP_S": (Form.DATETIME, "{c}::TIMESTAMP"),
     "TIMESTAMP_MS": (Form.DATETIME, "{c}::TIMESTAMP"),
-    "TIMESTAMP_NS": (Form.DATETIME, "{c}::TIMESTAMP"),
+    "TIMESTAMP_NS": (Form.DATETIME, f"make_timestamp({_MICROSECONDS})"),
+    "TIMESTAMPTZ_NS": (Form.INSTANT, f"make_timestamptz({_MICROSECONDS})::TIMESTAMP"),
     "TIMESTAMP WITH TIME ZONE": (Form.INSTANT, "{c}::TIMESTAMP"),
     "INTERVAL": (Form.RENDERED, DUCKDB_INTERVAL),
 }

@@ -55,6 +55,15 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Files of this kind are not read here."),
         _l("Save it as CSV, XLSX, Parquet, JSON or JSON lines; only gzip may pack it."),
     ),
+    "password_protected": (
+        _l("The file is protected with a password."),
+        _l("Save it without one."),
+    ),
+    "too_many_digits": (
+        _l("A column has numbers of more digits than can be read exactly."),
+        _l("Write them as texts, or with at most 38 digits."),
+    ),
+    "no_such_row": (_l("The file has no such row."), _l("Count the rows from 1; the row has to hold the names.")),
     "packed_broken": (_l("The packed file is damaged, or its end is missing."), _l("Pack or copy it again.")),
     "file_changed": (_l("The file was changed while it was read, so nothing was sent."), _AGAIN),
     "path_or_url": (_l("A file or an address is needed."), _l("Choose one of them.")),
@@ -64,7 +73,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     ),
     "no_file_there": (_l("The address does not give a file."), _l("Open it in a browser window without any login.")),
     "no_such_encoding": (_l("There is no such encoding."), _l("Write it like utf-8 or cp1251, or leave it blank.")),
-    "does_not_fit": (_l("The file is not written in this encoding."), _l("Leave it blank, or try cp1251.")),
+    "does_not_fit": (
+        _l("The file is not written in this encoding, or in none that can be found."),
+        _l("Leave it blank, or choose the one in which the file was saved, for example cp1251."),
+    ),
     "no_such_sheet": (_l("The workbook has no such sheet."), _l("Check its name, or leave it blank for all sheets.")),
     "value_type": (_l("A value does not fit the type of its column."), _l("Choose string for that column.")),
     "line_not_understood": (

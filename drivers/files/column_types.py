@@ -1,13 +1,15 @@
-"""What the columns of a CSV file hold: found by looking at every value, changed by the user where that errs.
+"""What the columns of a text hold: found by looking at every value, changed by the user where that errs.
 
 A column gets a type only if each of its values fits, so that reading never fails half-way and never loses a zero at
-the front of an article number. Dates with slashes have a type only where day and month cannot be mistaken.
+the front of an article number; and only if no value can be read in two ways, unless the user or another column of the
+file says which one is meant.
 """
 
 # ruff: noqa: S608 - every name and text in these statements is quoted here
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,28 +18,35 @@ from typing import Any
 import duckdb
 
 from drivers.errors import SettingsWrong
+from drivers.files.converter.headers import NOTHING
+from drivers.files.grammar import (
+    CANDIDATES,
+    DECIMAL,
+    INTEGER,
+    ISO_DATE,
+    NO_DATE,
+    NO_DATE_SQL,
+    NUMBERS,
+    OF_KINDS,
+    OTHERS,
+    Candidate,
+    nothing_sql,
+)
+from drivers.files.sql_texts import literal, quoted
 
 SAMPLE_ROWS = 5000
 MOST_EXAMPLES = 5
-#: DuckDB plans a statement of many aggregates in the square of their number, and cannot be stopped meanwhile: wide
-#: files are asked about in parts, and only for types that their first rows do not rule out.
+#: DuckDB plans a statement of many aggregates in the square of their number, and cannot be stopped meanwhile: files are
+#: asked about in parts, and only for types that their first rows do not rule out.
 MOST_CHECKS = 240
-WIDE = 50
 FIRST_ROWS = 20
-EMPTY = "nullif({c}, '')"
+#: What stands for nothing in every column.
+NOTHING_AT_ALL = "\\N"
+#: What the reader parses just as the conversion does.
+_PARSED: Mapping[Candidate, str] = {INTEGER: "BIGINT", DECIMAL: "DECIMAL", ISO_DATE: "DATE"}
+PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
 
-
-@dataclass(frozen=True)
-class Candidate:
-    """A type that a text column may have: a pattern that all values fit, and the SQL that converts them.
-
-    `kept` is the SQL that tells whether a conversion (`{v}`) of a text (`{c}`) keeps what the text says.
-    """
-
-    portal: str
-    pattern: str
-    convert: str
-    kept: str = "{v} IS NOT NULL"
+Check = Callable[[], None]
 
 
 @dataclass(frozen=True)
@@ -52,47 +61,46 @@ class Conversion:
     read_as: str = "VARCHAR"
 
 
-def _day(order: str, separator: str) -> str:
-    return f"CAST(try_strptime({{c}}, '{order.replace('-', separator)}') AS DATE)"
+@dataclass(frozen=True)
+class Told:
+    """What the user says of the values: types by column, marks of numbers, the order of dates, words for nothing.
+
+    Empty where nothing is said; `thousands` may be `none`. `semicolons` where the file is separated by them, as it is
+    where commas are decimal.
+    """
+
+    types: Mapping[str, str]
+    decimal: str = ""
+    thousands: str = ""
+    day_first: str = ""
+    nulls: tuple[str, ...] = ()
+    semicolons: bool = False
+
+    @classmethod
+    def of(cls, settings: Mapping[str, str], columns: Sequence[str], semicolons: bool) -> Told:
+        """What settings say. Raises `SettingsWrong` for what cannot be understood."""
+        thousands = settings["thousands"]
+        return cls(
+            overrides(settings["types"], columns),
+            settings["decimal"],
+            {"space": " ", "apostrophe": "'"}.get(thousands, thousands),
+            settings["day_first"],
+            null_words(settings["nulls"]),
+            semicolons,
+        )
+
+    def allows(self, candidate: Candidate) -> bool:
+        """Whether a candidate reads marks and dates as the user says."""
+        if self.decimal and (candidate.decimal not in ("", self.decimal) or candidate.thousands == self.decimal):
+            return False
+        if self.thousands and (candidate.decimal == self.thousands or candidate.thousands not in ("", self.thousands)):
+            return False
+        return candidate.order != {"yes": "month", "no": "day"}.get(self.day_first, "none")
 
 
-#: Digits of a number without its sign, point, exponent and the zeros around.
-_DIGITS = "trim(replace(regexp_replace({c}, '^-|[eE].*$', '', 'g'), '.', ''), '0')"
-#: A double holds seventeen digits, and neither 1e400 nor 1e-400.
-_HELD = f"(isfinite({{v}}) AND length({_DIGITS}) <= 17 AND ({{v}} <> 0 OR {_DIGITS} = ''))"
-_TIME = r"[ T]\d{1,2}:\d{2}(:\d{2})?"
-CANDIDATES: tuple[Candidate, ...] = (
-    Candidate("int", r"-?(0|[1-9]\d{0,18})", "TRY_CAST({c} AS BIGINT)"),
-    Candidate("double", r"-?(0|[1-9]\d{0,17})(\.\d{1,18})?", "TRY_CAST({c} AS DECIMAL(36, 18))"),
-    Candidate("double", r"-?(0|[1-9]\d{0,17})(,\d{1,18})?", "TRY_CAST(replace({c}, ',', '.') AS DECIMAL(36, 18))"),
-    Candidate("double", r"-?((0|[1-9]\d*)(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", "TRY_CAST({c} AS DOUBLE)", _HELD),
-    Candidate("int", "(?i)true|false", "TRY_CAST({c} AS BOOLEAN)"),
-    Candidate("date", r"\d{4}-\d{2}-\d{2}", "TRY_CAST({c} AS DATE)"),
-    Candidate("date", r"\d{1,2}\.\d{1,2}\.\d{4}", _day("%d-%m-%Y", ".")),
-    Candidate("date", r"\d{1,2}/\d{1,2}/\d{4}", _day("%d-%m-%Y", "/")),
-    Candidate("date", r"\d{1,2}/\d{1,2}/\d{4}", _day("%m-%d-%Y", "/")),
-    Candidate(
-        "datetime", r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?)?", "TRY_CAST({c} AS TIMESTAMP)"
-    ),
-    Candidate(
-        "datetime", r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[-+]\d{2}(:?\d{2})?)",
-        "TRY_CAST({c} AS TIMESTAMPTZ)",
-    ),
-    Candidate(
-        "datetime", rf"\d{{1,2}}\.\d{{1,2}}\.\d{{4}}{_TIME}",
-        "coalesce(try_strptime({c}, '%d.%m.%Y %H:%M:%S'), try_strptime({c}, '%d.%m.%Y %H:%M'))",
-    ),
-)  # fmt: skip
-_DAY_FIRST, _MONTH_FIRST = CANDIDATES[7], CANDIDATES[8]
-#: What the reader parses just as the conversion does.
-_PARSED: Mapping[Candidate, str] = {CANDIDATES[0]: "BIGINT", CANDIDATES[1]: "DECIMAL", CANDIDATES[5]: "DATE"}
-PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
-#: What values of JSON may become; a text of digits is a text there, and a column of mixed values as well.
-OF_KINDS: Mapping[frozenset[str], tuple[Candidate, ...]] = {
-    frozenset({"number"}): (CANDIDATES[0], CANDIDATES[1], CANDIDATES[3]),
-    frozenset({"truth"}): (CANDIDATES[4],),
-    frozenset({"text"}): CANDIDATES[5:],
-}
+def null_words(text: str) -> tuple[str, ...]:
+    """The words of the setting `nulls`, one a line or between commas."""
+    return tuple(word for word in map(str.strip, re.split(r"[\n,;]", text)) if word)
 
 
 def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
@@ -106,132 +114,259 @@ def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
     return chosen
 
 
-def conversions(
-    connection: duckdb.DuckDBPyConnection,
-    source: str,
-    columns: Sequence[str],
-    chosen: Mapping[str, str],
-    kinds: Mapping[str, frozenset[str]] | None = None,
-    check: Callable[[], None] = lambda: None,
-) -> dict[str, Conversion]:
-    """What turns each text column of `source` into its type; `kinds` are those of JSON's values, where it is JSON.
+class Columns:
+    """The columns of a text that `source`, a piece of SQL, reads as texts.
 
-    The whole source is read once at least, whatever its columns are, so that a row that does not fit is found here.
-    `check` is called before each statement and may raise. Raises `SettingsWrong("types")` with the first five rows and
-    values where a chosen type does not fit.
+    `kinds` are those of its values, where its file has some; `check` is called before each statement and may raise.
     """
-    among = {
-        name: [
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        source: str,
+        names: Sequence[str],
+        told: Told,
+        kinds: Mapping[str, frozenset[str]] | None = None,
+        check: Check = lambda: None,
+    ) -> None:
+        self._connection, self._source, self._names, self._told = connection, source, names, told
+        self._kinds, self._check = kinds, check
+        self._words = (*NOTHING, *told.nulls)
+        self.rows, self._is_sample = 0, False
+
+    def conversions(self) -> dict[str, Conversion]:
+        """What turns each column into its type; `rows` is their number afterwards.
+
+        All rows are read once at least, so that one that does not fit is found here. Raises `SettingsWrong("types")`
+        with the first five rows and values where a chosen type does not fit, `duckdb.Error`.
+        """
+        among = self._not_ruled_out({name: self._candidates(name) for name in self._names})
+        self._is_sample = self._counted(f"(SELECT * FROM {self._source} LIMIT {SAMPLE_ROWS})") < SAMPLE_ROWS
+        first = {
+            name: [one for one in found if one not in OTHERS and not (one is DECIMAL and INTEGER in found)]
+            for name, found in among.items()
+        }
+        fitting = self._proved(first)
+        # What programs have written fits no other way of writing, unless its points are those of thousands.
+        others = {
+            name: [one for one in found if one not in first[name] and (not fitting[name] or one.thousands == ".")]
+            for name, found in among.items()
+            if INTEGER not in fitting[name]
+        }
+        for name, also in self._proved(others).items():
+            fitting[name] += also
+        typed = self._settled(fitting)
+        for name, portal in self._told.types.items():
+            if portal != "string" and name not in typed:
+                raise SettingsWrong("types", "value_type", self._examples(name, portal))
+        return self._narrowed(typed)
+
+    def _candidates(self, name: str) -> list[Candidate]:
+        chosen = self._told.types.get(name)
+        among: Sequence[Candidate] = CANDIDATES
+        if self._kinds is not None and chosen is None:
+            among = OF_KINDS.get(self._kinds[name] - {"nothing"}, ())
+        is_said = self._kinds is not None and chosen is None
+        return [
             candidate
-            for candidate in (CANDIDATES if kinds is None or name in chosen else OF_KINDS.get(kinds[name], ()))
-            if chosen.get(name, candidate.portal) == candidate.portal
+            for candidate in among
+            if chosen in (None, candidate.portal)
+            and ((candidate in NUMBERS and is_said) or self._told.allows(candidate))
         ]
-        for name in columns
-    }
-    if len(columns) > WIDE:
-        check()
-        among = _not_ruled_out(connection, source, among)
-    sample = f"SELECT * FROM {source} LIMIT {SAMPLE_ROWS}"
-    ((rows,),) = connection.execute(f"SELECT count(*) FROM ({sample})").fetchall()
-    proved = among if rows < SAMPLE_ROWS else _fitting(connection, sample, among, check)
-    proved = _fitting(connection, f"SELECT * FROM {source}", proved, check)
-    for name in columns:
-        if _DAY_FIRST in proved[name] and _MONTH_FIRST in proved[name]:
-            proved[name] = []
-        if name in chosen and chosen[name] != "string" and not proved[name]:
-            raise SettingsWrong("types", "value_type", _examples(connection, source, name, chosen[name]))
-    typed = {name: candidates[0] for name, candidates in proved.items() if candidates}
-    found = _narrowed(connection, source, typed, check)
-    return {name: found.get(name, Conversion(quoted(name))) for name in columns}
+
+    def _not_ruled_out(self, among: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+        """The candidates of each column whose pattern its first values fit; none for a column without any value."""
+        rows = self._asked(f"SELECT * FROM {self._source} LIMIT {FIRST_ROWS}")
+        columns = list(zip(*rows, strict=True)) or [()] * len(self._names)
+        nothing = {"", *self._words}
+        values = {
+            name: {value for value in column if value and value.strip(" ") not in nothing}
+            for name, column in zip(self._names, columns, strict=True)
+        }
+        empty = [name for name in self._names if not values[name] and among[name]]
+        checks = [(name, f"{end}({{c}})") for name in empty for end in ("min", "max")]
+        for name, value in zip((name for name, _ in checks), self._aggregated(self._source, checks), strict=True):
+            if value is not None:
+                values[name].add(value)
+        return {
+            name: [
+                candidate for candidate in among[name] if found and all(_may_be(candidate, value) for value in found)
+            ]
+            for name, found in values.items()
+        }
+
+    def _proved(self, among: Mapping[str, list[Candidate]]) -> dict[str, list[Candidate]]:
+        if not self._is_sample:
+            # What the first rows lack may stand in later ones.
+            among = self._fitting(f"(SELECT * FROM {self._source} LIMIT {SAMPLE_ROWS})", among, _all_fit)
+        return self._fitting(self._source, among, _holds)
+
+    def _fitting(
+        self, rows: str, among: Mapping[str, list[Candidate]], proof: Callable[[Candidate], str]
+    ) -> dict[str, list[Candidate]]:
+        """The candidates of each column of which `proof`, an aggregate, is true."""
+        asked = [(name, candidate) for name, candidates in among.items() for candidate in candidates]
+        checks = [(name, proof(candidate)) for name, candidate in asked]
+        fitting: dict[str, list[Candidate]] = {name: [] for name in among}
+        for (name, candidate), fits in zip(asked, self._aggregated(rows, checks), strict=True):
+            if fits:
+                fitting[name].append(candidate)
+        return fitting
+
+    def _settled(self, fitting: Mapping[str, list[Candidate]]) -> dict[str, Candidate]:
+        """The candidate of each column that has only one way to be read."""
+        decimals = {mark for candidates in fitting.values() if (mark := _decimal_of(candidates))}
+        typed = {}
+        for name, candidates in fitting.items():
+            kept = [candidate for candidate in candidates if self._is_meant(candidate, candidates, decimals)]
+            orders = {candidate.order for candidate in kept if candidate.order}
+            if len(orders) > 1:
+                said = "day" if name in self._told.types else ""
+                first = {"yes": "day", "no": "month"}.get(self._told.day_first, said)
+                kept = [candidate for candidate in kept if not candidate.order or candidate.order == first]
+            if kept:
+                typed[name] = kept[0]
+        return typed
+
+    def _is_meant(self, candidate: Candidate, among: Sequence[Candidate], decimals: set[str]) -> bool:
+        """Whether a candidate is not one of two that read a comma or a point in different ways, or is the one meant."""
+        for mark in ",.":
+            if not {mark} <= {other.decimal for other in among} & {other.thousands for other in among}:
+                continue
+            settled = decimals or ({"."} if mark == "." and not self._told.semicolons else set())
+            is_decimal = settled == {mark}
+            if len(settled) != 1 and mark in (candidate.decimal, candidate.thousands):
+                return False
+            if (candidate.decimal == mark and not is_decimal) or (candidate.thousands == mark and is_decimal):
+                return False
+        return True
+
+    def _narrowed(self, typed: Mapping[str, Candidate]) -> dict[str, Conversion]:
+        """The columns' conversions; decimals get as many digits as they use."""
+        asked: list[tuple[str, str]] = [(self._names[0], "count(*)")]
+        for name in self._names:
+            asked += [(name, fact) for fact in _facts_of(typed.get(name))]
+        answers = (int(answer or 0) for answer in self._aggregated(self._source, asked))
+        self.rows = next(answers)
+        found = {}
+        for name in self._names:
+            facts = list(itertools.islice(answers, len(_facts_of(typed.get(name)))))
+            if name in typed:
+                found[name] = _conversion(typed[name], name, self._words, facts)
+            else:
+                found[name] = _text(name, self._told.nulls, facts)
+        return found
+
+    def _examples(self, name: str, portal: str) -> str:
+        candidates = [candidate for candidate in self._candidates(name) if candidate.portal == portal]
+        value = nothing_sql(self._words, quoted(name))
+        fits = " OR ".join(_fits(candidate).replace("{c}", "v") for candidate in candidates) or "FALSE"
+        rows = self._asked(
+            f"SELECT n, v FROM (SELECT row_number() OVER () AS n, {value} AS v FROM {self._source}) "
+            f"WHERE v IS NOT NULL AND NOT ({fits}) ORDER BY n LIMIT {MOST_EXAMPLES}"
+        )
+        lines = [f"row {number}, column {name}: {str(value)[:100]!r} is no {portal}" for number, value in rows]
+        return "\n".join(lines) or f"column {name}: its values can be read in two ways, or are of several forms"
+
+    def _aggregated(self, rows: str, checks: Sequence[tuple[str, str]]) -> Iterator[Any]:
+        """What aggregates say about columns, in their order: `{c}` without words for nothing, `{r}` as they are."""
+        for first in range(0, len(checks), MOST_CHECKS):
+            some = checks[first : first + MOST_CHECKS]
+            names = {name: f"v{number}" for number, name in enumerate(dict.fromkeys(name for name, _ in some))}
+            values = ", ".join(
+                f"{nothing_sql(self._words, quoted(name))} AS {value}, {quoted(name)} AS r{value}"
+                for name, value in names.items()
+            )
+            asked = ", ".join(
+                check.replace("{c}", names[name]).replace("{r}", "r" + names[name]) for name, check in some
+            )
+            yield from self._asked(f"SELECT {asked} FROM (SELECT {values} FROM {rows})")[0]
+
+    def _counted(self, rows: str) -> int:
+        return int(self._asked(f"SELECT count(*) FROM {rows}")[0][0])
+
+    def _asked(self, statement: str) -> list[tuple[Any, ...]]:
+        self._check()
+        return self._connection.execute(statement).fetchall()
 
 
-def quoted(name: str) -> str:
-    """A name in double quotes."""
-    return '"' + name.replace('"', '""') + '"'
+def _may_be(candidate: Candidate, value: str) -> bool:
+    if candidate.is_date and re.fullmatch(NO_DATE, value):
+        return True
+    return re.fullmatch(candidate.pattern, value) is not None
 
 
-def literal(text: str) -> str:
-    """A text in single quotes."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _not_ruled_out(
-    connection: duckdb.DuckDBPyConnection, source: str, among: Mapping[str, list[Candidate]]
-) -> dict[str, list[Candidate]]:
-    """The candidates of each column whose pattern its first values fit."""
-    rows = connection.execute(f"SELECT * FROM {source} LIMIT {FIRST_ROWS}").fetchall()
-    values = [{value for value in column if value} for column in zip(*rows, strict=True)] or [set()] * len(among)
-    return {
-        name: [candidate for candidate in candidates if all(re.fullmatch(candidate.pattern, value) for value in column)]
-        for (name, candidates), column in zip(among.items(), values, strict=True)
-    }
-
-
-def _aggregated(
-    connection: duckdb.DuckDBPyConnection, checks: Sequence[str], rows: str, check: Callable[[], None]
-) -> Iterator[Any]:
-    """What the checks say about the rows, in their order; the rows are read also where nothing is asked."""
-    for first in range(0, max(len(checks), 1), MOST_CHECKS):
-        check()
-        some = checks[first : first + MOST_CHECKS]
-        (answers,) = connection.execute(f"SELECT {', '.join(['count(*)', *some])} FROM ({rows})").fetchall()
-        yield from answers[1:]
-
-
-def _fitting(
-    connection: duckdb.DuckDBPyConnection,
-    rows: str,
-    among: Mapping[str, list[Candidate]],
-    check: Callable[[], None],
-) -> dict[str, list[Candidate]]:
-    """The candidates of each column that every value fits; none for a column without any value."""
-    asked = [(name, candidate) for name, candidates in among.items() for candidate in candidates]
-    checks = [
-        f"bool_and({_fits(name, candidate)}) AND count({EMPTY.format(c=quoted(name))}) > 0" for name, candidate in asked
-    ]
-    fitting: dict[str, list[Candidate]] = {name: [] for name in among}
-    for (name, candidate), fits in zip(asked, _aggregated(connection, checks, rows, check), strict=True):
-        if fits:
-            fitting[name].append(candidate)
-    return fitting
-
-
-def _fits(name: str, candidate: Candidate) -> str:
-    value = EMPTY.format(c=quoted(name))
+def _fits(candidate: Candidate) -> str:
+    """Whether a text is nothing or fits a candidate, as SQL with `{c}` for the text."""
+    value = NO_DATE_SQL if candidate.is_date else "{c}"
     converted = candidate.convert.replace("{c}", value)
-    pattern = literal(f"({candidate.pattern})")
     kept = candidate.kept.replace("{v}", converted).replace("{c}", value)
+    pattern = literal(f"({candidate.pattern})")
     return f"({value} IS NULL OR (regexp_full_match({value}, {pattern}) AND {kept}))"
 
 
-def _narrowed(
-    connection: duckdb.DuckDBPyConnection, source: str, typed: Mapping[str, Candidate], check: Callable[[], None]
-) -> dict[str, Conversion]:
-    """The columns' conversions; decimals get as many digits as they use."""
-    if not typed:
-        return {}
-    asked = []
-    for name, candidate in typed.items():
-        value, mark = EMPTY.format(c=quoted(name)), "," if "replace" in candidate.convert else "."
-        asked.append(f"count_if({quoted(name)} = '')")
-        asked += [f"max(length(split_part({value}, '{mark}', {part})))" for part in (1, 2)]
-    answers = list(_aggregated(connection, asked, f"SELECT * FROM {source}", check))
-    found = {}
-    for (name, candidate), *facts in zip(typed.items(), answers[::3], answers[1::3], answers[2::3], strict=True):
-        empty, whole, places = map(int, facts)
+def _all_fit(candidate: Candidate) -> str:
+    """Whether all texts of a column fit a candidate, as an aggregate with `{c}` for the text."""
+    return f"bool_and({_fits(candidate)})"
+
+
+def _holds(candidate: Candidate) -> str:
+    """Whether a column has texts, all of them fit a candidate, and together they show what it needs."""
+    value = NO_DATE_SQL if candidate.is_date else "{c}"
+    parts = [f"{_all_fit(candidate)} AND count({value}) > 0"]
+    if candidate.needs:
+        parts.append(f"bool_or(regexp_matches({value}, {literal(candidate.needs)}))")
+    if candidate.same:
+        parts.append(f"min({candidate.same}) = max({candidate.same})")
+    return " AND ".join(parts)
+
+
+def _decimal_of(candidates: Sequence[Candidate]) -> str:
+    """The decimal mark that a column shows beyond doubt, empty without one."""
+    decimals = {candidate.decimal for candidate in candidates if candidate.needs or candidate is DECIMAL} - {""}
+    thousands = {candidate.thousands for candidate in candidates} - {""}
+    if INTEGER in candidates or decimals & thousands or len(decimals | thousands) == 0:
+        return ""
+    if len(decimals) == 1:
+        return decimals.pop()
+    return {",": ".", ".": ","}.get(thousands.pop(), "") if len(thousands) == 1 and not decimals else ""
+
+
+def _facts_of(candidate: Candidate | None) -> list[str]:
+    """What is counted of a column before it is converted, as aggregates: its words for nothing first."""
+    facts = ["count({r}) - count({c})"]
+    if candidate is None:
+        facts.append(f"count_if({{r}} = {literal(NOTHING_AT_ALL)})")
+    elif candidate.number:
+        facts += [f"max(length(split_part({candidate.number}, '.', {part})))" for part in (1, 2)]
+    elif candidate.is_date:
+        facts.append(f"count({{c}}) - count({NO_DATE_SQL})")
+    return facts
+
+
+def _text(name: str, nulls: Sequence[str], facts: Sequence[int]) -> Conversion:
+    worded, missing = facts
+    words = [*nulls, *([NOTHING_AT_ALL] if missing else [])]
+    column = quoted(name)
+    if not (worded and words):
+        return Conversion(column)
+    listed = ", ".join(map(literal, words))
+    return Conversion(f"CASE WHEN trim({column}) IN ({listed}) THEN NULL ELSE {column} END")
+
+
+def _conversion(candidate: Candidate, name: str, words: Sequence[str], facts: Sequence[int]) -> Conversion:
+    worded, *others = facts
+    convert, read_as = candidate.convert, _PARSED.get(candidate, "")
+    value = nothing_sql(words, quoted(name)) if worded else quoted(name)
+    if candidate.number:
+        whole, places = others
         exact = f"DECIMAL({max(whole + places, 4)}, {places})"
-        convert = candidate.convert.replace("DECIMAL(36, 18)", exact)
-        read_as = _PARSED.get(candidate, "").replace("DECIMAL", exact)
-        plain = Conversion(convert.replace("{c}", EMPTY.format(c=quoted(name))))
-        found[name] = Conversion(quoted(name), read_as) if read_as and not empty else plain
-    return found
-
-
-def _examples(connection: duckdb.DuckDBPyConnection, source: str, name: str, portal: str) -> str:
-    fits = " OR ".join(_fits(name, candidate) for candidate in CANDIDATES if candidate.portal == portal)
-    rows = connection.execute(
-        f"SELECT n, v FROM (SELECT row_number() OVER () AS n, {quoted(name)} AS v, {fits} AS fits FROM {source}) "
-        f"WHERE NOT fits ORDER BY n LIMIT {MOST_EXAMPLES}"
-    ).fetchall()
-    lines = [f"row {number}, column {name}: {str(value)[:100]!r} is no {portal}" for number, value in rows]
-    return "\n".join(lines) or f"column {name}: day and month can be mistaken for each other"
+        convert = convert.replace("DECIMAL(36, 18)", exact)
+        read_as = read_as.replace("DECIMAL", exact)
+        if candidate.hundredths:
+            convert = f"({convert} * CAST(0.01 AS DECIMAL(3, 2)))"
+    elif candidate.is_date and any(others):
+        value, worded = NO_DATE_SQL.replace("{c}", value), 1
+    if read_as and not worded:
+        return Conversion(quoted(name), read_as)
+    return Conversion(convert.replace("{c}", value))

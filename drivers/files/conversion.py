@@ -1,7 +1,7 @@
-"""Workbooks and JSON as CSV texts, made by a process of their own, so that one way of finding types serves all of them.
+"""Texts, workbooks and JSON as CSV of one form, made by a process of their own; one way of finding types serves all.
 
 What such a file does to its reader cannot be bounded inside a thread: sizes that a file of two kilobytes makes up, a
-minute of the processor. `converter.py` runs apart, with a limit of memory and time and nothing of ours in its
+minute of the processor. `converter/` runs apart, with a limit of memory and time and nothing of ours in its
 environment, and is stopped with the session.
 """
 
@@ -13,7 +13,7 @@ import math
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -31,7 +31,7 @@ MOST_SECONDS = 120.0
 MOST_AT_ONCE = 2
 
 _LOOK_SECONDS = 0.05
-_PROGRAM = Path(__file__).with_name("converter.py")
+_PROGRAM = Path(__file__).parent / "converter" / "__main__.py"
 _PLACES = threading.Semaphore(MOST_AT_ONCE)
 
 Kinds = frozenset[str]
@@ -39,17 +39,22 @@ Kinds = frozenset[str]
 
 @dataclass(frozen=True)
 class Converted:
-    """One table as CSV. JSON's has no header: `columns` says names and the kinds of values (`converter.py`)."""
+    """One table as CSV without a header, and the number of its rows.
+
+    `columns` are names and kinds of values (`converter/`) of a workbook or JSON, None for a text, whose layout says
+    them.
+    """
 
     name: str
     path: Path
+    rows: int
     columns: tuple[tuple[str, Kinds], ...] | None
 
 
 def converted(
-    path: Path, kind: Literal["xlsx", "jsonl"], deadline: Deadline, sheet: str = ""
+    path: Path, kind: Literal["csv", "xlsx", "jsonl"], deadline: Deadline, asked: Mapping[str, Any]
 ) -> tuple[Temporary, list[Converted]]:
-    """The tables of a workbook (of `sheet` only, where that is given) or of JSON, and the folder that they lie in.
+    """The tables of a text, a workbook or of JSON, and the folder that they lie in; `asked` is the rest of the task.
 
     Raises `SettingsWrong` when the file is no such file or needs too much, `Timeout`, `Broken`.
     """
@@ -59,11 +64,11 @@ def converted(
             "kind": kind,
             "path": str(path),
             "folder": str(folder.path),
-            "sheet": sheet,
             "unpacked": MOST_UNPACKED_BYTES,
             "bytes": MOST_WRITTEN_BYTES,
             "memory": MOST_MEMORY,
             "seconds": math.ceil(MOST_SECONDS),
+            **asked,
         }
         answer = _answer(task, deadline)
     if "refused" in answer:
@@ -72,6 +77,7 @@ def converted(
         Converted(
             made["name"],
             folder.path / made["file"],
+            made["rows"],
             tuple((name, frozenset(kinds)) for name, kinds in made["columns"]) if "columns" in made else None,
         )
         for made in answer["made"]

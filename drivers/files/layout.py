@@ -1,14 +1,11 @@
-"""How a CSV file separates and quotes its cells, where it begins, how many columns it has and what they are called.
+"""How a delimited text separates and quotes its cells, where it begins, how many columns it has and their names.
 
-Settled by its beginning, before DuckDB reads the whole file with exactly this layout and refuses each row that does not
-fit. A reader that looks for the layout in which most rows fit would drop the others without a word.
+Settled by its beginning, before the whole file is read with exactly this layout and each row that does not fit is
+refused. A reader that looks for the layout in which most rows fit would drop the others without a word.
 """
-
-# ruff: noqa: S608 - every name and text in these statements is quoted
 
 from __future__ import annotations
 
-import csv
 import io
 import itertools
 import re
@@ -18,72 +15,76 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-import duckdb
-
 from drivers.errors import SettingsWrong
-from drivers.files.column_types import literal
-
-MOST_EXAMPLES = 5
-#: DuckDB reads in blocks of the longest line at least; larger ones would make a preview slow and keep threads idle.
-LONGEST_LINE = 4 * 1024 * 1024
+from drivers.files.converter.delimited import BadRow, CsvDialect, CsvReader
+from drivers.files.converter.headers import Start, fits, is_strong_header, table_start
+from drivers.files.converter.output import LONGEST_LINE, MOST_EXAMPLES, TOO_LONG, Cell
+from drivers.files.encoding import Text
+from drivers.files.sql_texts import literal
 
 _BLOCK = 64 * 1024
-# No cell of a sample is longer than the longest that `csv` takes.
 _SAMPLE_CHARACTERS = 128 * 1024
 #: The last one is for a single column of texts.
 _DELIMITERS = ("\t", ";", "|", ",", "\x1f")
-#: Quote and escape. The usual ones come second: single quotes are tried only where they stand before cells.
+#: Quote and escape. The usual ones come second: single quotes are tried only where they enclose cells.
 _QUOTES = (("'", "'"), ('"', '"'), ('"', "\\"), ("", ""))
-_NUMBER = re.compile(r"[-+]?[\d\s.,]*\d[\d\s.,]*%?([eE][-+]?\d+)?")
-_MOMENT = re.compile(r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?")
+_SEPARATOR_LINE = re.compile(r'\ufeff?"?sep=(.|\\t)"?[ \t]*(?:\r\n|\r|\n|$)', re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Everything that reading the file takes; `skip` rows stand before the header, or before the data without one."""
+    """Everything that reading the file takes.
 
-    delimiter: str
-    quote: str
-    escape: str
-    skip: int
-    header: bool
+    `above` rows stand above the data, blank ones and the header among them; `line_end` is the only one in the file, and
+    empty where only `converter` can read it; `width` cells are in each row. `sample` are the first rows of data.
+    """
+
+    form: CsvDialect
+    above: int
+    line_end: str
     columns: tuple[str, ...]
+    sample: tuple[tuple[Cell, ...], ...] = ()
 
-    def source(self, path: Path, extra: str = "", types: Mapping[str, str] | None = None) -> str:
+    def source(self, path: Path, types: Mapping[str, str] | None = None) -> str:
         """The SQL that reads all cells, those of no other type as texts; DuckDB has nothing left to guess."""
         named = ", ".join(f"{literal(name)}: '{(types or {}).get(name, 'VARCHAR')}'" for name in self.columns)
+        line_end = self.line_end.replace("\r", "\\r").replace("\n", "\\n")
         return (
-            f"read_csv({literal(str(path))}, delim = {literal(self.delimiter)}, quote = {literal(self.quote)}, "
-            f"escape = {literal(self.escape)}, skip = {self.skip}, header = {str(self.header).lower()}, "
-            "auto_detect = false, compression = 'none', nullstr = '', allow_quoted_nulls = false, "
-            f"max_line_size = {LONGEST_LINE}, buffer_size = {LONGEST_LINE}, columns = {{{named}}}{extra})"
+            f"read_csv({literal(str(path))}, delim = {literal(self.form.delimiter)}, "
+            f"quote = {literal(self.form.quote)}, escape = {literal(self.form.escape)}, new_line = '{line_end}', "
+            f"skip = {self.above}, header = false, auto_detect = false, compression = 'none', nullstr = '', "
+            "allow_quoted_nulls = false, "
+            f"max_line_size = {LONGEST_LINE}, buffer_size = {LONGEST_LINE}, columns = {{{named}}})"
         )
 
 
-def converted_layout(columns: Sequence[str]) -> Layout:
-    """The layout of CSV without a header that `drivers/files/converter.py` wrote."""
-    return Layout(",", '"', '"', 0, header=False, columns=distinct(columns))
+def converted_layout(columns: Sequence[str], delimiter: str = ",") -> Layout:
+    """The layout of CSV without a header that `converter` wrote."""
+    return Layout(CsvDialect(delimiter, '"', '"'), 0, "\n", distinct(columns))
 
 
 @dataclass(frozen=True)
 class _Reading:
     """What the sample looks like with one delimiter and one way of quoting.
 
-    `width` is the usual number of cells; `titles` are the rows above, blank or of one cell; `agreed` is the share of
-    rows that fit; `several` the share of those that the delimiter separates at all.
+    `width` is the usual number of cells; `start` tells where the table begins; `agreed` is the share of rows from there
+    that fit; `several` the share of all rows that the delimiter separates at all; `prose` whether it is followed by a
+    blank everywhere.
     """
 
-    delimiter: str
-    quoting: tuple[str, str]
-    rows: list[list[str]]
+    form: CsvDialect
+    rows: list[list[Cell]]
     is_broken: bool
     width: int
-    titles: int
+    start: Start
     agreed: float
     several: float
+    prose: bool
 
     @classmethod
-    def of(cls, delimiter: str, quoting: tuple[str, str], rows: list[list[str]], is_broken: bool) -> _Reading:
+    def of(
+        cls, form: CsvDialect, rows: list[list[Cell]], is_broken: bool, prose: bool, settings: Mapping[str, str]
+    ) -> _Reading:
         """What rows look like."""
         filled = list(filter(None, rows))
         counts = Counter(map(len, filled))
@@ -91,11 +92,11 @@ class _Reading:
         if counts[width - 1] and all(not row[-1] for row in filled if len(row) == width > 1):
             # Every row ends with a delimiter, and the header does not.
             width -= 1
-        titles = len(list(itertools.takewhile(lambda row: len(row) <= (width > 1), rows)))
-        fitting = sum(_fits(row, width) for row in rows[titles:])
+        start = _start(rows, width, settings)
+        below = [row for row in rows[start.row :] if row]
+        agreed = sum(fits(row, width) for row in below) / max(len(below), 1)
         several = sum(len(row) > 1 for row in filled) / max(len(filled), 1)
-        below = sum(map(bool, rows[titles:]))
-        return cls(delimiter, quoting, rows, is_broken, width, titles, fitting / max(below, 1), several)
+        return cls(form, rows, is_broken, width, start, agreed, several, prose)
 
     @property
     def is_whole(self) -> bool:
@@ -109,49 +110,70 @@ class _Reading:
         return self.width > 1 and (self.agreed > 0.5 or separated)
 
     @property
-    def rank(self) -> tuple[bool, int, bool, int]:
-        """Of readings in which all rows fit, the smallest: without titles, semicolons between decimal commas."""
-        commas = self.delimiter == "," and all(map(_has_decimal_commas, self.rows))
-        return any(self.rows[: self.titles]), _QUOTES.index(self.quoting), commas, -self.width
+    def rank(self) -> tuple[bool, int, int, bool, bool, int]:
+        """Of readings in which all rows fit, the smallest: named columns, few titles, no commas of other meaning."""
+        named = self.start.header and is_strong_header(self.rows, self.start.row, self.width)
+        titles = sum(any(row) for row in self.rows[: self.start.row])
+        quoting = _QUOTES.index((self.form.quote, self.form.escape))
+        commas = self.form.delimiter == "," and all(map(_has_decimal_commas, self.rows))
+        return not named, titles, quoting, commas, self.prose, -self.width
 
 
-def _has_decimal_commas(row: Sequence[str]) -> bool:
-    return all(before[-1:].isdigit() and after[:1].isdigit() for before, after in itertools.pairwise(row))
+def _has_decimal_commas(row: Sequence[Cell]) -> bool:
+    return all(
+        (before or "")[-1:].isdigit() and (after or "")[:1].isdigit() for before, after in itertools.pairwise(row)
+    )
 
 
-def _fits(row: Sequence[str], width: int) -> bool:
-    """Whether a row has so many cells; a delimiter behind the last one is none too many."""
-    return len(row) == width or (len(row) == width + 1 and not row[-1])
+def _start(rows: list[list[Cell]], width: int, settings: Mapping[str, str]) -> Start:
+    if settings["header_row"]:
+        return Start(int(settings["header_row"]) - 1, True)
+    skipped = int(settings["skip_rows"] or 0)
+    header = settings["header"]
+    start = table_start(rows[skipped:], width, header if header in ("yes", "no") else "auto")  # type: ignore[arg-type]
+    return Start(start.row + skipped, start.header)
 
 
-def layout_of(path: Path, settings: Mapping[str, str], made: bool = False) -> Layout:
-    """The layout, given or found; `made` for CSV that we wrote. Raises `SettingsWrong`."""
-    delimiter = "," if made else settings["delimiter"].replace("\\t", "\t")
+def layout_of(path: Path, text: Text, settings: Mapping[str, str]) -> Layout:
+    """The layout, given or found. Raises `SettingsWrong`."""
+    delimiter = settings["delimiter"].replace("\\t", "\t")
     if len(delimiter) > 1 or delimiter in ('"', "'", "\n", "\r"):
         raise SettingsWrong("delimiter", "not_readable")
-    text, is_all = _sample(path)
+    sample, is_all = _sample(path, text)
+    told = _SEPARATOR_LINE.match(sample)
+    if told:
+        sample = sample[told.end() :]
+        delimiter = delimiter or told[1].replace("\\t", "\t")
+    # The line that names the delimiter is a row for whoever counts them.
+    counted: list[list[Cell]] = [[]] if told else []
     found = _chosen(
         [
-            _read(text, is_all, separator, quoting)
-            for quoting in (_QUOTES[1:2] if made else _QUOTES)
+            _read(sample, is_all, CsvDialect(separator, *quoting), settings, counted)
+            for quoting in _quotes(settings["quote"])
             for separator in ([delimiter] if delimiter else _DELIMITERS)
-            if _is_worth_trying(text, separator, *quoting)
+            if settings["quote"] or _is_worth_trying(sample, separator, *quoting)
         ]
     )
-    rows = list(filter(None, found.rows[found.titles :]))
+    first, header = found.start
+    rows = [row for row in found.rows[first:] if row]
+    if settings["header_row"] and not (first < len(found.rows) and found.rows[first]):
+        raise SettingsWrong("header_row", "no_such_row")
     if not rows:
         raise SettingsWrong("path", "empty_file")
-    header = settings["header"] == "yes" or (settings["header"] == "auto" and _has_header(rows, found.width))
-    if header and not _fits(rows[0], found.width):
-        # DuckDB would not mind: a header is what it passes over.
+    if header and not fits(rows[0], found.width):
         wrong = [
             f"row {number}: {_cells(len(row), found.width)}"
             for number, row in enumerate(found.rows, 1)
-            if number > found.titles and row and not _fits(row, found.width)
+            if number > first and row and not fits(row, found.width)
         ]
         raise SettingsWrong("path", "file_structure", "\n".join(wrong[:MOST_EXAMPLES]))
-    names = rows[0][: found.width] if header else [""] * found.width
-    return Layout(found.delimiter, *found.quoting, found.titles, header, distinct(names))
+    names = [cell or "" for cell in rows[0][: found.width]] if header else [""] * found.width
+    form, data = found.form, tuple(tuple(row[: found.width]) for row in rows[header:])
+    direct = text.encoding.startswith("utf-8") and text.errors == "strict" and not text.has_nul
+    if found.prose and form.delimiter != "\t":
+        form = form._replace(padded=True)
+    line_end = text.line_end if direct and found.width > 1 and not form.padded else ""
+    return Layout(form, first + header, line_end, distinct(names), data)
 
 
 def refuse_long_lines(path: Path, check: Callable[[], None]) -> None:
@@ -165,7 +187,7 @@ def refuse_long_lines(path: Path, check: Callable[[], None]) -> None:
             check()
             last = _last_end(file, start, start + LONGEST_LINE + 1)
             if last is None:
-                told = f"row {_number_of(file, start)}: longer than {LONGEST_LINE // 1024 // 1024} MiB"
+                told = f"row {_number_of(file, start)}: {TOO_LONG}"
                 raise SettingsWrong("path", "file_structure", told)
             start = last + 1
 
@@ -210,39 +232,20 @@ def distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def misfits(connection: duckdb.DuckDBPyConnection, path: Path, layout: Layout) -> str:
-    """The first five rows that do not fit the layout, by their lines in the file; an empty text where none is known."""
-    # In one thread, so that the first ones are the first ones.
-    extra = f", ignore_errors = true, store_rejects = true, rejects_limit = {MOST_EXAMPLES}, parallel = false"
-    try:
-        connection.execute(f"SELECT count(*) FROM {layout.source(path, extra)}").fetchall()
-    except duckdb.InvalidInputException:
-        return ""
-    rows = connection.execute(
-        "SELECT line, any_value(error_type::VARCHAR), any_value(error_message) FROM reject_errors "
-        f"GROUP BY line ORDER BY line LIMIT {MOST_EXAMPLES}"
-    ).fetchall()
-    return "\n".join(f"row {line}: {_told(kind, said, len(layout.columns))}" for line, kind, said in rows)
-
-
-def _told(kind: str, said: str, width: int) -> str:
-    found = re.search(r"Found: (\d+)", said)
-    if found:
-        return _cells(int(found[1]), width)
-    return {
-        "UNQUOTED VALUE": "text beside a quoted text, or a quote without an end",
-        "LINE SIZE OVER MAXIMUM": f"longer than {LONGEST_LINE // 1024 // 1024} MiB",
-    }.get(kind, kind.lower())
-
-
 def _cells(found: int, width: int) -> str:
     return f"{found} cells, other rows have {width}"
 
 
-def _sample(path: Path) -> tuple[str, bool]:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        text = file.read(_SAMPLE_CHARACTERS)
-        return text, not file.read(1)
+def _sample(path: Path, text: Text) -> tuple[str, bool]:
+    encoding = "utf-8-sig" if text.encoding == "utf-8" else text.encoding
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        return file.read(_SAMPLE_CHARACTERS), not file.read(1)
+
+
+def _quotes(asked: str) -> tuple[tuple[str, str], ...]:
+    if not asked:
+        return _QUOTES
+    return tuple(pair for pair in _QUOTES if pair[0] == ("" if asked == "none" else asked))
 
 
 def _is_worth_trying(text: str, delimiter: str, quote: str, escape: str) -> bool:
@@ -254,35 +257,33 @@ def _is_worth_trying(text: str, delimiter: str, quote: str, escape: str) -> bool
         case '"', _:
             return '\\"' in text
         case "'", _:
-            return '"' not in text and re.search(rf"(^|{between})'", text, re.MULTILINE) is not None
+            # An apostrophe before a text is no quote: all that stand there have to enclose a cell of one line.
+            opened = len(re.findall(rf"(?:^|{between}) *'", text, re.MULTILINE))
+            closed = len(
+                re.findall(rf"(?:^|(?<={between})) *'(?:[^'\r\n]|'')*' *(?={between}|\r?$)", text, re.MULTILINE)
+            )
+            return '"' not in text and 0 < opened == closed
     # Quotes are letters like others only if they enclose no cell.
     return '"' in text and not re.search(rf'(^|{between})"[^"\r\n]*"({between}|\r?$)', text, re.MULTILINE)
 
 
-def _read(text: str, is_all: bool, delimiter: str, quoting: tuple[str, str]) -> _Reading:
-    quote, escape = quoting
-    lines = list(io.StringIO(text, newline=""))
-    reader = csv.reader(
-        lines,
-        delimiter=delimiter,
-        quotechar=quote or None,
-        quoting=csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE,
-        doublequote=quote == escape,
-        escapechar="\\" if escape == "\\" else None,
-        skipinitialspace=True,
-        strict=True,
-    )
-    rows: list[list[str]] = []
+def _read(
+    text: str, is_all: bool, form: CsvDialect, settings: Mapping[str, str], counted: list[list[Cell]]
+) -> _Reading:
+    source = io.StringIO(text, newline="")
+    reader = CsvReader(source, form)
+    rows: list[list[Cell]] = [*counted]
     is_broken = False
     try:
         rows.extend(reader)
-    except csv.Error:
+    except BadRow:
         # The last row of a sample may be cut in two.
-        is_broken = is_all or reader.line_num < len(lines)
+        is_broken = is_all or bool(source.read(1))
     else:
         if not is_all and len(rows) > 1:
             rows.pop()
-    return _Reading.of(delimiter, quoting, rows, is_broken)
+    prose = reader.blanks_before > 0 and not reader.no_blanks_before
+    return _Reading.of(form, rows, is_broken, prose, settings)
 
 
 def _chosen(readings: Sequence[_Reading]) -> _Reading:
@@ -295,28 +296,3 @@ def _chosen(readings: Sequence[_Reading]) -> _Reading:
         return max(plausible, key=lambda reading: (not reading.is_broken, reading.agreed, reading.width))
     # The last delimiter stands in no text.
     return next((reading for reading in reversed(readings) if not reading.is_broken), readings[-1])
-
-
-def _has_header(rows: Sequence[Sequence[str]], width: int) -> bool:
-    """Whether the first row names the columns: a name above numbers or dates, or texts above texts."""
-    first, rest = rows[0], rows[1:1000]
-    typed = False
-    for position in range(width):
-        kinds = {_kind(row[position]) for row in rest if position < len(row)} - {""}
-        head = _kind(first[position]) if position < len(first) else ""
-        if not rest:
-            typed = typed or head not in ("", "text")
-        elif len(kinds) == 1 and kinds != {"text"}:
-            typed = True
-            if head and head not in kinds:
-                return True
-    return not typed
-
-
-def _kind(cell: str) -> str:
-    text = cell.strip()
-    if _MOMENT.fullmatch(text):
-        return "moment"
-    if _NUMBER.fullmatch(text):
-        return "number"
-    return "truth" if text.lower() in ("true", "false") else text and "text"

@@ -36,14 +36,14 @@ class Temporary:
     @classmethod
     def file(cls, suffix: str = "") -> Temporary:
         """A new empty file."""
-        handle, name = mkstemp(suffix, dir=_FOLDER)
+        handle, name = mkstemp(suffix, dir=FOLDER)
         os.close(handle)
         return cls(Path(name))
 
     @classmethod
     def folder(cls) -> Temporary:
         """A new empty folder."""
-        return cls(Path(mkdtemp(dir=_FOLDER)))
+        return cls(Path(mkdtemp(dir=FOLDER)))
 
 
 def _delete(path: Path, owner: int) -> None:
@@ -67,7 +67,7 @@ def _own_folder() -> str:
     return path
 
 
-_FOLDER = _own_folder()
+FOLDER = _own_folder()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where a file's bytes come from and what they are: a local path or an https address, its kind, its encoding."""
+"""Where a file's bytes come from: a local path or an https address, as they are or packed."""
 
 from __future__ import annotations
 
@@ -8,13 +8,12 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-import charset_normalizer
-
 from drivers.errors import Broken, SettingsWrong, TooBig
+from drivers.files.kinds import GZIP, SUFFIXES
 from drivers.files.prepared import KEPT, Temporary
+from drivers.files.share_links import YANDEX_API, address_in, direct
 from drivers.http_client import (
     PROTOCOL_ERRORS,
     HttpConnection,
@@ -29,8 +28,6 @@ from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy
 from egress.sockets import CONNECT_SECONDS
 
-FileKind = Literal["csv", "xlsx", "parquet", "jsonl"]
-
 MOST_BYTES = 1024 * 1024 * 1024
 FRESH_SECONDS = 300.0
 READ_SECONDS = 30.0
@@ -40,47 +37,6 @@ BLOCK = 1024 * 1024
 _UNQUOTED = "/%:@!$&'()*+,;=~"
 _REDIRECTS = (301, 302, 303, 307, 308)
 
-_SUFFIXES: dict[str, FileKind] = {
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".txt": "csv",
-    ".tab": "csv",
-    ".xlsx": "xlsx",
-    ".xlsm": "xlsx",
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-}
-_MARKS: tuple[tuple[bytes, str], ...] = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_GUESSED = ["cp1251", "cp1252", "cp1250", "koi8_r", "shift_jis", "gb18030"]
-
-_GZIP = b"\x1f\x8b"
-#: How files begin that nobody means as a table; they would be read as CSV with one odd column.
-_OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
-    (b"%PDF-", "PDF"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "XLS or DOC"),
-    (_GZIP, "gzip"),
-    (b"BZh91AY", "bzip2"),
-    (b"\xfd7zXZ\0", "xz"),
-    (b"\x28\xb5\x2f\xfd", "zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "7z"),
-    (b"Rar!\x1a\x07", "RAR"),
-    (b"SQLite format 3\0", "SQLite"),
-    (b"ARROW1\0", "Arrow"),
-    (b"Obj\x01", "Avro"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"GIF89a", "GIF"),
-    (b"{\\rtf", "RTF"),
-)
-_PAGES = (b"<!doctype html", b"<html", b"<?xml")
 _MEDIA = ("image/", "audio/", "video/", "application/pdf")
 
 
@@ -96,7 +52,8 @@ def state_of(path: Path) -> tuple[int, ...]:
 def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Temporary:
     """The content of an https address, at most five minutes old.
 
-    Redirects are followed to https addresses that the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
+    Of an address under which a service shares a file, the file itself. Redirects are followed to https addresses that
+    the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
     `Unreachable`, `TooBig`, `Timeout`, `Broken`.
     """
     if not url.lower().startswith("https://"):
@@ -104,7 +61,7 @@ def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Tempora
 
     def fetch() -> Temporary:
         file = Temporary.file(Path(url.split("?")[0].split("#")[0]).suffix[:16])
-        _fetch(url, ca, policy, deadline, file.path)
+        _fetch(direct(url), ca, policy, deadline, file.path)
         return file
 
     return KEPT.once(("url", url, ca), Temporary, fetch, deadline, FRESH_SECONDS)
@@ -118,10 +75,15 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
         client = HttpConnection(HttpEndpoint(target, tls, CONNECT_SECONDS), deadline)
         try:
             answer = client.ask("GET", _asked(parts), _headers(parts), seconds=READ_SECONDS)
-            if answer.status not in _REDIRECTS:
+            if answer.status == 200 and parts.hostname == YANDEX_API:
+                url = address_in(next(answer.blocks(BLOCK), b""))
+                if not url:
+                    raise SettingsWrong("url", "no_file_there")
+            elif answer.status in _REDIRECTS:
+                url = urljoin(url, answer.header("Location"))
+            else:
                 _write(answer, path, deadline)
                 return
-            url = urljoin(url, answer.header("Location"))
         except SettingsWrong as problem:
             deadline.check()
             raise SettingsWrong("url", problem.code, problem.detail) from problem
@@ -195,7 +157,7 @@ def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
 def is_known(path: Path) -> bool:
     """Whether a file of a folder is a table, by its suffix."""
     inner = _unpacked_name(path)
-    return inner.suffix.lower() in _SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
+    return inner.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith((".", "~$"))
 
 
 def title_of(path: Path) -> str:
@@ -214,7 +176,7 @@ def unpacked(path: Path, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...
     does not end as it should.
     """
     with path.open("rb") as file:
-        if file.read(len(_GZIP)) != _GZIP:
+        if file.read(len(GZIP)) != GZIP:
             return path, ()
     copy = Temporary.file(_unpacked_name(path).suffix[:16])
     written = 0
@@ -238,89 +200,3 @@ def without_wildcards(path: Path) -> tuple[Path, tuple[Temporary, ...]]:
     link = folder.path / ("file" + re.sub(r"[^.\w]", "", path.suffix))
     link.symlink_to(path)
     return link, (folder,)
-
-
-def kind_of_file(path: Path, asked: str) -> FileKind:
-    """What the file is: as asked for, by its first bytes, or by its suffix.
-
-    Raises `SettingsWrong("path", "other_kind")` for what begins like no table.
-    """
-    with path.open("rb") as file:
-        start = file.read(1024)
-    begin = start.removeprefix(codecs.BOM_UTF8).lstrip()
-    if start[257:262] == b"ustar":
-        raise SettingsWrong("path", "other_kind", "tar")
-    for magic, name in _OTHER_KINDS:
-        if start.startswith(magic):
-            raise SettingsWrong("path", "other_kind", name)
-    if begin.lower().startswith(_PAGES):
-        raise SettingsWrong("path", "other_kind", "HTML or XML")
-    kind = _kind(path, asked, begin)
-    if kind == "parquet" and not start.startswith(b"PAR1"):
-        raise SettingsWrong("path", "other_kind", "no Parquet")
-    return kind
-
-
-def _kind(path: Path, asked: str, begin: bytes) -> FileKind:
-    if asked == "tsv":
-        return "csv"
-    if asked in ("csv", "xlsx", "parquet", "jsonl"):
-        return asked  # type: ignore[return-value]  # the four words of `FileKind`
-    if begin.startswith(b"PAR1"):
-        return "parquet"
-    if begin.startswith(b"PK\x03\x04"):
-        return "xlsx"
-    return _SUFFIXES.get(path.suffix.lower()) or ("jsonl" if begin.startswith(b"{") else "csv")
-
-
-def as_utf8(path: Path, asked: str, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...]]:
-    """The file itself if it is UTF-8, else a recoded copy, which is to be held.
-
-    Without an encoding asked for: the byte order mark, then UTF-8, then a guess by the letters. Raises
-    `SettingsWrong("encoding")` where the bytes do not fit, with the place.
-    """
-    with path.open("rb") as file:
-        if not file.read(BLOCK).strip(b" \t\r\n\0\xef\xbb\xbf\xff\xfe"):
-            raise SettingsWrong("path", "empty_file")
-    encoding = asked.strip() or _encoding(path, deadline)
-    try:
-        # Some codecs turn bytes into bytes: Python knows them under the same roof.
-        "".encode(encoding)
-        if codecs.lookup(encoding).name == "utf-8":
-            return path, ()
-    except (LookupError, UnicodeError):
-        raise SettingsWrong("encoding", "no_such_encoding") from None
-    copy = Temporary.file(".csv")
-    try:
-        with (
-            path.open(encoding=encoding, newline="") as source,
-            copy.path.open("w", encoding="utf-8", newline="") as target,
-        ):
-            while text := source.read(BLOCK):
-                deadline.check()
-                target.write(text)
-    except UnicodeError as problem:
-        raise SettingsWrong("encoding", "does_not_fit", str(problem)[:300]) from problem
-    return copy.path, (copy,)
-
-
-def _encoding(path: Path, deadline: Deadline) -> str:
-    with path.open("rb") as file:
-        start = file.read(BLOCK)
-        for mark, encoding in _MARKS:
-            if start.startswith(mark):
-                return encoding
-        decoder = codecs.getincrementaldecoder("utf-8")()
-        try:
-            block = start
-            while block:
-                deadline.check()
-                decoder.decode(block)
-                block = file.read(BLOCK)
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            if b"\0" in start:
-                raise SettingsWrong("path", "other_kind", "no text") from None
-            guess = charset_normalizer.from_bytes(start[:65536], cp_isolation=_GUESSED).best()
-            return guess.encoding if guess else "cp1252"
-    return "utf-8"

@@ -14,8 +14,8 @@ from drivers.base import Description, Session
 from drivers.clickhouse.driver import ClickHouseSession
 from drivers.clickhouse.driver import dialect as clickhouse_dialect
 from drivers.columns import Column
-from drivers.files.driver import DIALECT as FILE_DIALECT
-from drivers.files.driver import FileSession, _fitted
+from drivers.files.session import DIALECT as FILE_DIALECT
+from drivers.files.session import FileSession, _fitted
 from drivers.mysql.driver import DIALECT as MYSQL_DIALECT
 from drivers.mysql.driver import MySQLSession
 from drivers.postgresql.driver import PostgreSQLSession

@@ -13,7 +13,7 @@ import pytest
 
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.files import driver
+from drivers.files import session as session_of
 from drivers.files.engine_pool import Warm
 from drivers.query import TableName, TableQuery
 from egress.errors import TargetError, Timeout
@@ -26,7 +26,7 @@ TABLE = TableName("", "sales")
 @pytest.fixture
 def warm(monkeypatch: pytest.MonkeyPatch) -> Iterator[Warm]:
     fresh = Warm()
-    monkeypatch.setattr(driver, "WARM", fresh)
+    monkeypatch.setattr(session_of, "WARM", fresh)
     yield fresh
     while (database := fresh.take("anything")) is not None:
         database.close()
@@ -51,7 +51,7 @@ def read(session: Session) -> list[list[object]]:
 
 
 def database_of(session: Session) -> duckdb.DuckDBPyConnection:
-    assert isinstance(session, driver.FileSession)
+    assert isinstance(session, session_of.FileSession)
     assert session._database is not None
     return session._database
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from drivers.errors import SettingsWrong
-from drivers.files.layout import LONGEST_LINE
+from drivers.files.converter.output import LONGEST_LINE
 from tests.drivers.files.samples import opened, table_of, written
 from tests.drivers.files.workbooks import workbook
 

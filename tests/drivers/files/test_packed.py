@@ -91,7 +91,7 @@ def test_what_unpacks_to_too_much_is_refused_and_leaves_nothing(
     bomb = gzip.compress(b"a\n" + b"1\n" * (2 * source.BLOCK))
     assert len(bomb) < 20_000
     written(tmp_path, "a.csv.gz", bomb)
-    folder = Path(prepared._FOLDER)
+    folder = Path(prepared.FOLDER)
     before = set(folder.iterdir())
     with pytest.raises(SettingsWrong) as wrong:
         opened(tmp_path, path="a.csv.gz")

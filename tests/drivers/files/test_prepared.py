@@ -23,7 +23,8 @@ import pytest
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
 from drivers.errors import Broken, SettingsWrong
-from drivers.files import conversion, prepared, source
+from drivers.files import conversion, encoding, preparation, prepared, source
+from drivers.files.encoding import Text
 from drivers.files.engine_pool import Warm
 from drivers.files.prepared import Kept, Prepared, Temporary
 from drivers.query import TableName, TableQuery
@@ -37,7 +38,7 @@ from tests.drivers.servers import certificates
 from tests.suite.databases import read
 from tests.waiting import HANG
 
-FILES = Path(prepared._FOLDER)
+FILES = Path(prepared.FOLDER)
 
 
 def forever() -> Deadline:
@@ -166,14 +167,14 @@ def test_a_file_that_is_written_while_it_is_prepared_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = written(tmp_path, "t.csv", "a,b\n1,2\n")
-    recoded = source._encoding
+    judged = encoding.text_of
 
-    def late(*given: object) -> str:
+    def late(*given: object) -> Text:
         path.write_text("a,b\n1,2\n3,4\n")
-        return recoded(*given)  # type: ignore[arg-type]
+        return judged(*given)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(source, "_encoding", late)
+        patched.setattr(preparation, "text_of", late)
         with pytest.raises(Broken) as broken:
             opened(tmp_path, path="t.csv")
     assert broken.value.code == "file_changed"
@@ -291,7 +292,7 @@ def test_a_download_that_was_replaced_is_deleted_once_nobody_reads_it(
 ) -> None:
     monkeypatch.setattr(source, "FRESH_SECONDS", -1.0)
     warm = Warm(seconds=0)
-    monkeypatch.setattr("drivers.files.driver.WARM", warm)
+    monkeypatch.setattr("drivers.files.session.WARM", warm)
     gc.collect()
     before = set(FILES.iterdir())
     count = iter(range(100))

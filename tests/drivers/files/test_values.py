@@ -56,9 +56,9 @@ def test_columns_that_the_reader_parses_are_sent_as_those_that_are_converted(
     seen = []
     source = Layout.source
 
-    def noted(self: Layout, path: Path, extra: str = "", types: Mapping[str, str] | None = None) -> str:
+    def noted(self: Layout, path: Path, types: Mapping[str, str] | None = None) -> str:
         seen.append(types)
-        return source(self, path, extra, types)
+        return source(self, path, types)
 
     monkeypatch.setattr(Layout, "source", noted)
     parsed = sent(tmp_path, "t", names, path="t.csv")

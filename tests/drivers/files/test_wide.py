@@ -8,7 +8,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from drivers.files.column_types import CANDIDATES, FIRST_ROWS, MOST_CHECKS, SAMPLE_ROWS, WIDE, conversions
+from drivers.files.column_types import FIRST_ROWS, MOST_CHECKS, SAMPLE_ROWS, Columns, Told
+from drivers.files.encoding import text_of
+from drivers.files.grammar import CANDIDATES
 from drivers.files.layout import layout_of
 from egress.errors import Timeout
 from tests.drivers.files.samples import table_of, written
@@ -17,7 +19,8 @@ KINDS = ("int", "double", "string", "date", "datetime", "double", "int")
 FIRST = ("1", "2.5", "x", "2024-02-29", "01.02.2024 10:00", "1e3", "true")
 LAST = ("-7", "", "y", "2023-12-31", "31.12.2023 23:59", "-.5", "false")
 REPEATED = 20
-SETTINGS = {"delimiter": ",", "header": "yes"}
+WIDE = 50
+SETTINGS = {"delimiter": ",", "header": "yes", "header_row": "", "skip_rows": "", "quote": ""}
 
 
 class Recorded:
@@ -57,9 +60,9 @@ def test_a_value_behind_the_first_rows_still_counts(tmp_path: Path, rows: int) -
 
 def test_no_statement_asks_for_more_than_is_planned_soon(tmp_path: Path) -> None:
     path = wide(tmp_path)
-    layout = layout_of(path, SETTINGS)
+    layout = layout_of(path, text_of(path, "", lambda: None), SETTINGS)
     connection: Any = Recorded()
-    conversions(connection, layout.source(path), layout.columns, {})
+    Columns(connection, layout.source(path), layout.columns, Told({})).conversions()
     assert max(statement.count("bool_and(") for statement in connection.statements) <= MOST_CHECKS
     # The first rows tell that most types cannot be meant.
     asked = sum(statement.count("bool_and(") for statement in connection.statements)
@@ -68,7 +71,7 @@ def test_no_statement_asks_for_more_than_is_planned_soon(tmp_path: Path) -> None
 
 def test_the_deadline_ends_what_no_statement_ends(tmp_path: Path) -> None:
     path = wide(tmp_path)
-    layout = layout_of(path, SETTINGS)
+    layout = layout_of(path, text_of(path, "", lambda: None), SETTINGS)
     connection: Any = Recorded()
 
     def check() -> None:
@@ -76,5 +79,5 @@ def test_the_deadline_ends_what_no_statement_ends(tmp_path: Path) -> None:
             raise Timeout("deadline")
 
     with pytest.raises(Timeout):
-        conversions(connection, layout.source(path), layout.columns, {}, check=check)
+        Columns(connection, layout.source(path), layout.columns, Told({}), check=check).conversions()
     assert len(connection.statements) == 2
