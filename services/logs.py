@@ -69,5 +69,6 @@ def configure(level: str, known: Iterable[str] = ()) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
-    for quoting in ("urllib3", "requests", "sqlalchemy"):
+    # Of urllib3 not even warnings are kept (`egress/http.py`).
+    for quoting in ("requests", "sqlalchemy"):
         logging.getLogger(quoting).setLevel(logging.WARNING)

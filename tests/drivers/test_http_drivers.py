@@ -18,6 +18,7 @@ from drivers.catalogue import DRIVERS
 from drivers.errors import Broken, LoginFailed, SettingsWrong, TooBig
 from egress.errors import TargetError, TargetRefused, Unreachable
 from egress.policy import Policy
+from services import logs
 from tests.drivers.http_server import Asked, Played, Script, answer, listener
 from tests.drivers.servers import Canary, certificates
 from tests.ports import kept_port
@@ -134,6 +135,7 @@ def test_a_head_that_cannot_be_read_brings_no_address_into_the_log(
 ) -> None:
     """The values of filters travel in addresses, and urllib3 quotes those of answers that it does not understand."""
     server = played(lambda asked: b"HTTP/1.1 200 OK\r\nConnection: close\r\nno header\r\n\r\n")
+    logs.configure("INFO")
     with caplog.at_level(logging.DEBUG):
         failure("clickhouse", server.port)
     assert server.asked
