@@ -29,6 +29,7 @@ from config import Settings
 from errors import ConfigurationError
 from gateway.callers import whole_bodies
 from services import logs, wiring
+from services.portal_api import Patience
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -39,11 +40,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         raise SystemExit(f"The app cannot start.\n{problem}") from None
 
 
-def assemble(settings: Settings) -> Flask:
-    """The application for `settings`; raises `ConfigurationError`."""
+def assemble(settings: Settings, *, patience: Patience | None = None) -> Flask:
+    """The application for `settings`, as patient with portals as said or as usual; raises `ConfigurationError`."""
     logs.configure(settings.log_level, secrets_of(settings))
     app = Flask(__name__)
-    app.extensions["services"] = wiring.build(settings)
+    app.extensions["services"] = wiring.build(settings, patience=patience)
     app.jinja_env.undefined = StrictUndefined
     app.wsgi_app = whole_bodies(behind_proxies(app, settings))  # type: ignore[assignment,method-assign]  # the documented way to wrap an app
     web.register(app, settings)

@@ -144,7 +144,7 @@ class Policy:
         self._insecure = _Exceptions.parse("BITRIX24_INSECURE_HOSTS", insecure_hosts)
         self._deny = _Exceptions.parse("EGRESS_DENY", deny)
         self._own = frozenset((host.lower(), port) for host, port in own)
-        self._lookup, self._is_here = lookup, here
+        self.lookup, self._is_here = lookup, here
         self._led_to: dict[tuple[str, int], tuple[float, frozenset[Address]]] = {}
 
     def __str__(self) -> str:
@@ -158,11 +158,11 @@ class Policy:
 
         def once(host: str, port: int) -> Sequence[str]:
             if (host, port) not in answers:
-                answers[host, port] = self._lookup(host, port)
+                answers[host, port] = self.lookup(host, port)
             return answers[host, port]
 
         same = copy.copy(self)
-        same._lookup = once
+        same.lookup = once
         return same
 
     def resolve(self, host: str, port: int | str, purpose: Purpose = "database") -> Target:
@@ -194,7 +194,7 @@ class Policy:
 
     def _addresses(self, host: str, port: int) -> list[Address]:
         try:
-            texts = _within(RESOLVE_SECONDS, self._lookup, host, port)
+            texts = _within(RESOLVE_SECONDS, self.lookup, host, port)
             addresses = [ipaddress.ip_address(text) for text in texts]
         except TimeoutError:
             raise Unreachable("name_timeout") from None
@@ -239,7 +239,7 @@ class Policy:
         until, known = self._led_to.get((host, port), (0.0, frozenset[Address]()))
         if time.monotonic() >= until:
             with contextlib.suppress(OSError, UnicodeError, ValueError):
-                found = _within(RESOLVE_SECONDS, self._lookup, host, port)
+                found = _within(RESOLVE_SECONDS, self.lookup, host, port)
                 known = frozenset(unwrapped(ipaddress.ip_address(each)) for each in found)
             self._led_to[host, port] = (time.monotonic() + CLOSED_SECONDS, known)
         return known

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from sqlalchemy import Engine
 
@@ -28,7 +29,8 @@ from services.connections.uploads import Uploads
 from services.contract.ledger import Ledger
 from services.limits.budgets import Budgets
 from services.limits.shared_memory import SharedMemory
-from services.portal_api import Transport
+from services.portal_api import Patience, Transport
+from services.portal_api.client import PortalClient, PortalClients
 from services.portal_api.oauth import AuthorizationServers
 from services.portals.event_bindings import EventBindings
 from services.portals.installations import Installations
@@ -57,6 +59,7 @@ class Services:
     vault: Vault
     policy: Policy
     transport: Transport
+    portal_clients: PortalClients
     authorization_servers: AuthorizationServers
     verifier: Verifier
     postponed_launches: PostponedLaunches
@@ -87,8 +90,11 @@ class Services:
     discovery: Discovery
 
 
-def build(settings: Settings) -> Services:
-    """The services that `settings` describe; raises `ConfigurationError` for settings that contradict each other."""
+def build(settings: Settings, *, patience: Patience | None = None) -> Services:
+    """The services that `settings` describe; raises `ConfigurationError` for settings that contradict each other.
+
+    `patience` says how long calls of portals are repeated, if not as long as usual.
+    """
     engine = connect(settings.database_url)
     sessions, vault = sessions_for(engine), Vault(settings.secret_keys)
     repository, connection_keys = ConnectionRepository(sessions, vault), ConnectionKeys(sessions, vault)
@@ -102,6 +108,7 @@ def build(settings: Settings) -> Services:
     )
     log.info("egress policy %s", policy)
     transport = Transport(policy)
+    portal_clients = partial(PortalClient, transport, patience=patience)
     servers = AuthorizationServers(
         transport, settings.bitrix24_oauth_urls, settings.bitrix24_client_id, settings.bitrix24_client_secret
     )
@@ -111,7 +118,7 @@ def build(settings: Settings) -> Services:
     uninstallations = Uninstallations(sessions, vault, verifier, uploads)
     tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)
     bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
-    installations = Installations(sessions, vault, transport, verifier, tokens, bindings)
+    installations = Installations(sessions, vault, portal_clients, verifier, tokens, bindings)
     budgets = Budgets(sessions)
     guards = Guards(policy, settings.local_files)
     shared_memory = SharedMemory()
@@ -128,6 +135,7 @@ def build(settings: Settings) -> Services:
         vault=vault,
         policy=policy,
         transport=transport,
+        portal_clients=portal_clients,
         authorization_servers=servers,
         verifier=verifier,
         postponed_launches=PostponedLaunches(vault),

@@ -6,8 +6,10 @@ the contract of all pages.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +24,8 @@ OWN = {"Sec-Fetch-Site": "same-origin"}
 ADDRESSES = ("href", "src", "action", "formaction", "data-open-path")
 CONTROLS = ("input", "select", "textarea")
 UNTYPED = ("hidden", "submit", "button")
+PLAIN = re.compile(r"(?=.)(\*|[a-z]\w*)?(?:\.([\w-]+))?(?:\[([\w-]+)\])?")
+"""A selector of a tag, a class and an attribute: those of which each page is asked for dozens."""
 
 
 class Element:
@@ -39,6 +43,14 @@ class Element:
     def get(self, name: str, default: str = "") -> str:
         """An attribute, or `default`."""
         return str(self.node.attrs.get(name) or "") if name in self else default
+
+    def fits(self, name: str | None, style: str | None, attribute: str | None) -> bool:
+        """Whether it has this tag, class and attribute; None is any."""
+        return (
+            name in (None, "*", self.node.name)
+            and (style is None or style in self.get("class").split())
+            and (attribute is None or attribute in self)
+        )
 
     @property
     def name(self) -> str:
@@ -79,9 +91,18 @@ class Page:
     text: str
     document: Any
 
+    @cached_property
+    def elements(self) -> list[Element]:
+        """All elements, in their order."""
+        return [Element(node) for node in self.document.query("*")]
+
     def all(self, selector: str) -> list[Element]:
         """The elements that a selector fits, in their order."""
-        return [Element(node) for node in self.document.query(selector)]
+        parts = [PLAIN.fullmatch(part) for part in selector.split(", ")]
+        if not all(parts):
+            return [Element(node) for node in self.document.query(selector)]
+        plain = [part.groups() for part in parts if part]
+        return [element for element in self.elements if any(element.fits(*part) for part in plain)]
 
     def one(self, selector: str) -> Element:
         """The only element that a selector fits."""

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import requests
+from werkzeug.wrappers import Response
 
 from emulator import server
 from emulator.config import EmulatorConfig
@@ -26,6 +27,8 @@ class ListeningPortal:
 
     url: str
     interruptions: dict[str, Callable[[], object]] = field(default_factory=dict)
+    answers: dict[str, Callable[[], bytes]] = field(default_factory=dict)
+    """What is answered at an address instead of what the portal would answer."""
 
     def control(self, name: str, **order: Any) -> dict[str, Any]:
         """Tell the portal what to do; fails if it cannot."""
@@ -52,6 +55,10 @@ class ListeningPortal:
         """What the portal holds, to be changed within the block; the portal has it so after the block."""
         held = self.whole()
         yield held
+        self.restore(held)
+
+    def restore(self, held: SimpleNamespace) -> None:
+        """Let the portal hold what it held when `held` was told, or what was made of that."""
         order = json.dumps({"state": held}, default=vars)
         answer = requests.post(f"{self.url}/_emulator/restore", data=order, timeout=HANG)
         assert answer.ok, answer.text
@@ -59,6 +66,7 @@ class ListeningPortal:
     def reset(self) -> None:
         """As after its first start; whatever it was about to send has been sent before."""
         self.interruptions.clear()
+        self.answers.clear()
         self.control("reset")
 
     @cached_property
@@ -102,6 +110,8 @@ def listening(config: EmulatorConfig) -> Iterator[ListeningPortal]:
         def interrupted(environ: Any, start_response: Any) -> Any:
             if (act := portal.interruptions.pop(environ["PATH_INFO"], None)) is not None:
                 act()
+            if (answer := portal.answers.get(environ["PATH_INFO"])) is not None:
+                return Response(answer(), content_type="application/json")(environ, start_response)
             return serve(environ, start_response)
 
         running.app.wsgi_app = interrupted  # type: ignore[method-assign]  # as middleware is put in front of Flask

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,9 @@ FORBIDDEN_LIBRARIES = {
 APPS_OWN_DATABASE = {"models/base.py"}
 """What knows databases by name for another reason."""
 OURS = set(MAY_IMPORT)
+SUBJECTS = {"suite": "drivers", "cases": "drivers"}
+"""What the tests of a folder are about, where it is not the package of the same name."""
+PRIVATE = re.compile("_[^_]")
 LONGEST_MODULE = 400
 """Lines: what a reader keeps in mind at once."""
 
@@ -54,9 +59,14 @@ def modules_of(package: str) -> list[Path]:
     return sorted((ROOT / package).rglob("*.py"))
 
 
+@cache
+def nodes_of(path: Path) -> tuple[ast.AST, ...]:
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def imports_of(path: Path) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
@@ -86,7 +96,7 @@ def test_a_private_module_is_imported_by_its_own_package_only() -> None:
     wrong = []
     for path in (path for package in OURS for path in modules_of(package)):
         own = ".".join(path.relative_to(ROOT).parent.parts)
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if not isinstance(node, ast.ImportFrom) or not node.module or node.module.split(".")[0] not in OURS:
                 continue
             for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
@@ -118,7 +128,7 @@ def package_of(path: Path) -> str:
 def imported_modules(path: Path) -> set[Path]:
     """The files of this project that a module imports."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in nodes_of(path):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
             for name in (node.module, *(f"{node.module}.{alias.name}" for alias in node.names)):
                 place = ROOT / name.replace(".", "/")
@@ -135,7 +145,7 @@ def test_the_emulator_is_known_by_its_address_only() -> None:
     for path in sorted((ROOT / "tests").rglob("*.py")):
         if path.is_relative_to(ROOT / "tests" / "emulator"):
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             names: list[str] = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
@@ -146,6 +156,52 @@ def test_the_emulator_is_known_by_its_address_only() -> None:
             found = {name for name in names if name.split(".")[0] == "emulator"} - allowed
             wrong += [f"{path.relative_to(ROOT)} {name}" for name in sorted(found)]
     assert wrong == []
+
+
+def test_a_test_uses_private_names_of_its_own_subject_only() -> None:
+    """What a test needs of another room has a public name there, so that each room can be rearranged inside."""
+    owners: dict[str, set[Path]] = {}
+    for path in (path for package in OURS for path in modules_of(package)):
+        for name in defined_names(path):
+            owners.setdefault(name, set()).add(path)
+    wrong = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        folder = path.relative_to(ROOT / "tests").parent
+        subject = ROOT / SUBJECTS.get(str(folder), folder)
+        for name, module in private_names(path):
+            # A name that only others define, a library or the test itself, is none of ours.
+            of_others = name not in defined_names(path)
+            found = {module} if module else owners.get(name, set()) if of_others else set()
+            if found and not any(subject in owner.parents for owner in found):
+                wrong.append(f"{path.relative_to(ROOT)} {name}")
+    assert wrong == []
+
+
+def defined_names(path: Path) -> set[str]:
+    """The functions, attributes and variables that a module makes."""
+    found = set()
+    for node in nodes_of(path):
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, (ast.Attribute, ast.Name)) and isinstance(node.ctx, ast.Store):
+            found.add(node.attr if isinstance(node, ast.Attribute) else node.id)
+    return found
+
+
+def private_names(path: Path) -> Iterator[tuple[str, Path | None]]:
+    """The private names that a module uses of others, with the module where it says so: imports do, objects do not."""
+    for node in nodes_of(path):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] in OURS:
+            for alias in node.names:
+                name = f"{node.module}.{alias.name}"
+                if "._" in name:
+                    yield name, ROOT / name.replace(".", "/")
+        elif isinstance(node, ast.Attribute) and PRIVATE.match(node.attr):
+            if ast.unparse(node.value) not in ("self", "cls"):
+                yield node.attr, None
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("setattr"):
+            given = [part.value for part in node.args if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+            yield from ((name, None) for name in (text.rpartition(".")[2] for text in given) if PRIVATE.match(name))
 
 
 def test_every_top_level_module_has_its_place_in_the_table() -> None:
@@ -168,7 +224,7 @@ def test_no_two_classes_have_one_name() -> None:
     """Whoever reads a name, or searches for it, finds one thing."""
     places: dict[str, list[str]] = {}
     for path in (path for package in OURS - {"emulator"} for path in modules_of(package)):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in nodes_of(path):
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 places.setdefault(node.name, []).append(str(path.relative_to(ROOT)))
     assert {name: paths for name, paths in places.items() if len(paths) > 1} == {}

@@ -99,7 +99,7 @@ def portal_client() -> PortalClient:
     if "portal_client" not in g:
         who = current_session()
         tokens = services().tokens.tokens(who.portal_id, who.user_id)
-        g.portal_client = PortalClient(services().transport, tokens)
+        g.portal_client = services().portal_clients(tokens)
     return cast(PortalClient, g.portal_client)
 
 

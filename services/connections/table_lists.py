@@ -45,7 +45,7 @@ class TableLists:
     """The lists of all connections, each of certain credentials; `clock` tells the moment that people see."""
 
     def __init__(self, memory: SharedMemory, ledger: Ledger, *, clock: Callable[[], datetime] = now) -> None:
-        self._memory, self.ledger, self._clock = memory, ledger, clock
+        self._memory, self.ledger, self.clock = memory, ledger, clock
         self._lists: TTLCache[str, TableList] = TTLCache(LISTS_KEPT, PAGE_SECONDS)
         self._lock = threading.Lock()
 
@@ -61,7 +61,7 @@ class TableLists:
 
     def read(self, of: Credentials, session: Session) -> TableList:
         """The list as it is now."""
-        at, read = self._clock(), time.monotonic()
+        at, read = self.clock(), time.monotonic()
         listed = session.tables()
         tables = PublishedTables(listed, self.ledger.codes(of.ledger_owner))
         by_name = {table.name: table for table in listed}

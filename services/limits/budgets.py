@@ -49,17 +49,17 @@ class Budgets:
     """Counts failures and tells when there were too many."""
 
     def __init__(self, sessions: Sessions, *, clock: Callable[[], datetime] = now) -> None:
-        self._sessions, self._clock = sessions, clock
+        self._sessions, self.clock = sessions, clock
 
     def is_spent(self, budget: Budget, *subject: str) -> bool:
         """Whether no further attempt may be made for `subject` now."""
         with self._sessions() as session:
             strike = session.get(Strike, (budget.name, _hashed(subject)))
-            return strike is not None and strike.count >= budget.most and self._clock() < strike.since + budget.window
+            return strike is not None and strike.count >= budget.most and self.clock() < strike.since + budget.window
 
     def strike(self, budget: Budget, *subject: str) -> None:
         """Count one failure of `subject`; the first after the window starts a new one."""
-        moment, key = self._clock(), _hashed(subject)
+        moment, key = self.clock(), _hashed(subject)
         mine = (Strike.budget == budget.name, Strike.subject == key)
         with self._sessions.begin() as session:
             session.execute(delete(Strike).where(*mine, Strike.since <= moment - budget.window))
@@ -84,7 +84,7 @@ class Budgets:
     def purge(self) -> None:
         """Delete counts that no budget needs any more."""
         with self._sessions.begin() as session:
-            session.execute(delete(Strike).where(Strike.since < self._clock() - timedelta(days=1)))
+            session.execute(delete(Strike).where(Strike.since < self.clock() - timedelta(days=1)))
 
 
 def _hashed(subject: tuple[str, ...]) -> str:

@@ -4,9 +4,10 @@
 
 `replies` judges every answer in one function; `oauth` speaks to authorization servers.
 
-The rings are each other's business; what the rest of the house needs of the first one is named here.
+The rings are each other's business; what the rest of the house needs of the first two is named here.
 """
 
-from services.portal_api._transport import USER_AGENT, Transport
+from services.portal_api._authorized import Patience
+from services.portal_api._transport import USER_AGENT, Reply, Transport
 
-__all__ = ["USER_AGENT", "Transport"]
+__all__ = ["USER_AGENT", "Patience", "Reply", "Transport"]

@@ -131,6 +131,10 @@ class PortalClient:
             return chunk.done | dict.fromkeys(chunk.pending, problem)
 
 
+PortalClients = Callable[[TokenSource], PortalClient]
+"""Makes the client of the user whose tokens these are; all share how they connect, and how long they are patient."""
+
+
 def value_of(outcome: Any) -> Any:
     """The value of one outcome of a batch; raises it if it is an error."""
     if isinstance(outcome, ApplicationError):

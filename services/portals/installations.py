@@ -26,10 +26,9 @@ from errors import (
     TryLater,
 )
 from models import Portal, Sessions, Vault
-from services.portal_api import Transport
 from services.portal_api import capabilities as generations
 from services.portal_api.capabilities import Capabilities
-from services.portal_api.client import PortalClient
+from services.portal_api.client import PortalClient, PortalClients
 from services.portals.event_bindings import EventBindings
 from services.portals.launches import Launch, Proof, ProvenToken, Verifier
 from services.portals.tokens import Tokens
@@ -59,12 +58,12 @@ class Installations:
         self,
         sessions: Sessions,
         vault: Vault,
-        transport: Transport,
+        portal_clients: PortalClients,
         verifier: Verifier,
         tokens: Tokens,
         bindings: EventBindings,
     ) -> None:
-        self._sessions, self._vault, self._transport = sessions, vault, transport
+        self._sessions, self._vault, self._portal_clients = sessions, vault, portal_clients
         self._verifier, self._tokens, self._bindings = verifier, tokens, bindings
 
     def open(self, proof: Proof, launch: Launch) -> Arrival:
@@ -77,7 +76,7 @@ class Installations:
             raise Forged("the authorization server says that the app is not installed")
         portal = self.register(proof, launch.language)
         self._keep_tokens(portal, proof, launch)
-        client = PortalClient(self._transport, self._tokens.tokens(portal.id, proof.user_id))
+        client = self._portal_clients(self._tokens.tokens(portal.id, proof.user_id))
         try:
             survey = self._bindings.survey(client, mark=NEWER_MARK)
         except (AskUser, TryLater) as problem:
@@ -112,7 +111,7 @@ class Installations:
 
     def bind(self, portal_id: int, user_id: int) -> None:
         """Bind the lifecycle events that are not bound yet; may be repeated. Raises like `Bindings.complete`."""
-        client = PortalClient(self._transport, self._tokens.tokens(portal_id, user_id))
+        client = self._portal_clients(self._tokens.tokens(portal_id, user_id))
         self._bindings.complete(client, needed=NEEDED_METHOD)
 
     def prove(self, launch: Launch, *, remembered: bool = True) -> Proof:
@@ -235,7 +234,7 @@ class Installations:
 
     def _registered(self, proof: Proof, launch: Launch, otherwise: ApplicationError) -> Portal:
         """The portal of a proved administrator; raises `otherwise` for another user, of whom nothing is stored."""
-        client = PortalClient(self._transport, ProvenToken(proof, launch.access_token))
+        client = self._portal_clients(ProvenToken(proof, launch.access_token))
         if client.call("user.admin") is not True:
             raise otherwise
         portal = self.register(proof, launch.language)

@@ -57,7 +57,7 @@ class Uninstallations:
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._sessions, self._vault, self._verifier = sessions, vault, verifier
-        self._uploads, self._clock = uploads, clock
+        self._uploads, self.clock = uploads, clock
 
     def end_by_event(self, portal: Portal, *, clean: bool) -> bool:
         """Its event came: tokens, sessions, keys and credentials end at once, everything else too if `clean`.
@@ -67,7 +67,7 @@ class Uninstallations:
         """
         same = (Portal.id == portal.id, Portal.application_token == portal.application_token)
         with self._sessions.begin() as session:
-            if not _leave(session, *same, moment=self._clock(), application_token=None):
+            if not _leave(session, *same, moment=self.clock(), application_token=None):
                 return False
             if clean:
                 _delete(session, portal)
@@ -90,14 +90,14 @@ class Uninstallations:
         doubtful = code.lower() in DOUBTFUL_SIGNS
         installed = (Portal.id == portal_id, Portal.state.in_(("active", "closed")))
         with self._sessions.begin() as session:
-            _leave(session, *installed, moment=self._clock())
+            _leave(session, *installed, moment=self.clock())
             self._end(session, portal_id, connections=not doubtful)
         self._verifier.forget()
         log.warning("portal %s answers %s: the app counts as removed", portal_id, code)
 
     def purge(self) -> int:
         """Delete what was kept long enough of portals that left, with or without telling; returns how many."""
-        moment = self._clock()
+        moment = self.clock()
         told = Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL
         doubted = (Portal.state == "uninstalled") & (Portal.uninstalled_at < moment - KEPT_IN_DOUBT)
         with self._sessions.begin() as session:
@@ -124,7 +124,7 @@ class Uninstallations:
         for model in (UserToken, UserSession):
             session.execute(delete(model).where(model.portal_id == portal_id))
         if connections:
-            close(session, self._vault, portal_id, self._clock())
+            close(session, self._vault, portal_id, self.clock())
 
 
 def _leave(session: Session, *which: Any, moment: datetime, **values: None) -> bool:

@@ -112,7 +112,7 @@ def test_the_list_of_tables_tells_its_age_and_is_read_again_on_demand(
     assert [row[1] for row in page.rows()] == ["orders"]
     assert opened_ones == []
     lists = hosted.house.table_lists
-    monkeypatch.setattr(lists, "_clock", lambda: now() - timedelta(minutes=5))
+    monkeypatch.setattr(lists, "clock", lambda: now() - timedelta(minutes=5))
     page = client.follow(page, "Refresh")
     assert page.place == "/connections/1/tables?search=er"
     assert [row[1] for row in page.rows()] == ["later", "orders"]

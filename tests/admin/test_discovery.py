@@ -12,6 +12,8 @@ from tests.doors import Stage
 from tests.pages import PageClient
 
 ASK = "Ask the source for its tables"
+TABLES = "/_demo/tables"
+"""Where the endpoint of the demonstration lists them."""
 BY_HAND = "You can type the table and its columns by hand."
 
 
@@ -49,15 +51,15 @@ def test_a_search_narrows_the_list_also_by_enter(client: PageClient, demo: Mappi
 
 
 def test_pages_ask_nobody_until_the_button_is_pressed(
-    client: PageClient, demo: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+    client: PageClient, demo: Mapping[str, Any], installed: Stage
 ) -> None:
-    asked: list[str] = []
+    asked: list[int] = []
 
-    def ask(url: str, form: Mapping[str, Any]) -> bytes:
-        asked.append(url)
+    def ask() -> bytes:
+        asked.append(1)
         return b"[]"
 
-    monkeypatch.setattr(client.app.extensions["services"].discovery, "_ask", ask)
+    installed.portal.answers[TABLES] = ask
     page = client.get("/datasets/new")
     client.submit(page, "Add a column")
     client.submit(page, "Create")
@@ -116,22 +118,16 @@ def test_a_portal_that_is_busy_is_told_in_the_panel(
     assert any(BY_HAND in text for text in page.alerts)
 
 
-def test_titles_and_codes_of_strangers_stay_text(
-    client: PageClient, demo: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offers = client.app.extensions["services"].discovery
+def test_titles_and_codes_of_strangers_stay_text(client: PageClient, demo: Mapping[str, Any], installed: Stage) -> None:
     bad = b'[{"code": "\\"><script>alert(1)</script>", "title": "<img src=x onerror=alert(1)>"}]'
-    monkeypatch.setattr(offers, "_ask", lambda url, form: bad)
+    installed.portal.answers[TABLES] = lambda: bad
     page = client.submit(client.get("/datasets/new"), ASK)
     assert page.rows()[0][0] == "<img src=x onerror=alert(1)>"
 
 
-def test_many_tables_are_cut_aloud(
-    client: PageClient, demo: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offers = client.app.extensions["services"].discovery
+def test_many_tables_are_cut_aloud(client: PageClient, demo: Mapping[str, Any], installed: Stage) -> None:
     many = ", ".join(f'{{"code": "t{n}", "title": "T {n}"}}' for n in range(53))
-    monkeypatch.setattr(offers, "_ask", lambda url, form: f"[{many}]".encode())
+    installed.portal.answers[TABLES] = lambda: f"[{many}]".encode()
     page = client.submit(client.get("/datasets/new"), ASK)
     assert len(page.rows()) == 50
     assert "3 more tables are not shown. Search for a part of the name." in page.words

@@ -98,9 +98,7 @@ class World:
 def prepared(folder: Path, generation: str) -> Iterator[World]:
     """A portal with one object of each kind, whose generation the app has got to know."""
     with staged(f"sqlite:///{folder / 'app.db'}") as stage:
-        stage.register()
-        assert stage.install().status_code == 200
-        stage.finish()
+        stage.be_installed()
         world = World(stage)
         world.get_to_know(generation)
         assert fill(world.portal, world.portal.client(), OLDER) == (1, 1, 1)

@@ -12,8 +12,6 @@ from typing import Any
 import pytest
 import requests
 
-from services.portal_api import _authorized
-from services.portal_api._authorized import Patience
 from tests.admin.conftest import Control
 from tests.doors import Stage
 from tests.pages import Page, PageClient
@@ -68,11 +66,8 @@ class Meeting:
 
 
 @pytest.fixture
-def meeting(
-    installed: Stage, control: Control, client: PageClient, demo: object, monkeypatch: pytest.MonkeyPatch
-) -> Meeting:
-    """A meeting in which a busy portal is waited for a fifth of a second only."""
-    monkeypatch.setattr(_authorized, "Patience", lambda: Patience(first_delay=0.01, budget=0.2))
+def meeting(installed: Stage, control: Control, client: PageClient, demo: object) -> Meeting:
+    """An analyst and a portal with one object of each kind."""
     return Meeting(installed, control, client)
 
 

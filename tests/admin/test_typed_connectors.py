@@ -114,7 +114,7 @@ def test_five_new_servers_an_hour_and_then_no_name_is_looked_up(
         looked_up.append(host)
         return []
 
-    monkeypatch.setattr(hosted.house.policy, "_lookup", lookup)
+    monkeypatch.setattr(hosted.house.policy, "lookup", lookup)
     assert ask(hosted, {**TYPED, "host": "new-5.invalid"}) == 503
     assert codes(hosted)[-1] == "new_targets"
     assert looked_up == []

@@ -90,7 +90,7 @@ def test_a_resolver_that_forgets_a_closed_name_opens_nothing(monkeypatch: pytest
     def silent(host: str, port: int) -> Sequence[str]:
         raise socket.gaierror
 
-    guard._lookup = silent
+    guard.lookup = silent
     assert refusal(guard, PRIVATE) == "denied"
 
 

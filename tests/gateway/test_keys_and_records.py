@@ -431,7 +431,7 @@ def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, de
 def standing_still(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Failures are counted as if no time passed, however long a loaded machine takes for them."""
     moment = now()
-    monkeypatch.setattr(host.services.budgets, "_clock", lambda: moment)
+    monkeypatch.setattr(host.services.budgets, "clock", lambda: moment)
 
 
 def test_sources_that_try_many_keys_wait_and_others_do_not(

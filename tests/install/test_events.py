@@ -330,7 +330,7 @@ def test_the_answer_to_an_event_tells_nothing(installed: Stage) -> None:
 def test_settings_of_an_uninstalled_portal_are_purged_after_30_days(installed: Stage) -> None:
     installed.control("uninstall", clean=False)
     clock = Clock()
-    installed.services.uninstallations._clock = clock
+    installed.services.uninstallations.clock = clock
     clock.move(days=29)
     assert installed.services.uninstallations.purge() == 0
     clock.move(days=2)
@@ -341,7 +341,7 @@ def test_settings_of_an_uninstalled_portal_are_purged_after_30_days(installed: S
 def test_a_portal_without_sign_of_life_for_180_days_is_purged_and_one_by_hand_is_kept(installed: Stage) -> None:
     installed.services.installations.add_local("by-hand")
     clock = Clock()
-    installed.services.uninstallations._clock = clock
+    installed.services.uninstallations.clock = clock
     clock.move(days=179)
     assert installed.services.uninstallations.purge() == 0
     clock.move(days=2)
@@ -404,7 +404,7 @@ def test_an_answer_that_the_app_is_not_installed_ends_what_the_lost_event_would_
 def test_a_doubtful_sign_ends_sessions_tokens_and_keys_and_leaves_connections_for_three_days(used: Stage) -> None:
     """decision 8: ERROR_OAUTH may pass, and credentials that were deleted have to be typed again."""
     clock = Clock()
-    used.services.uninstallations._clock = clock
+    used.services.uninstallations.clock = clock
     used.services.tokens.gone(used.record().id, "ERROR_OAUTH")
     rows = used.rows()
     assert rows["grants"] == rows["user_sessions"] == []

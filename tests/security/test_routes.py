@@ -36,9 +36,7 @@ def entered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Stage, s
     """An installed application and the token of an analyst's session."""
     folder: Path = tmp_path_factory.mktemp("routes")
     with staged(f"sqlite:///{folder / 'app.db'}") as stage:
-        stage.register()
-        assert stage.install().status_code == 200
-        stage.finish()
+        stage.be_installed()
         yield stage, token_of(stage.enter("analyst"))
 
 

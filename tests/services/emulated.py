@@ -16,8 +16,7 @@ from pydantic import SecretStr
 
 from egress.policy import Policy
 from errors import Forged
-from services.portal_api._authorized import Patience
-from services.portal_api._transport import Transport
+from services.portal_api import Patience, Transport
 from services.portal_api.client import PortalClient
 from services.portal_api.oauth import AuthorizationServers, Identity
 from tests.portals import ListeningPortal

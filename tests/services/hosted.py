@@ -7,14 +7,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from errors import PortalUnreachable
 from services.connections.connection import Connection
 from services.connections.portal_sync import ConnectorTexts, PortalContext
-from services.portal_api._authorized import Patience
-from services.portal_api._transport import Reply, Transport
+from services.portal_api import Patience, Reply, Transport
 from services.portal_api.capabilities import Capabilities, probe
 from services.portal_api.client import PortalClient
 from services.wiring import Services
@@ -53,6 +53,7 @@ class HostedStage:
     """The application, one portal's analyst, and what the application keeps of the portal's connections."""
 
     stage: Stage
+    make_client: Callable[..., PortalClient]
     client: PortalClient
     wire: Wire
     caps: Capabilities
@@ -68,6 +69,10 @@ class HostedStage:
     def portal(self) -> PortalContext:
         """The portal as its analyst reaches it."""
         return PortalContext(self.client, self.caps, LABEL)
+
+    def client_with(self, transport: Any = None, **given: Any) -> PortalClient:
+        """Another client of the same user, over the wire or another transport, with arguments of `PortalClient`."""
+        return self.make_client(transport or self.wire, **given)
 
     def connection(self, title: str = "Shop", path: str = "shop.sqlite") -> Connection:
         """A new connection to a file in the folder; the portal knows nothing of it yet."""
@@ -115,18 +120,17 @@ def shop(folder: Path) -> None:
 def hosted_stage(folder: Path, **given: Any) -> Iterator[HostedStage]:
     """An installed application that may read files of `folder` and connect to this machine."""
     shop(folder)
-    values = {"egress_policy": "allow-all", "local_files": folder, **given}
+    # As fast as tests call: what is paced has tests of its own.
+    values = {"egress_policy": "allow-all", "requests_per_minute": 0, "local_files": folder, **given}
     with staged(f"sqlite:///{folder / 'app.db'}", **values) as stage:
-        stage.register()
-        assert stage.install().status_code == 200
-        stage.finish()
+        stage.be_installed()
         assert stage.enter("analyst").status_code == 200
         house, record = stage.services, stage.record()
         analyst = stage.portal.user("analyst")
         wire = Wire(house.transport)
-        tokens = house.tokens.tokens(record.id, analyst.id)
-        client = PortalClient(wire, tokens, patience=IMPATIENT)  # type: ignore[arg-type]  # a transport at the edge
-        yield HostedStage(stage, client, wire, probe(client), record.id, folder)
+        make = partial(PortalClient, tokens=house.tokens.tokens(record.id, analyst.id), patience=IMPATIENT)
+        client = make(wire)  # type: ignore[arg-type]  # a transport at the edge
+        yield HostedStage(stage, make, client, wire, probe(client), record.id, folder)
 
 
 def lost_before(*methods: str) -> Trick:

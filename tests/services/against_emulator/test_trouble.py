@@ -22,7 +22,7 @@ from errors import (
     TokenDead,
 )
 from services.bi import connectors, datasets, sources
-from services.portal_api._transport import Transport
+from services.portal_api import Transport
 from services.portal_api.capabilities import NEWER
 from services.portal_api.client import PortalClient
 from tests.portals import listening

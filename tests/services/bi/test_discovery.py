@@ -22,7 +22,7 @@ from services.bi.connectors import Connector
 from services.bi.discovery import BODY_LIMIT, DiscoveredColumn, DiscoveredTable, Discovery, NotDiscovered
 from services.bi.sources import Source, SourceSetting
 from services.contract.names import dataset_code
-from services.portal_api._transport import Transport
+from services.portal_api import Transport
 from services.portal_api.capabilities import NEWER, OLDER
 from tests.waiting import HANG
 

@@ -9,7 +9,7 @@ import pytest
 
 from errors import PortalRefused, PortalUnreachable
 from services.bi.listing import boolean, id_of, integer, item_of, text
-from services.portal_api._transport import Reply
+from services.portal_api import Reply
 from services.portal_api.replies import judge
 
 

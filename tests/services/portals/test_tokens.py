@@ -22,7 +22,7 @@ from egress.policy import Policy
 from errors import Forged, PaymentRequired, PortalBusy, PortalGone, PortalUnreachable, TokenDead
 from models import Base, Portal, Sessions, UserToken, Vault, connect, sessions_for
 from services.connections.uploads import Uploads
-from services.portal_api._transport import Transport
+from services.portal_api import Transport
 from services.portal_api.oauth import AuthorizationServers
 from services.portals import token_refresh
 from services.portals.launches import Verifier
@@ -460,7 +460,7 @@ from models import Vault, connect, sessions_for
 from services.portals.uninstallations import Uninstallations
 from services.portals.tokens import Tokens
 from services.portals.launches import Verifier
-from services.portal_api._transport import Transport
+from services.portal_api import Transport
 from services.portal_api.oauth import AuthorizationServers
 from services.connections.uploads import Uploads
 

@@ -19,8 +19,7 @@ from egress.errors import Timeout
 from errors import AccessDenied, InvalidInput, OutcomeUnknown, PortalBusy, PortalUnreachable
 from services.bi import datasets
 from services.contract.names import NameRefused, dataset_codes
-from services.portal_api._authorized import Patience
-from services.portal_api._transport import Reply
+from services.portal_api import Patience, Reply
 from services.publishing import batches
 from services.publishing.batches import Outcome, Publication, Wish, free_names, prospects
 from services.publishing.tables import Looked, external_code
@@ -325,7 +324,7 @@ def test_missing_rights_are_raised_where_nothing_was_made(hosted: HostedStage) -
 def test_a_limit_is_waited_for_and_only_what_met_it_is_repeated(hosted: HostedStage) -> None:
     connected(hosted)
     tables(hosted, "deals")
-    hosted.client._calls._patience = Patience(first_delay=0.001, budget=600)
+    hosted.client = hosted.client_with(patience=Patience(first_delay=0.001, budget=600))
     hosted.stage.control("fail", target=ADD, code="QUERY_LIMIT_EXCEEDED")
     assert states(published(hosted, same("orders", "deals"))) == ["created", "created"]
     assert in_the_portal(hosted) == same("orders", "deals")
@@ -362,9 +361,8 @@ def test_a_call_of_a_client_with_an_end_gets_no_more_time_than_is_left(hosted: H
             given.append(more["timeout"].connect + more["timeout"].answer)
             return hosted.wire.post(url, **more)
 
-    hosted.client._calls._transport = Watched()  # type: ignore[assignment]  # a transport at the edge
     now = 1000.0
-    hosted.client._calls._clock = lambda: now
+    hosted.client = hosted.client_with(Watched(), clock=lambda: now)
     hosted.client.until(now + 4).call("profile")
     hosted.client.call("profile")
     assert given == [4.0, 68.0]
