@@ -20,7 +20,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from egress.addresses import normal_host
-from egress.deadline import held
+from egress.deadline import Deadline, held
 from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy, Purpose
 from egress.sockets import CONNECT_SECONDS, open_socket
@@ -110,6 +110,16 @@ class PinnedAdapter(HTTPAdapter):
     ) -> requests.Response:
         """Send a request directly, without any proxy."""
         return super().send(request, stream=stream, timeout=timeout, verify=verify, cert=cert, proxies=None)
+
+
+def body_of(response: requests.Response, most: int, deadline: Deadline) -> bytes:
+    """The body, unpacked; of one that is longer than `most` bytes, a little more than those. Raises `Timeout`."""
+    body = bytearray()
+    while len(body) <= most and (chunk := response.raw.read1(64 * 1024, decode_content=True)):
+        body += chunk
+    # A connection that was cut looks like the end of an answer without a length.
+    deadline.check()
+    return bytes(body)
 
 
 def guarded_session(policy: Policy, purpose: Purpose = "portal", **options: Any) -> requests.Session:

@@ -20,8 +20,8 @@ import requests
 import urllib3.exceptions
 
 from egress.deadline import Deadline
-from egress.errors import TargetRefused
-from egress.http import guarded_session
+from egress.errors import TargetRefused, Timeout
+from egress.http import body_of, guarded_session
 from egress.policy import Policy
 from errors import ApplicationError
 from services.bi.connectors import Connector
@@ -35,7 +35,6 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 15.0
 BODY_LIMIT = 2 * 1024 * 1024
-CHUNK = 64 * 1024
 UNREADABLE = frozenset({"Cc", "Cs"})
 """Control characters and halves of pairs: neither a page nor the portal could show them."""
 
@@ -126,7 +125,7 @@ class Discovery:
                 return self._answer(session, url, form, deadline)
         except TargetRefused:
             code = "endpoint_refused"
-        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+        except (Timeout, requests.Timeout, urllib3.exceptions.TimeoutError):
             code = "endpoint_timeout"
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
             code = "endpoint_tls"
@@ -147,24 +146,12 @@ class Discovery:
         ) as response:
             if response.status_code != requests.codes.ok:
                 raise NotDiscovered("endpoint_status")
-            body = _body(response, deadline)
+            body = body_of(response, BODY_LIMIT, deadline)
+        if len(body) > BODY_LIMIT:
+            raise NotDiscovered("endpoint_too_big")
         if not body:
             raise NotDiscovered("endpoint_status")
         return body
-
-
-def _body(response: requests.Response, deadline: Deadline) -> bytes:
-    body = bytearray()
-    while chunk := response.raw.read1(CHUNK, decode_content=True):
-        body += chunk
-        if len(body) > BODY_LIMIT:
-            raise NotDiscovered("endpoint_too_big")
-        if deadline.is_over:
-            raise NotDiscovered("endpoint_timeout")
-    if deadline.is_over:
-        # A connection that was cut looks like the end of an answer without a length.
-        raise NotDiscovered("endpoint_timeout")
-    return bytes(body)
 
 
 def _values(source: Source) -> dict[str, str]:

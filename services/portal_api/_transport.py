@@ -19,8 +19,8 @@ import requests
 import urllib3.exceptions
 
 from egress.deadline import Deadline
-from egress.errors import TargetRefused
-from egress.http import guarded_session
+from egress.errors import TargetRefused, Timeout
+from egress.http import body_of, guarded_session
 from egress.policy import Policy
 from errors import ApplicationError, PortalUnreachable
 
@@ -29,7 +29,6 @@ T = TypeVar("T")
 
 USER_AGENT = "bi-connectors/0.1"
 BODY_LIMIT = 16 * 1024 * 1024
-CHUNK = 64 * 1024
 POOLED_HOSTS = 64
 POOLED_CONNECTIONS = 16
 
@@ -98,12 +97,15 @@ class Transport:
                 ) as response,
             ):
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                return Reply(response.status_code, headers, self._body(response, deadline))
+                body = body_of(response, BODY_LIMIT, deadline)
+            if len(body) > BODY_LIMIT:
+                raise PortalUnreachable("too-large")
+            return Reply(response.status_code, headers, body)
         except TargetRefused:
             reason, arrived = "refused", False
         except (requests.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError):
             reason, arrived = "timeout", False
-        except (requests.Timeout, urllib3.exceptions.TimeoutError):
+        except (Timeout, requests.Timeout, urllib3.exceptions.TimeoutError):
             reason = "timeout"
         except (requests.exceptions.SSLError, urllib3.exceptions.SSLError):
             reason, arrived = "timeout" if deadline.is_over else "tls", False
@@ -128,17 +130,6 @@ class Transport:
     def _check(self, url: str) -> None:
         if not self.is_allowed(url):
             raise PortalUnreachable("refused", sent=False)
-
-    def _body(self, response: requests.Response, deadline: Deadline) -> bytes:
-        body = bytearray()
-        while chunk := response.raw.read1(CHUNK, decode_content=True):
-            body += chunk
-            if len(body) > BODY_LIMIT:
-                raise PortalUnreachable("too-large")
-        if deadline.is_over:
-            # A connection that was cut looks like the end of an answer without a length.
-            raise PortalUnreachable("timeout")
-        return bytes(body)
 
 
 def exchange(

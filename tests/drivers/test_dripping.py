@@ -7,6 +7,7 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,10 @@ from drivers.catalogue import DRIVERS
 from drivers.query import TableQuery
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Policy
+from tests.drivers.http_server import listener
 from tests.drivers.servers import certificates
+from tests.drivers.tds_server import OFF, ON, SqlServer, done
+from tests.drivers.tds_server import rows as tds_rows
 from tests.drivers.test_logins import (
     ANSWERED,
     COPYING,
@@ -165,3 +169,71 @@ def test_a_second_connection_that_drips_holds_up_no_close(outcome: Outcome, driv
     problem, seconds = outcome(driver, tls, "second login")
     assert isinstance(problem, Timeout)
     assert seconds < HANG / 2
+
+
+class _Dripping:
+    """A caller to whom everything is sent byte by byte once a server has seen its login."""
+
+    def __init__(self, caller: socket.socket, server: DrippingSqlServer) -> None:
+        self._caller, self._server = caller, server
+
+    def __enter__(self) -> _Dripping:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._caller.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._caller, name)
+
+    def sendall(self, data: bytes) -> None:
+        if self._server.drips():
+            drip(self._caller, b"", data)
+        self._caller.sendall(data)
+
+
+class DrippingSqlServer(SqlServer):
+    """Answers the login, or only statements, a byte now and then."""
+
+    def __init__(self, stage: str, encryption: int, tls: Context) -> None:
+        self._stage = stage
+        answered = tds_rows(("bytes",), [[b"x" * 3000]]) + done()
+        super().__init__(lambda statement: answered, encryption, tls)
+
+    def drips(self) -> bool:
+        return bool(self.logins) if self._stage == "login" else len(self.statements) > 1
+
+    def _play(self, caller: socket.socket) -> None:
+        super()._play(_Dripping(caller, self))  # type: ignore[arg-type]  # what it uses of a socket is there
+
+
+def sql_server_outcome(port: int, **more: str) -> TargetError:
+    guards = Guards(Policy(allow=[f"127.0.0.1:{port}"]), limits=SHORT)
+    started = time.monotonic()
+    with (
+        pytest.raises(TargetError) as problem,
+        DRIVERS["mssql"].open(settings("mssql", port, **more), guards) as session,
+    ):
+        for _ in session.rows(TableQuery(DESCRIBED.table, ("c",)), DESCRIBED):
+            pass
+    assert time.monotonic() - started < HANG / 2
+    return problem.value
+
+
+def test_a_greeting_of_sql_server_that_drips_is_given_up_in_time() -> None:
+    with listener(lambda caller: drip(caller, b"\x04\x01\x10\x00\0\0\x01\0")) as port:
+        problem = sql_server_outcome(port)
+    assert isinstance(problem, Unreachable)
+    assert problem.code == "connect_timeout"
+
+
+@pytest.mark.parametrize("encryption", [OFF, ON])
+@pytest.mark.parametrize(("stage", "kind"), [("login", Unreachable), ("row", Timeout)])
+def test_sql_server_is_given_up_in_time_inside_its_tunnel_and_outside(
+    context: Context, stage: str, kind: type[TargetError], encryption: int
+) -> None:
+    server = DrippingSqlServer(stage, encryption, context)
+    problem = sql_server_outcome(server.port, tls="disable" if encryption == OFF else "require")
+    server.close()
+    assert isinstance(problem, kind)
+    assert server.logins == 1
