@@ -52,13 +52,19 @@ class Preparation:
         return Prepared(found.tables, found.paths, (*found.holds, *copy))
 
     def _parquet(self, path: Path) -> str:
-        long = self._connection.execute(
-            f"SELECT name, precision FROM parquet_schema({literal(str(path))}) WHERE precision > {MOST_DIGITS}"
-        ).fetchall()
+        schema = f"SELECT name, precision FROM parquet_schema({literal(str(path))}) WHERE precision > {MOST_DIGITS}"
+        select = f"SELECT * FROM read_parquet({literal(str(path))})"
+        try:
+            long = self._connection.execute(schema).fetchall()
+            self._connection.execute(f"{select} LIMIT 1").fetchall()
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as problem:
+            raise SettingsWrong("path", "file_structure", without_folders(str(problem), [path])) from problem
         if long:
             told = "\n".join(f"column {name}: {digits} digits" for name, digits in long)
             raise SettingsWrong("path", "too_many_digits", told)
-        return f"SELECT * FROM read_parquet({literal(str(path))})"
+        return select
 
     def _text(self, path: Path) -> Prepared:
         text = text_of(path, self._settings["encoding"], self._deadline.check)

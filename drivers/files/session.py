@@ -120,7 +120,8 @@ class FileSession(Session):
         self._connection: duckdb.DuckDBPyConnection
         # What the database may be given back under, once it is ready and unless something fails.
         self._key: Hashable = None
-        # Files that DuckDB itself reads, and tables of a folder that cannot be read with the reason.
+        # All files, those that DuckDB itself reads, and tables of a folder that cannot be read with the reason.
+        self._paths: list[Path] = []
         self._read: list[_Source] = []
         self._names: list[str] = []
         self._problems: dict[str, tuple[str, str, str]] = {}
@@ -129,6 +130,7 @@ class FileSession(Session):
     def prepare(self, settings: dict[str, str], guards: Guards) -> None:
         """Make the file's tables known, then take DuckDB every other access away. Raises `SettingsWrong`."""
         sources = self._sources(settings, guards)
+        self._paths = [source.path for source in sources]
         keys = [(str(source.path), source.state, *(settings[code] for code in _READING)) for source in sources]
         key = (settings["timezone"], tuple((key, KEPT.get(key)) for key in keys))
         database = WARM.take(key)
@@ -271,7 +273,7 @@ class FileSession(Session):
             self._key = None
             self.deadline.check()
             self._check_unchanged()
-            raise translated(problem, [source.path for source in self._read]) from problem
+            raise translated(problem, self._paths) from problem
 
     def _interrupt(self) -> None:
         self._key = None
