@@ -17,14 +17,14 @@ from web.session import current_session, services
 def activity() -> ResponseReturnValue:
     """Calls, newest first; of one connection or all, answered or failed, or the one with a reference."""
     portal_id = current_session().portal_id
-    part = list_state("admin.activity", ("at",), ("status", "connection"), descending=True)
+    state = list_state("admin.activity", ("at",), ("status", "connection"), descending=True)
     titles = services().repository.titles(portal_id)
     page = services().call_log.page(
         portal_id,
-        connection_id=number_in(part.filters["connection"]),
-        status=part.filters["status"],
-        search=part.search,
-        number=part.page,
+        connection_id=number_in(state.filters["connection"]),
+        status=state.filters["status"],
+        search=state.search,
+        number=state.page,
     )
-    html = render_template("activity/list.html", state=part, page=page, titles=titles)
-    return list_answer(html, part)
+    html = render_template("activity/list.html", state=state, page=page, titles=titles)
+    return list_answer(html, state)

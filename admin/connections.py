@@ -13,24 +13,19 @@ from admin.access import analysts_only
 from admin.connection_forms import (
     PASTED,
     UPLOAD,
-    Draft,
-    draft,
+    ConnectionForm,
     driver_named,
-    failed_trial,
-    filled,
+    failure_of_test,
     groups,
     in_words,
     is_offered,
-    kept_upload,
-    pasted_text,
-    sealed_pasted,
-    wrong_settings,
+    settings_failure,
 )
 from admin.listing import list_answer, list_state
 from drivers import catalogue
 from errors import FieldProblem, InvalidInput
 from sentences import questions
-from sentences.lookup import diagnosis, sentence
+from sentences.lookup import all_sentences, diagnosis
 from services.bi.sources import Source
 from services.connections.connection import Connection, checked_settings
 from services.connections.connection_test import ConnectionTest
@@ -38,7 +33,7 @@ from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
 from services.connections.portal_comparison import KEY
 from services.connections.portal_sync import ConnectorTexts, PortalContext
 from services.connections.uploads import shown_name
-from web.answers import has_acted, page_at, question_page, same_place
+from web.answers import page_at, question_page, same_place
 from web.forms import number_in
 from web.session import (
     capabilities,
@@ -59,20 +54,20 @@ RECENT = 5
 @analysts_only
 def connections() -> ResponseReturnValue:
     """A page of the portal's connections."""
-    part = list_state("admin.connections", ("title",))
-    page = services().repository.page(current_session().portal_id, part.search, part.page)
+    state = list_state("admin.connections", ("title",))
+    page = services().repository.page(current_session().portal_id, state.search, state.page)
     known = services().portal_comparison.sources(portal_client(), current_session().portal_id)
     taken = services().repository.source_owners(current_session().portal_id)
     html = render_template(
         "connections/list.html",
-        state=part,
+        state=state,
         page=page,
         health=services().call_log.health([row.id for row in page.items]),
         sources=known,
         strays=[row for row in known.values() if row.id not in taken],
         drivers=catalogue.DRIVERS,
     )
-    return list_answer(html, part)
+    return list_answer(html, state)
 
 
 @blueprint.route("/connections/new", methods=["GET", "POST"])
@@ -85,21 +80,21 @@ def new_connection() -> ResponseReturnValue:
         page = render_template(
             "connections/gallery.html", groups=groups(search), search=search, is_offered=is_offered, stray=_stray()
         )
-        return same_place(page) if submitted() else page
+        return same_place(page)
     stray = _stray()
-    blank = draft(driver, request.form.get("title", stray.title if stray else "").strip(), {})
+    form = ConnectionForm(driver, stray.title if stray else "")
     if not submitted():
-        return _form_page(blank)
+        return _form_page(form)
 
-    def create(form: Draft, settings: dict[str, str]) -> int:
+    def create(settings: dict[str, str]) -> int:
         portal_id, stray_id = current_session().portal_id, stray.id if stray else None
         created, refusal = services().connection_lifecycle.create(
-            portal_context(), portal_id, form.driver.name, form.title, settings, stray_id
+            portal_context(), portal_id, form.driver.name, form["title"], settings, stray_id
         )
         _tell(refusal)
         return created.id
 
-    return _sent(blank, None, create)
+    return _answer(form, None, create)
 
 
 @blueprint.route("/connections/<int:connection_id>", methods=["GET", "POST"])
@@ -122,7 +117,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
         afterword=g.get("afterword", ""),
         gone=services().call_log.gone_tables(connection.portal_id, connection.id),
     )
-    return page if has_acted() or not submitted() else same_place(page)
+    return same_place(page)
 
 
 @blueprint.route("/connections/<int:connection_id>/edit", methods=["GET", "POST"])
@@ -130,16 +125,15 @@ def connection(connection_id: int) -> ResponseReturnValue:
 def edit_connection(connection_id: int) -> ResponseReturnValue:
     """The form of a connection that exists; blank secrets stay as they are."""
     connection = services().repository.get(current_session().portal_id, connection_id)
-    typed = request.form.get("title", "").strip() if submitted() else connection.title
-    form = draft(catalogue.DRIVERS[connection.driver], typed, connection.settings)
+    form = ConnectionForm(catalogue.DRIVERS[connection.driver], connection.title, connection.settings)
     if not submitted():
         return _form_page(form, connection=connection)
 
-    def change(form: Draft, settings: dict[str, str]) -> int:
-        _tell(services().connection_lifecycle.change(portal_context(), connection, form.title, settings))
+    def change(settings: dict[str, str]) -> int:
+        _tell(services().connection_lifecycle.change(portal_context(), connection, form["title"], settings))
         return connection.id
 
-    return _sent(form, connection, change)
+    return _answer(form, connection, change)
 
 
 @blueprint.route("/connections/<int:connection_id>/delete", methods=["GET", "POST"])
@@ -219,37 +213,34 @@ def _actions(connection: Connection) -> Mapping[str, tuple[Callable[[], object],
     }
 
 
-def _sent(
-    form: Draft, connection: Connection | None, save: Callable[[Draft, dict[str, str]], int]
+def _answer(
+    form: ConnectionForm, connection: Connection | None, save: Callable[[dict[str, str]], int]
 ) -> ResponseReturnValue:
     """What the button that was pressed asks for: fill the form, test it, or save it, which gives the number."""
     if is_shown_again():
         return _form_page(form, lost_file(UPLOAD), connection=connection)
     is_test = "_test" in request.form
-    if "_fill" in request.form or (request.form.get(PASTED, "").strip() and not is_test):
+    if "_fill" in request.form or (form.is_typed(PASTED) and not is_test):
         # Enter in the string's field presses the form's first button, which saves: it was typed to fill the fields.
-        ready = filled(form, pasted_text())
-        if ready is None:
-            return _form_page(form, Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422), connection=connection)
-        return _form_page(ready, connection=connection, keeps_pasted=False)
+        unknown = Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422)
+        return _form_page(form, NOTHING_WRONG if form.fill_from_string() else unknown, connection=connection)
     try:
-        form, wrong = kept_upload(form)
-        settings = _all_checked(form, form.title or ("-" if is_test else ""), wrong)
+        settings = _checked_settings(form, form["title"] or ("-" if is_test else ""), form.keep_upload())
         if is_test:
             trial = services().connection_tester.run(current_session().portal_id, form.driver.name, settings)
-            return _form_page(form, failed_trial(trial, form.names), connection=connection, trial=trial)
+            return _form_page(form, failure_of_test(trial, form.names), connection=connection, trial=trial)
         with form_once() as use:
             if use.outcome is None:
-                use.done(url_for("admin.connection", connection_id=save(form, settings)))
+                use.done(url_for("admin.connection", connection_id=save(settings)))
         notice = "" if g.get("afterword") else _("The connection works and was saved.")
         return page_at(use.outcome or use.path or "/", notice)
     except ConnectionTestFailed as failed:
-        return _form_page(form, failed_trial(failed.test, form.names), connection=connection, trial=failed.test)
+        return _form_page(form, failure_of_test(failed.test, form.names), connection=connection, trial=failed.test)
     except InvalidInput as error:
-        return _form_page(form, wrong_settings(error, form.names), connection=connection)
+        return _form_page(form, settings_failure(error, form.names), connection=connection)
 
 
-def _all_checked(form: Draft, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
+def _checked_settings(form: ConnectionForm, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
     """The form's settings; raises `InvalidInput` with everything that is wrong, the uploaded file among it."""
     try:
         settings = checked_settings(form.driver.name, title, form.settings)
@@ -267,7 +258,7 @@ def _tell(refusal: PortalRefusal | None) -> None:
     if refusal is None:
         return
     if refusal.test is None:
-        g.afterword = " ".join(dict.fromkeys(sentence(problem) for problem in problems_of(refusal.error)))
+        g.afterword = all_sentences(problems_of(refusal.error))
     elif refusal.test.passed:
         g.afterword = _("It works from here, but Bitrix24 cannot reach this application, so nothing changed there.")
     else:
@@ -305,12 +296,11 @@ def _shown(connection: Connection) -> list[tuple[str, str, bool]]:
 
 
 def _form_page(
-    form: Draft,
+    form: ConnectionForm,
     problem: Failure = NOTHING_WRONG,
     *,
     connection: Connection | None = None,
     trial: ConnectionTest | None = None,
-    keeps_pasted: bool = True,
 ) -> ResponseReturnValue:
     page = render_template(
         "connections/form.html",
@@ -322,7 +312,6 @@ def _form_page(
         advanced_open=form.opens_advanced(problem),
         statements=form.driver.read_only_user_of(form.settings.get("database", "")),
         pasted_name=PASTED,
-        pasted_kept=sealed_pasted() if keeps_pasted else "",
         most_megabytes=services().settings.upload_megabytes,
     )
     return same_place(page, problem.status)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import render_template, request, url_for
+from flask import render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from admin import blueprint
-from admin.forms import ConnectorForm, connector_values, keep_filled, names_of, rows_changed
+from admin.forms import CONNECTOR, connector_values
 from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput
 from services.bi import connectors as service
 from services.bi import rules
 from services.bi.connectors import Connector
 from web import logos
-from web.answers import has_acted, page_at, same_place
+from web.answers import page_at, same_place
+from web.forms import PageForm
 from web.session import capabilities, current_session, is_shown_again, portal_client, services, submitted
 from web.submission import NOTHING_WRONG, Failure, act_once, failure, lost_file
 
@@ -27,9 +28,9 @@ SORTS = ("sort", "title", "dateCreate", "id")
 @blueprint.route("/connectors/", methods=["GET", "POST"])
 def connectors() -> ResponseReturnValue:
     """A page of the portal's connectors: all, those of a day and later, those that this application answers for."""
-    part = list_state("admin.connectors", SORTS, ("dateCreate", "hosted"))
-    page = service.page(portal_client(), part.wanted(_hosted(part.filters["hosted"])))
-    return list_answer(render_template("connectors/list.html", state=part, page=page, ours=_ours(*page.items)), part)
+    state = list_state("admin.connectors", SORTS, ("dateCreate", "hosted"))
+    page = service.page(portal_client(), state.for_portal(_hosted(state.filters["hosted"])))
+    return list_answer(render_template("connectors/list.html", state=state, page=page, ours=_ours(*page.items)), state)
 
 
 @blueprint.route("/connectors/<int:connector_id>", methods=["GET", "POST"])
@@ -45,23 +46,23 @@ def connector(connector_id: int) -> ResponseReturnValue:
         ours=found.id in _ours(found),
         takes_key=_ours(found).get(found.id, False),
     )
-    return page if has_acted() or not submitted() else same_place(page)
+    return same_place(page)
 
 
 @blueprint.route("/connectors/new", methods=["GET", "POST"])
 def new_connector() -> ResponseReturnValue:
     """The form of a connector to be made."""
-    form = ConnectorForm(request.form if submitted() else None)
+    form = PageForm(CONNECTOR)
     wrong_logo = _take_logo(form)
     if is_shown_again():
         return _form_page(form, lost_file(logos.FIELD))
-    if rows_changed(form, blank="settings") or not submitted():
+    if form.rows_changed() or not submitted():
         return _form_page(form)
-    keep_filled(form.settings, ("code", "name"))
+    form.drop_blank_rows()
     return act_once(
-        lambda: _made(form, wrong_logo),
+        lambda: _create(form, wrong_logo),
         _("The connector was created."),
-        lambda error: _form_page(form, failure(error, _names_of(form))),
+        lambda error: _form_page(form, failure(error, form.names | {logos.FIELD})),
     )
 
 
@@ -71,17 +72,17 @@ def edit_connector(connector_id: int) -> ResponseReturnValue:
     found = service.get(portal_client(), connector_id)
     if _ours(found):
         return page_at(url_for("admin.connector", connector_id=connector_id))
-    form = ConnectorForm(request.form) if submitted() else ConnectorForm(data=connector_values(found))
+    form = PageForm(CONNECTOR, connector_values(found))
     wrong_logo = _take_logo(form, found.logo)
     if is_shown_again():
         return _form_page(form, lost_file(logos.FIELD), connector=found)
-    if rows_changed(form, blank="settings") or not submitted():
+    if form.rows_changed() or not submitted():
         return _form_page(form, connector=found)
-    keep_filled(form.settings, ("code", "name"))
+    form.drop_blank_rows()
     return act_once(
-        lambda: _changed(connector_id, form, wrong_logo),
+        lambda: _update(connector_id, form, wrong_logo),
         _("The connector was changed."),
-        lambda error: _form_page(form, failure(error, _names_of(form)), connector=found),
+        lambda error: _form_page(form, failure(error, form.names | {logos.FIELD}), connector=found),
     )
 
 
@@ -91,7 +92,7 @@ def delete_connector(connector_id: int) -> ResponseReturnValue:
     if not submitted():
         return _delete_page(connector_id)
     return act_once(
-        lambda: _deleted(connector_id),
+        lambda: _delete(connector_id),
         _("The connector was deleted."),
         lambda error: _delete_page(connector_id, failure(error, ())),
     )
@@ -110,10 +111,10 @@ def _ours(*found: Connector) -> Mapping[int, bool]:
 
 
 def _form_page(
-    form: ConnectorForm, problem: Failure = NOTHING_WRONG, *, connector: Connector | None = None
+    form: PageForm, problem: Failure = NOTHING_WRONG, *, connector: Connector | None = None
 ) -> ResponseReturnValue:
-    if not form.settings.entries:
-        form.settings.append_entry()
+    if not form["settings"]:
+        form.add_row("settings")
     page = render_template("connectors/form.html", form=form, problem=problem, connector=connector, caps=capabilities())
     return same_place(page, problem.status)
 
@@ -127,30 +128,28 @@ def _hosted(chosen: str) -> dict[str, Any]:
     return {"@id" if chosen == "yes" else "!@id": numbers}
 
 
-def _names_of(form: ConnectorForm) -> set[str]:
-    return names_of(form) | {logos.FIELD}
-
-
-def _take_logo(form: ConnectorForm, kept: str = "") -> Sequence[FieldProblem]:
+def _take_logo(form: PageForm, present: str = "") -> Sequence[FieldProblem]:
     """Let a chosen file take the place of the logo's text; what is wrong with either, if anything.
 
-    `kept` is the connector's present logo: whatever it is, the portal took it.
+    `present` is the connector's logo as it is: whatever that is, the portal took it.
     """
     try:
-        form.logo.data = logos.chosen() or form.logo.data
+        form["logo"] = logos.chosen() or form["logo"]
     except InvalidInput as error:
         return error.problems
-    text = (form.logo.data or "").strip()
-    is_right = not text or text == kept.strip() or logos.is_address(text)
+    text = form["logo"].strip()
+    is_right = not text or text == present.strip() or logos.is_address(text)
     return () if is_right else (FieldProblem(logos.TEXT, "LOGO_NOT_AN_ADDRESS"),)
 
 
-def _fields(form: ConnectorForm, wrong_logo: Sequence[FieldProblem], *, updating: bool = False) -> dict[str, Any]:
+def _fields(form: PageForm, wrong_logo: Sequence[FieldProblem], *, updating: bool = False) -> dict[str, Any]:
     """What the form holds; a wrong logo is told together with everything else that is wrong, and told once."""
-    fields = form.fields(capabilities())
+    caps = capabilities()
+    unknown = {"supportMapping": not caps.support_mapping, "sourceCode": not caps.source_code}
+    fields = {name: value for name, value in form.data.items() if not unknown.get(name)}
     if wrong_logo:
         try:
-            rules.connector(capabilities(), fields, updating=updating)
+            rules.connector(caps, fields, updating=updating)
         except InvalidInput as error:
             others = [problem for problem in error.problems if problem.field != logos.TEXT]
             raise InvalidInput([*wrong_logo, *others]) from None
@@ -158,16 +157,16 @@ def _fields(form: ConnectorForm, wrong_logo: Sequence[FieldProblem], *, updating
     return fields
 
 
-def _made(form: ConnectorForm, wrong_logo: Sequence[FieldProblem]) -> str:
-    made = service.add(portal_client(), capabilities(), _fields(form, wrong_logo))
-    return url_for("admin.connector", connector_id=made)
+def _create(form: PageForm, wrong_logo: Sequence[FieldProblem]) -> str:
+    created = service.add(portal_client(), capabilities(), _fields(form, wrong_logo))
+    return url_for("admin.connector", connector_id=created)
 
 
-def _changed(connector_id: int, form: ConnectorForm, wrong_logo: Sequence[FieldProblem]) -> str:
+def _update(connector_id: int, form: PageForm, wrong_logo: Sequence[FieldProblem]) -> str:
     service.update(portal_client(), capabilities(), connector_id, _fields(form, wrong_logo, updating=True))
     return url_for("admin.connector", connector_id=connector_id)
 
 
-def _deleted(connector_id: int) -> str:
+def _delete(connector_id: int) -> str:
     service.delete(portal_client(), connector_id)
     return url_for("admin.connectors")

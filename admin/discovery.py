@@ -12,7 +12,6 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-from admin.forms import DatasetForm
 from egress.errors import TargetError
 from errors import AccessDenied, AskUser, NotFound, TryLater
 from sentences.lookup import all_sentences, of_code
@@ -24,7 +23,7 @@ from services.bi.sources import Source
 from services.connections.connection import Connection
 from services.contract.names import NameRefused, PublishedTable, dataset_code
 from services.publishing.tables import external_code, title_of
-from web.forms import MOST_ROWS, number_in
+from web.forms import MOST_ROWS, PageForm, number_in
 from web.session import capabilities, current_session, portal_client, services
 from web.submission import problems_of
 
@@ -49,27 +48,27 @@ class Panel:
     """Whether a connection has further tables, which nobody counted."""
 
 
-def searched() -> str:
+def search_text() -> str:
     """What was typed into the panel's search."""
     return request.form.get(SEARCH, "").strip()
 
 
 def is_asked() -> bool:
     """Whether the source shall be asked; Enter in the search presses no button of ours, so another word says so too."""
-    return ASK in request.form or USE in request.form or searched() != request.form.get(SEARCHED, "").strip()
+    return ASK in request.form or USE in request.form or search_text() != request.form.get(SEARCHED, "").strip()
 
 
-def asked(form: DatasetForm) -> Panel:
+def panel_for(form: PageForm) -> Panel:
     """Ask the source that the form names; where a table was chosen, fill the form from it."""
-    wanted = request.form.get(USE)
+    table_id = request.form.get(USE)
     # A table was chosen from the list that the page shows, whatever has been typed into the search since.
-    search = searched() if wanted is None else request.form.get(SEARCHED, "").strip()
+    search = search_text() if table_id is None else request.form.get(SEARCHED, "").strip()
     try:
         source = _source(form)
-        held = connection_of(form)
-        if wanted is None:
-            return _listed(source, held, search)
-        table, columns = _described(source, held, search, wanted)
+        connection = connection_of(form)
+        if table_id is None:
+            return _list_tables(source, connection, search)
+        table, columns = _describe_table(source, connection, search, table_id)
         if len(columns) > MOST_ROWS:
             raise NotDiscovered("too_many_columns")
         _fill(form, table, columns)
@@ -93,41 +92,45 @@ def asked(form: DatasetForm) -> Panel:
     return Panel(search, done=done)
 
 
-def connection_of(form: DatasetForm) -> Connection | None:
+def connection_of(form: PageForm) -> Connection | None:
     """The connection whose source the form names, or None for a source of somebody else's endpoints."""
-    return services().repository.of_source(current_session().portal_id, number_in(form.sourceId.data or "") or 0)
+    return services().repository.of_source(current_session().portal_id, number_in(form["sourceId"]) or 0)
 
 
-def _listed(source: Source, held: Connection | None, search: str) -> Panel:
-    if held is not None:
+def _list_tables(source: Source, connection: Connection | None, search: str) -> Panel:
+    if connection is not None:
         # Our own endpoints are read directly: egress rightly keeps the application from calling itself.
-        page = services().publishing.tables(held, search).page
-        tables = [_offered(row.table) for row in page.items]
+        page = services().publishing.tables(connection, search).page
+        tables = [_as_discovered(row.table) for row in page.items]
         return Panel(search, tables[:MOST_SHOWN], more=page.has_next)
     found = services().discovery.tables(source, _connector(source), search)
     return Panel(search, found[:MOST_SHOWN], len(found[MOST_SHOWN:]))
 
 
-def _described(
-    source: Source, held: Connection | None, search: str, wanted: str
+def _describe_table(
+    source: Source, connection: Connection | None, search: str, table_id: str
 ) -> tuple[DiscoveredTable, Sequence[DiscoveredColumn]]:
-    if held is not None:
-        known, listed = services().publishing.described(held, wanted)
-        columns = [row.column for row in listed]
-        return _offered(known), [DiscoveredColumn(column.code, column.code, column.type) for column in columns]
+    if connection is not None:
+        published, listed_columns = services().publishing.describe(connection, table_id)
+        columns = [row.column for row in listed_columns]
+        return _as_discovered(published), [
+            DiscoveredColumn(column.code, column.code, column.type) for column in columns
+        ]
     connector = _connector(source)
-    table = next((r for r in services().discovery.tables(source, connector, search) if r.external_code == wanted), None)
+    table = next(
+        (r for r in services().discovery.tables(source, connector, search) if r.external_code == table_id), None
+    )
     if table is None:
         raise NotDiscovered("table_gone")
-    return table, services().discovery.columns(source, connector, wanted, capabilities().column_types)
+    return table, services().discovery.columns(source, connector, table_id, capabilities().column_types)
 
 
-def _offered(table: PublishedTable) -> DiscoveredTable:
+def _as_discovered(table: PublishedTable) -> DiscoveredTable:
     return DiscoveredTable(table.code, title_of(table), external_code(table))
 
 
-def _source(form: DatasetForm) -> Source:
-    source_id = number_in(form.sourceId.data or "")
+def _source(form: PageForm) -> Source:
+    source_id = number_in(form["sourceId"])
     if not source_id:
         raise NotDiscovered("no_source")
     return sources.get(portal_client(), source_id)
@@ -142,12 +145,9 @@ def _connector(source: Source) -> Connector:
         raise NotDiscovered("foreign_connector") from None
 
 
-def _fill(form: DatasetForm, table: DiscoveredTable, columns: Sequence[DiscoveredColumn]) -> None:
-    form.externalCode.data, form.externalName.data = table.external_code, table.title
-    form.name.data = free_name(table.code)
-    form.fields.entries, form.fields.last_index = [], -1
-    for column in columns:
-        form.fields.append_entry({"name": column.name, "externalCode": column.code, "type": column.type})
+def _fill(form: PageForm, table: DiscoveredTable, columns: Sequence[DiscoveredColumn]) -> None:
+    form["externalCode"], form["externalName"], form["name"] = table.external_code, table.title, free_name(table.code)
+    form["fields"] = [{"name": row.name, "externalCode": row.code, "type": row.type} for row in columns]
 
 
 def free_name(code: str) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from flask import request, url_for
 
 from services.bi.listing import Listing
-from web.answers import has_acted
 from web.forms import number_in
+from web.session import has_acted
 from web.template_filters import DAY
 
 LAST_PAGE = 100_000
@@ -62,7 +62,7 @@ class ListState:
         """The address of another page."""
         return replace(self, page=number).url
 
-    def wanted(self, filters: Mapping[str, object]) -> Listing:
+    def for_portal(self, filters: Mapping[str, object]) -> Listing:
         """The same for the portal; `filters` are the chosen ones in the portal's own terms."""
         direction = "DESC" if self.descending else "ASC"
         since = _day(self.filters.get("dateCreate", ""))
@@ -85,16 +85,16 @@ def list_state(
     usual = ListState(endpoint, *opens, opens, filters=dict.fromkeys(filters, ""), path=path or {})
     if has_acted():
         return usual
-    asked = request.values
-    sort = asked.get("sort", "")
-    page = number_in(asked.get("page", ""))
+    sent = request.values
+    sort = sent.get("sort", "")
+    page = number_in(sent.get("page", ""))
     return replace(
         usual,
         sort=sort if sort in sorts else usual.sort,
-        descending=asked["order"] == "desc" if asked.get("order") in ("asc", "desc") else descending,
-        search=asked.get("search", "").strip(),
+        descending=sent["order"] == "desc" if sent.get("order") in ("asc", "desc") else descending,
+        search=sent.get("search", "").strip(),
         page=page if page is not None and page <= LAST_PAGE else 1,
-        filters={name: asked.get(name, "").strip() for name in filters},
+        filters={name: sent.get(name, "").strip() for name in filters},
     )
 
 
@@ -106,6 +106,6 @@ def _day(text: str) -> str:
         return ""
 
 
-def list_answer(page: str, part: ListState) -> tuple[str, int, dict[str, str]]:
+def list_answer(page: str, state: ListState) -> tuple[str, int, dict[str, str]]:
     """A list's page; after a form, htmx learns the address that shows the same part again."""
-    return page, 200, {"HX-Push-Url": part.url} if request.method == "POST" and not has_acted() else {}
+    return page, 200, {"HX-Push-Url": state.url} if request.method == "POST" and not has_acted() else {}

@@ -9,73 +9,74 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from flask import render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from admin import blueprint
-from admin.forms import SourceForm, names_of
+from admin.forms import SOURCE, SOURCE_CONNECTOR
 from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
 from services.bi import connectors
 from services.bi import sources as service
 from services.bi.connectors import Connector, Setting
-from services.bi.sources import Source
+from services.bi.sources import Source, SourceSetting
 from services.connections.connection import Connection
 from services.connections.portal_comparison import COMPARED
 from web import typed_secrets
 from web.answers import page_at, same_place
-from web.forms import number_in
+from web.forms import FormField, PageForm, number_in
 from web.session import capabilities, current_session, portal_client, services, submitted
 from web.submission import NOTHING_WRONG, Failure, act_once, failure
 
 SORTS = ("title", "dateCreate", "id")
-PREFIX = "settings-"
+PREFIX = typed_secrets.SETTINGS
 
 
 @dataclass(frozen=True)
 class SettingInput:
-    """One setting in the form: what is shown of it, and what is sent for it."""
+    """One setting on a page; a `masked` one is there without its `value`, `stored` tells whether the portal has one."""
 
     code: str
     name: str
     type: str
     masked: bool
     value: str = field(default="", repr=False)
-    """What was typed, or what the portal has; never in the page if `masked`."""
     stored: bool = False
-    """Whether the portal has a value that a blank input keeps."""
-    sealed: str = field(default="", repr=False)
 
     @property
     def input_name(self) -> str:
         """The input's name in the form."""
         return PREFIX + self.code
 
+    @property
+    def declared(self) -> FormField:
+        """The input of the form."""
+        return FormField(self.input_name, "secret" if self.masked else "exact")
+
 
 @blueprint.route("/sources/", methods=["GET", "POST"])
 def sources() -> ResponseReturnValue:
     """A page of the portal's sources: of one connector or of all, active or off, of a day and later."""
-    part = list_state("admin.sources", SORTS, ("connectorId", "active", "dateCreate"))
+    state = list_state("admin.sources", SORTS, ("connectorId", "active", "dateCreate"))
     above = connectors.everything(portal_client())
-    connector_id = number_in(part.filters["connectorId"])
-    active = part.filters["active"]
-    wanted = {
+    connector_id = number_in(state.filters["connectorId"])
+    active = state.filters["active"]
+    filters = {
         **({"=connectorId": connector_id} if connector_id else {}),
         **({"=active": active} if active in ("Y", "N") else {}),
     }
-    page = service.page(portal_client(), part.wanted(wanted))
+    page = service.page(portal_client(), state.for_portal(filters))
     html = render_template(
         "sources/list.html",
-        state=part,
+        state=state,
         page=page,
         connectors=above,
         titles={row.id: row for row in above},
         owners=_owners(),
     )
-    return list_answer(html, part)
+    return list_answer(html, state)
 
 
 @blueprint.route("/sources/<int:source_id>", methods=["GET", "POST"])
@@ -88,7 +89,7 @@ def source(source_id: int) -> ResponseReturnValue:
         source=found,
         connector=(above := _connector(found.connector_id)),
         datasets=datasets,
-        settings=[_shown_setting(row.code, row.name, row.type, row.value) for row in found.settings],
+        settings=_inputs(found.settings, {row.code: row.value for row in found.settings}),
         connection=_connection_of(found),
         is_stray=above is not None and _takes_key(above) and source_id not in _owners(),
     )
@@ -98,19 +99,20 @@ def source(source_id: int) -> ResponseReturnValue:
 def new_source() -> ResponseReturnValue:
     """The form of a source to be made; its settings appear once a connector is chosen."""
     choice = [row for row in connectors.everything(portal_client(), *COMPARED) if not _takes_key(row)]
-    form = SourceForm(request.form if submitted() else None)
-    if not submitted():
-        form.connectorId.data = request.args.get("connectorId", "") or (str(choice[0].id) if len(choice) == 1 else "")
-    connector = next((_connector(row.id) for row in choice if str(row.id) == form.connectorId.data), None)
+    only = str(choice[0].id) if len(choice) == 1 else ""
+    form = PageForm([SOURCE_CONNECTOR, *SOURCE], {"connectorId": request.args.get("connectorId", "") or only})
+    connector = next((_connector(row.id) for row in choice if str(row.id) == form["connectorId"]), None)
     choosing = "_choose" in request.form
     inputs = _inputs(connector.settings if connector else () if choosing else _posted_settings(), {})
+    form.declare((row.declared for row in inputs), {})
     if not submitted() or choosing:
         return _form_page(form, inputs, choice=choice, connector=connector)
-    names = names_of(form) | {row.input_name for row in inputs} | {"settings"}
     return act_once(
-        lambda: _made(form, connector, inputs),
+        lambda: _create(form, connector, inputs),
         _("The source was created."),
-        lambda error: _form_page(form, inputs, failure(error, names), choice=choice, connector=connector),
+        lambda error: _form_page(
+            form, inputs, failure(error, form.names | {"settings"}), choice=choice, connector=connector
+        ),
     )
 
 
@@ -123,15 +125,18 @@ def edit_source(source_id: int) -> ResponseReturnValue:
     connector = _connector(found.connector_id)
     known = {row.code: row.value for row in found.settings}
     settings = connector.settings if connector else tuple(Setting(s.code, s.name, s.type) for s in found.settings)
-    form = SourceForm(request.form) if submitted() else SourceForm(data=_values(found))
     inputs = _inputs(settings, known)
+    stored = {row.input_name: known.get(row.code, "") for row in inputs}
+    own = {"title": found.title, "description": found.description, "active": found.active}
+    form = PageForm([*SOURCE, *(row.declared for row in inputs)], own | stored)
     if not submitted():
         return _form_page(form, inputs, connector=connector, source=found)
-    names = names_of(form) - {"connectorId"} | {row.input_name for row in inputs} | {"settings"}
     return act_once(
-        lambda: _changed(found, form, inputs),
+        lambda: _update(found, form, inputs),
         _("The source was changed."),
-        lambda error: _form_page(form, inputs, failure(error, names), connector=connector, source=found),
+        lambda error: _form_page(
+            form, inputs, failure(error, form.names | {"settings"}), connector=connector, source=found
+        ),
     )
 
 
@@ -141,7 +146,7 @@ def delete_source(source_id: int) -> ResponseReturnValue:
     if not submitted():
         return _delete_page(source_id)
     return act_once(
-        lambda: _deleted(source_id),
+        lambda: _delete(source_id),
         _("The source was deleted."),
         lambda error: _delete_page(source_id, failure(error, ())),
     )
@@ -155,7 +160,7 @@ def _delete_page(source_id: int, problem: Failure = NOTHING_WRONG) -> ResponseRe
 
 
 def _form_page(
-    form: SourceForm,
+    form: PageForm,
     inputs: Sequence[SettingInput],
     problem: Failure = NOTHING_WRONG,
     *,
@@ -198,58 +203,41 @@ def _connector(connector_id: int) -> Connector | None:
         return None
 
 
-def _values(source: Source) -> dict[str, Any]:
-    return {
-        "title": source.title,
-        "description": source.description,
-        "connectorId": str(source.connector_id),
-        "active": source.active,
-    }
-
-
 def _posted_settings() -> tuple[Setting, ...]:
     """Settings as typed for a connector that could not be found, so that they are not lost."""
     names = [name.removeprefix(PREFIX) for name in request.form if name.startswith(PREFIX)]
     return tuple(Setting(code, code) for code in names)
 
 
-def _inputs(settings: Iterable[Setting], known: dict[str, str]) -> list[SettingInput]:
-    """The form's inputs: what was typed counts, else what was typed and sealed before, else what the portal has."""
+def _inputs(settings: Iterable[Setting | SourceSetting], known: Mapping[str, str]) -> list[SettingInput]:
+    """The settings for a page; `known` are the values that the portal has."""
     inputs = []
     for setting in settings:
-        stored = known.get(setting.code, "")
-        masked = typed_secrets.is_secret(setting.code, stored)
-        typed = request.form.get(PREFIX + setting.code, "" if masked else stored)
-        if masked:
-            typed = typed or typed_secrets.opened(setting.code, request.form)
-        sealed = typed_secrets.seal(setting.code, typed) if masked else ""
-        inputs.append(
-            SettingInput(setting.code, setting.name or setting.code, setting.type, masked, typed, bool(stored), sealed)
-        )
+        value = known.get(setting.code, "")
+        masked = typed_secrets.is_secret(setting.code, value)
+        name, shown = setting.name or setting.code, "" if masked else value
+        inputs.append(SettingInput(setting.code, name, setting.type, masked, shown, bool(value)))
     return inputs
 
 
-def _shown_setting(code: str, name: str, kind: str, value: str) -> SettingInput:
-    masked = typed_secrets.is_secret(code, value)
-    return SettingInput(code, name or code, kind, masked, "" if masked else value, bool(value))
-
-
-def _made(form: SourceForm, connector: Connector | None, inputs: Sequence[SettingInput]) -> str:
-    if connector is None and form.connectorId.data:
+def _create(form: PageForm, connector: Connector | None, inputs: Sequence[SettingInput]) -> str:
+    if connector is None and form["connectorId"]:
         raise InvalidInput([FieldProblem("connectorId", "CONNECTOR_NOT_FOUND")])
-    fields = {**form.data, "settings": {row.code: row.value for row in inputs}}
+    own = {field.name: form[field.name] for field in (SOURCE_CONNECTOR, *SOURCE)}
+    fields = {**own, "settings": {row.code: form[row.input_name] for row in inputs}}
     codes = None if connector is None else [setting.code for setting in connector.settings]
-    made = service.add(portal_client(), capabilities(), fields, codes)
-    return url_for("admin.source", source_id=made)
+    created = service.add(portal_client(), capabilities(), fields, codes)
+    return url_for("admin.source", source_id=created)
 
 
-def _changed(found: Source, form: SourceForm, inputs: Sequence[SettingInput]) -> str:
-    settings = {row.code: row.value for row in inputs if row.value or not row.masked}
-    fields = {name: value for name, value in form.data.items() if name != "connectorId"}
+def _update(found: Source, form: PageForm, inputs: Sequence[SettingInput]) -> str:
+    fields = {field.name: form[field.name] for field in SOURCE}
+    # A blank secret keeps what the portal has.
+    settings = {row.code: value for row in inputs if (value := form[row.input_name]) or not row.masked}
     if settings:
         fields["settings"] = settings
     service.update(portal_client(), capabilities(), found.id, fields, [row.code for row in inputs])
-    if form.active.data != found.active and _ignored(form.active.data, found.id):
+    if form["active"] != found.active and _ignored(form["active"], found.id):
         # Some portals ignore `active` in updates (facts/field 0.12) and say nothing: say it for them.
         raise InvalidInput([FieldProblem("active", "ACTIVE_IGNORED")])
     return url_for("admin.source", source_id=found.id)
@@ -263,6 +251,6 @@ def _ignored(active: bool, source_id: int) -> bool:
         return False
 
 
-def _deleted(source_id: int) -> str:
+def _delete(source_id: int) -> str:
     service.delete(portal_client(), source_id)
     return url_for("admin.sources")

@@ -13,16 +13,17 @@ from admin import blueprint
 from admin.access import analysts_only
 from admin.connections import portal_context
 from admin.discovery import free_name
+from admin.forms import PUBLICATION
 from admin.listing import list_answer, list_state
 from egress.errors import TargetError
 from errors import AskUser, TryLater
 from sentences.lookup import diagnosis
-from services.bi import datasets
 from services.bi.datasets import Dataset
 from services.connections.connection import Connection
 from services.contract.names import NameRefused
-from services.publishing.tables import Chosen, external_code
-from web.answers import has_acted, page_at, same_place
+from services.publishing.tables import DatasetChoice, external_code, published_datasets
+from web.answers import page_at, same_place
+from web.forms import PageForm
 from web.session import capabilities, current_session, form_once, portal_client, services, submitted
 from web.submission import NOTHING_WRONG, Failure, failure, refusal_page
 
@@ -42,18 +43,18 @@ def tables_page(
     connection: Connection, *, refusal: str = "", ticked: Collection[str] = (), status: int = 200
 ) -> tuple[str, int, dict[str, str]]:
     """A page of a connection's tables, with the boxes of `ticked` ones ticked; `refusal` says why none was made."""
-    part = list_state("admin.connection_tables", ("name",), path={"connection_id": connection.id})
+    state = list_state("admin.connection_tables", ("name",), path={"connection_id": connection.id})
     found, problem = None, None
     try:
         found = services().publishing.tables(
-            connection, part.search, part.page, fresh=bool(request.values.get("refresh"))
+            connection, state.search, state.page, fresh=bool(request.values.get("refresh"))
         )
     except TargetError as error:
         problem = error
     html = render_template(
         "connections/tables.html",
         connection=connection,
-        state=part,
+        state=state,
         page=found.page if found else None,
         read_at=found.at if found else None,
         problem=problem,
@@ -63,7 +64,7 @@ def tables_page(
         ticked=ticked,
         ticks_all="_all" in request.form,
     )
-    html, _status, headers = list_answer(html, part)
+    html, _status, headers = list_answer(html, state)
     return html, status, headers
 
 
@@ -90,9 +91,9 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     try:
         with form_once() as use:
             if use.outcome is None:
-                made, is_new = _published(connection, name)
+                dataset_id, is_new = services().publishing.publish(portal_context(), connection, name, _choice())
                 notice = notice if is_new else _("The table was published before: this is its dataset.")
-                use.done(url_for("admin.dataset", dataset_id=made))
+                use.done(url_for("admin.dataset", dataset_id=dataset_id))
     except (TargetError, NameRefused) as error:
         return _table_page(connection, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
@@ -101,35 +102,31 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     return page_at(use.outcome or use.path or "/", notice)
 
 
-def _published(connection: Connection, name: str) -> tuple[int, bool]:
-    return services().publishing.publish(portal_context(), connection, name, _chosen())
-
-
-def _chosen() -> Chosen | None:
-    """What was chosen in the form, or None if it was not asked for."""
+def _choice() -> DatasetChoice | None:
+    """What the form says, or None if nobody was asked."""
     if DATASET_NAME not in request.form:
         return None
-    typed = request.form
-    return Chosen(typed[DATASET_NAME].strip(), typed.get("description", "").strip(), typed.getlist("columns"))
+    form = PageForm(PUBLICATION)
+    return DatasetChoice(form[DATASET_NAME], form["description"], form["columns"])
 
 
 def _publish_page(connection: Connection, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     try:
-        table, columns = services().publishing.described(connection, name)
+        table, columns = services().publishing.describe(connection, name)
     except (TargetError, NameRefused):
         return _table_page(connection, name)
     if problem == NOTHING_WRONG and external_code(table) in below(connection):
         return _table_page(connection, name)
-    chosen = _chosen() or Chosen(free_name(table.code), "", [row.column.code for row in columns])
+    choice = _choice() or DatasetChoice(free_name(table.code), "", [row.column.code for row in columns])
     sentences = {FORM_NAMES.get(field, field): text for field, text in problem.field_errors.items()}
     page = render_template(
         "connections/publish.html",
         connection=connection,
         table=table,
         columns=columns,
-        dataset_name=chosen.name,
-        description=chosen.description,
-        ticked=chosen.columns,
+        dataset_name=choice.name,
+        description=choice.description,
+        ticked=choice.columns,
         problem=replace(problem, field_errors=sentences),
     )
     return same_place(page, problem.status)
@@ -155,11 +152,9 @@ def _table_page(connection: Connection, name: str, refusal: str = "") -> Respons
         dataset=dataset,
     )
     status = 422 if refusal else 404 if isinstance(problem, NameRefused) else 200
-    return page if has_acted() else same_place(page, status)
+    return same_place(page, status)
 
 
 def below(connection: Connection) -> dict[str, Dataset]:
     """What is published of a connection, by the codes that the datasets keep of their tables."""
-    if connection.source_id is None:
-        return {}
-    return {row.external_code: row for row in datasets.of_source(portal_client(), capabilities(), connection.source_id)}
+    return published_datasets(portal_client(), capabilities(), connection)

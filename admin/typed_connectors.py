@@ -14,7 +14,7 @@ from drivers.base import Driver
 from sentences import questions
 from services.connections.portal_sync import ConnectorTexts, PortalContext
 from services.connections.typed_credentials import MOST_TARGETS, OPTIONS, can_be_typed, setting_codes
-from web.answers import has_acted, page_at, question_page, same_place
+from web.answers import page_at, question_page, same_place
 from web.session import capabilities, current_session, portal_client, portals_language, services, submitted
 from web.submission import NOTHING_WRONG, Failure, act_once, failure
 
@@ -68,7 +68,7 @@ def _act(driver: Driver, action: str) -> None:
 def _page(problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     shown = services().typed_connectors.all(portal_client(), current_session().portal_id)
     page = render_template("connections/wizards.html", wizards=shown, problem=problem, most=MOST_TARGETS)
-    return page if has_acted() else same_place(page, problem.status)
+    return same_place(page, problem.status)
 
 
 def _context(driver: Driver) -> PortalContext:

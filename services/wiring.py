@@ -39,6 +39,7 @@ from services.portals.lifecycle import Lifecycle
 from services.portals.postponed_launches import PostponedLaunches
 from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
+from services.publishing.batches import BatchPublishing
 from services.publishing.contract_report import ContractReports
 from services.publishing.tables import Publishing
 from services.sessions.form_nonces import FormNonces
@@ -82,6 +83,7 @@ class Services:
     access: Access
     connection_tester: ConnectionTester
     publishing: Publishing
+    batch_publishing: BatchPublishing
     contract_reports: ContractReports
     call_log: CallLog
     uploads: Uploads
@@ -128,6 +130,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
     access, call_log = Access(repository, budgets, uploads), CallLog(sessions)
     known_targets = KnownTargets(sessions, budgets)
     tester = ConnectionTester(guards, access)
+    publishing = Publishing(access, guards, table_lists, portal_sync)
     return Services(
         settings=settings,
         engine=engine,
@@ -163,7 +166,8 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         guards=guards,
         access=access,
         connection_tester=tester,
-        publishing=Publishing(access, guards, table_lists, portal_sync),
+        publishing=publishing,
+        batch_publishing=BatchPublishing(publishing, portal_sync),
         contract_reports=ContractReports(access, guards, table_lists),
         call_log=call_log,
         uploads=uploads,

@@ -34,11 +34,11 @@ MAY_IMPORT = {
     "emulator": set(),
 }
 FORBIDDEN_LIBRARIES = {
-    "services": {"flask", "wtforms", "flask_babel"},
-    "drivers": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
-    "egress": {"flask", "wtforms", "flask_babel", "sqlalchemy"},
+    "services": {"flask", "flask_babel"},
+    "drivers": {"flask", "flask_babel", "sqlalchemy"},
+    "egress": {"flask", "flask_babel", "sqlalchemy"},
     "models": {"flask", "requests"},
-    "sentences": {"flask", "wtforms", "requests", "sqlalchemy"},
+    "sentences": {"flask", "requests", "sqlalchemy"},
     "web": {"requests", "sqlalchemy"},
     "install": {"requests", "sqlalchemy"},
     "admin": {"requests", "sqlalchemy"},

@@ -22,16 +22,6 @@ def page_at(path: str, notice: str = "") -> Response:
     return response
 
 
-def has_acted() -> bool:
-    """Whether a form of this request has acted already, and its answer is being drawn."""
-    return bool(next_path())
-
-
-def next_path() -> str:
-    """The address of the page that answers a form of this request which has acted, or an empty text."""
-    return str(g.get("next_path", ""))
-
-
 def same_place(page: str, status: int = 200) -> tuple[str, int, dict[str, str]]:
     """A form's page shown again: it is not a new place, so the browser's history does not grow."""
     return page, status, {"HX-Push-Url": "false"} if submitted() else {}

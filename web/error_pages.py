@@ -1,6 +1,6 @@
 """Errors become pages here, wherever a door has no answer of its own: this table is the contract of the pages.
 
-    SessionEnded, GrantDead     401  open the app again; what was typed is shown as text
+    SessionEnded, TokenDead     401  open the app again; what was typed is shown as text
     AccessDenied                403  which right is missing
     NotFound, unknown address   404  it is gone, or another application made it
     InvalidInput, PortalRefused 422  the sentence of the code (forms show it beside the field instead)
@@ -50,15 +50,16 @@ from errors import (
 from sentences.lookup import all_sentences, of_code
 from sentences.objects import OUR_WAITS, OUTAGES
 from web import logos, permissions, typed_secrets
-from web.answers import has_acted, next_path
 from web.forms import number_in
 from web.session import (
     AGAIN_FIELD,
     NONCE_FIELD,
     TOKEN_FIELD,
     VIEW_FIELD,
+    has_acted,
     is_shown_again,
     learn_from,
+    next_path,
     services,
     session_required,
 )
@@ -265,10 +266,9 @@ def _fields(logo: str) -> Iterable[tuple[str, str]]:
     for name, value in request.form.items(multi=True):
         if name in OWN_FIELDS or (logo and name == logos.TEXT):
             continue
-        code = name.removeprefix("settings-")
-        if request.endpoint in SOURCE_FORMS and name != code and typed_secrets.is_secret(code, value):
-            if sealed := typed_secrets.seal(code, value):
-                yield typed_secrets.PREFIX + code, sealed
+        if request.endpoint in SOURCE_FORMS and _may_be_secret(name, value):
+            if sealed := typed_secrets.seal(name, value):
+                yield typed_secrets.hidden_name(name), sealed
         else:
             yield name, value
 
@@ -288,7 +288,8 @@ def _typed_values() -> list[tuple[str, str]]:
 
 
 def _may_be_secret(name: str, value: str) -> bool:
-    return name.startswith("settings-") and typed_secrets.is_secret(name.removeprefix("settings-"), value)
+    code = name.removeprefix(typed_secrets.SETTINGS)
+    return name != code and typed_secrets.is_secret(code, value)
 
 
 def _is_list_of_ids(name: str, value: str) -> bool:

@@ -142,8 +142,18 @@ def portals_language() -> Iterator[None]:
 
 
 def submitted() -> bool:
-    """Whether this POST sends a form, rather than following a link without JavaScript (`_view`)."""
-    return request.method == "POST" and VIEW_FIELD not in request.form
+    """Whether this POST sends a form which has not acted yet, rather than following a link without JavaScript."""
+    return request.method == "POST" and VIEW_FIELD not in request.form and not has_acted()
+
+
+def has_acted() -> bool:
+    """Whether a form of this request has acted already, and its answer is being drawn."""
+    return bool(next_path())
+
+
+def next_path() -> str:
+    """The address of the page that answers a form of this request which has acted, or an empty text."""
+    return str(g.get("next_path", ""))
 
 
 def is_shown_again() -> bool:

@@ -14,6 +14,8 @@ from models import VaultBroken
 from web.session import current_session, services
 
 PREFIX = "_kept-"
+SETTINGS = "settings-"
+"""What the inputs of settings begin with, before the setting's code."""
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 HARMLESS = frozenset(
     (
@@ -49,19 +51,28 @@ def is_secret(code: str, value: str = "") -> bool:
     return not words or not all(word in HARMLESS or word.isdigit() for word in words) or "@" in value
 
 
-def seal(code: str, value: str) -> str:
-    """The text that stands for a typed secret in the page; empty for an empty value."""
-    row = TypedSecret(current_session().session_id, code)
+def seal(name: str, value: str) -> str:
+    """The text that stands in the page for the secret in the input `name`; empty for an empty value."""
+    row = TypedSecret(current_session().session_id, _code(name))
     services().vault.put(row, "value", value or None)
     return row.value or ""
 
 
-def opened(code: str, posted: Mapping[str, str]) -> str:
-    """The secret that was typed at an earlier showing of the form, or an empty text."""
-    sealed = posted.get(PREFIX + code, "")
+def hidden_name(name: str) -> str:
+    """The hidden field beside the input `name` that carries the sealed text."""
+    return PREFIX + _code(name)
+
+
+def unsealed(name: str, posted: Mapping[str, str]) -> str:
+    """The secret that was typed into the input `name` at an earlier showing of the form, or an empty text."""
+    sealed = posted.get(hidden_name(name), "")
     if not sealed:
         return ""
     try:
-        return services().vault.get(TypedSecret(current_session().session_id, code, sealed), "value") or ""
+        return services().vault.get(TypedSecret(current_session().session_id, _code(name), sealed), "value") or ""
     except (VaultBroken, ValueError):
         return ""
+
+
+def _code(name: str) -> str:
+    return name.removeprefix(SETTINGS)

@@ -9,8 +9,8 @@ made by an earlier try (facts/field 3 row 22). A failure leaves alone what was m
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from egress.errors import TargetError
@@ -30,10 +30,20 @@ from errors import (
 from services.bi import datasets, rules
 from services.bi.datasets import Dataset
 from services.bi.listing import id_of
+from services.connections.connection import Connection
+from services.connections.portal_sync import PortalContext, PortalSync
 from services.contract.names import NameRefused, dataset_codes
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
-from services.publishing.tables import MOST_NUMBERS, NAME_TAKEN, Looked, external_code, fields_of, title_of
+from services.publishing.tables import (
+    MOST_NUMBERS,
+    NAME_TAKEN,
+    Publishing,
+    TableInspection,
+    external_code,
+    fields_of,
+    published_datasets,
+)
 
 MOST_TABLES = 50
 """Of one publication: as many as a page of tables shows, and five round trips."""
@@ -53,31 +63,31 @@ LOOK_UP_SECONDS = 10.0
 CONCERNS_ALL = (TryLater, Reopen, GiveUp, AccessDenied, NotFound)
 """After these the tables whose turn has not come yet would fare the same."""
 METHOD = "biconnector.dataset.add"
-State = Literal["created", "there", "failed", "waiting"]
+State = Literal["created", "existing", "failed", "waiting"]
 
 
 @dataclass(frozen=True)
-class Prospect:
+class PlannedDataset:
     """What would become of a table: `name` is proposed for its dataset, empty where none is to be made.
 
     `dataset` is the one that it has already.
     """
 
-    looked: Looked
+    inspection: TableInspection
     name: str = ""
     dataset: Dataset | None = None
 
     @property
     def is_numbered(self) -> bool:
         """Whether another dataset, or another chosen table, has the name that the table would have by itself."""
-        return bool(self.looked.table and self.name and self.name != self.looked.table.code)
+        return bool(self.inspection.table and self.name and self.name != self.inspection.table.code)
 
 
 @dataclass(frozen=True)
-class Wish:
+class DatasetRequest:
     """A table and the name that its dataset shall have."""
 
-    looked: Looked
+    inspection: TableInspection
     name: str
 
 
@@ -88,30 +98,30 @@ class Outcome:
     A waiting one may have an error too: what stopped the work before its turn came.
     """
 
-    wish: Wish
+    request: DatasetRequest
     state: State
     dataset_id: int | None = None
     name: str = ""
     error: TargetError | ApplicationError | None = None
 
 
-def prospects(
-    client: PortalClient, caps: Capabilities, looked: Sequence[Looked], below: Mapping[str, Dataset]
-) -> list[Prospect]:
+def planned_datasets(
+    client: PortalClient, caps: Capabilities, inspections: Sequence[TableInspection], below: Mapping[str, Dataset]
+) -> list[PlannedDataset]:
     """What would become of tables, with names that none of the application's datasets has.
 
     `below` is what is published of the connection, by external code. Raises the portal's errors.
     """
-    known = {row.asked: below.get(external_code(row.table)) if row.table else None for row in looked}
-    named = [row for row in looked if row.table is not None and row.error is None and known[row.asked] is None]
+    known = {row.name: below.get(external_code(row.table)) if row.table else None for row in inspections}
+    named = [row for row in inspections if row.table is not None and row.error is None and known[row.name] is None]
     names = dict(
         zip(
-            [row.asked for row in named],
+            [row.name for row in named],
             free_names(client, caps, [row.table.code for row in named if row.table is not None]),
             strict=True,
         )
     )
-    return [Prospect(row, names.get(row.asked, ""), known[row.asked]) for row in looked]
+    return [PlannedDataset(row, names.get(row.name, ""), known[row.name]) for row in inspections]
 
 
 def free_names(client: PortalClient, caps: Capabilities, codes: Sequence[str]) -> list[str]:
@@ -129,6 +139,49 @@ def free_names(client: PortalClient, caps: Capabilities, codes: Sequence[str]) -
     return proposed
 
 
+class BatchPublishing:
+    """Plans and makes the datasets of several tables of a connection."""
+
+    def __init__(self, publishing: Publishing, portal_sync: PortalSync) -> None:
+        self._publishing, self._portal_sync = publishing, portal_sync
+
+    def plan(
+        self, portal: PortalContext, connection: Connection, tables: Collection[str], seconds: float = LOOK_SECONDS
+    ) -> list[PlannedDataset]:
+        """What would become of tables; raises the driver's errors if the connection does not open, and the portal's."""
+        inspections = self._publishing.inspect(connection, tables, seconds=seconds)
+        below = published_datasets(portal.client, portal.caps, connection)
+        return planned_datasets(portal.client, portal.caps, inspections, below)
+
+    def publish(
+        self, portal: PortalContext, connection: Connection, names: Mapping[str, str], end: float
+    ) -> list[Outcome]:
+        """What has become of tables whose datasets shall have `names`, until the moment `end` of the monotonic clock.
+
+        Raises what `plan` and `Publication.publish` raise, before anything was made.
+        """
+        inspections = self._publishing.inspect(connection, names, seconds=LOOK_SECONDS)
+        source_id, present = self._portal_sync.ready_source(portal, connection)
+        below = {row.external_code: row for row in present}
+        requests = [
+            DatasetRequest(self._with_types_of_today(connection, row, below), names[row.name]) for row in inspections
+        ]
+        outcomes = Publication(portal.client, portal.caps, source_id, end).publish(requests, below)
+        for outcome in outcomes:
+            if outcome.state == "created" and (table := outcome.request.inspection.table) is not None:
+                self._publishing.hold(connection, table, outcome.request.inspection.columns)
+        return outcomes
+
+    def _with_types_of_today(
+        self, connection: Connection, inspection: TableInspection, below: Collection[str]
+    ) -> TableInspection:
+        """A table with the types that its columns have today, unless it is one of those that are published."""
+        table = inspection.table
+        if table is None or not inspection.columns or external_code(table) in below:
+            return inspection
+        return replace(inspection, columns=self._publishing.renewed(connection, table, inspection.columns))
+
+
 class Publication:
     """One publication: makes the datasets of a source until all are made or the moment `end` of `clock` is near."""
 
@@ -144,33 +197,39 @@ class Publication:
         self._caps, self._source_id, self._end, self._clock = caps, source_id, end, clock
         self._adding, self._looking = client.until(end - LOOK_UP_SECONDS), client.until(end)
 
-    def publish(self, wishes: Sequence[Wish], below: Mapping[str, Dataset]) -> list[Outcome]:
+    def publish(self, requests: Sequence[DatasetRequest], below: Mapping[str, Dataset]) -> list[Outcome]:
         """What has become of each, in their order.
 
-        Raises `InvalidInput` with the fields `name-<number of the wish>` before anything is made, and what concerns all
-        of them (rights, the session, the portal's plan) if nothing was made.
+        Raises `InvalidInput` with the fields `name-<number of the request>` before anything is made, and what concerns
+        all of them (rights, the session, the portal's plan) if nothing was made.
         """
-        done = {number: outcome for number, wish in enumerate(wishes) if (outcome := _settled(wish, below))}
-        todo = {number: wish for number, wish in enumerate(wishes) if number not in done}
+        done = {
+            number: outcome for number, request in enumerate(requests) if (outcome := _known_outcome(request, below))
+        }
+        todo = {number: request for number, request in enumerate(requests) if number not in done}
         self._check_names(todo)
-        ready = {number: wish for number, wish in todo.items() if wish.looked.columns}
+        ready = {number: request for number, request in todo.items() if request.inspection.columns}
         stopped: ApplicationError | None = None
-        for number, turn in enumerate(_turns(ready)):
+        for number, turn in enumerate(_rounds(ready)):
             if number and self._end - self._clock() < ROUND_SECONDS:
                 break
-            made = self._made(turn)
-            done |= made
-            stopped = next((row.error for row in made.values() if isinstance(row.error, CONCERNS_ALL)), None)
+            added = self._add(turn)
+            done |= added
+            stopped = next((row.error for row in added.values() if isinstance(row.error, CONCERNS_ALL)), None)
             if stopped is not None:
                 break
         _raise_if_nothing_was_made(done.values(), stopped)
-        return [done.get(number) or Outcome(wish, "waiting", error=stopped) for number, wish in enumerate(wishes)]
+        return [
+            done.get(number) or Outcome(request, "waiting", error=stopped) for number, request in enumerate(requests)
+        ]
 
-    def _check_names(self, todo: Mapping[int, Wish]) -> None:
-        problems = [found for number, wish in todo.items() for found in rules.dataset_name(f"name-{number}", wish.name)]
+    def _check_names(self, todo: Mapping[int, DatasetRequest]) -> None:
+        problems = [
+            found for number, request in todo.items() for found in rules.dataset_name(f"name-{number}", request.name)
+        ]
         first: dict[str, int] = {}
-        for number, wish in todo.items():
-            if wish.name and first.setdefault(wish.name, number) != number:
+        for number, request in todo.items():
+            if request.name and first.setdefault(request.name, number) != number:
                 problems.append(FieldProblem(f"name-{number}", "NAME_CHOSEN_TWICE"))
         if problems:
             raise InvalidInput(problems)
@@ -179,23 +238,23 @@ class Publication:
         if problems:
             raise InvalidInput(problems)
 
-    def _made(self, turn: Mapping[int, Wish]) -> dict[int, Outcome]:
+    def _add(self, turn: Mapping[int, DatasetRequest]) -> dict[int, Outcome]:
         """What one round trip makes of tables, and what a look-up says of those that it leaves open."""
         outcomes, commands = {}, {}
-        for number, wish in turn.items():
+        for number, request in turn.items():
             try:
-                commands[number] = rules.dataset(self._caps, self._fields(wish))
+                commands[number] = rules.dataset(self._caps, self._fields(request))
             except (InvalidInput, NameRefused) as problem:
-                outcomes[number] = Outcome(wish, "failed", error=problem)
+                outcomes[number] = Outcome(request, "failed", error=problem)
         answers = self._answers(commands)
         open_ones = [turn[number].name for number, answer in answers.items() if _needs_look_up(answer)]
-        found = self._found(open_ones)
+        found = self._look_up(open_ones)
         return outcomes | {number: self._outcome(turn[number], answer, found) for number, answer in answers.items()}
 
-    def _fields(self, wish: Wish) -> dict[str, Any]:
-        table = wish.looked.table
+    def _fields(self, request: DatasetRequest) -> dict[str, Any]:
+        table = request.inspection.table
         assert table is not None  # noqa: S101 - narrows the type: only tables with columns come here
-        return {**fields_of(table, wish.looked.columns, self._source_id), "name": wish.name}
+        return {**fields_of(table, request.inspection.columns, self._source_id), "name": request.name}
 
     def _answers(self, commands: Mapping[int, dict[str, Any]]) -> dict[int, int | ApplicationError]:
         """The new dataset's number, or what the portal says instead."""
@@ -212,54 +271,51 @@ class Publication:
             return dict.fromkeys(commands, problem)
         return {number: _number_in(told.get(str(number))) for number in commands}
 
-    def _found(self, names: Sequence[str]) -> Mapping[str, Dataset] | None:
+    def _look_up(self, names: Sequence[str]) -> Mapping[str, Dataset] | None:
         """The datasets of these names, or None if that could not be found out."""
         try:
             return datasets.named(self._looking, self._caps, names)
         except ApplicationError:
             return None
 
-    def _outcome(self, wish: Wish, answer: int | ApplicationError, found: Mapping[str, Dataset] | None) -> Outcome:
+    def _outcome(
+        self, request: DatasetRequest, answer: int | ApplicationError, found: Mapping[str, Dataset] | None
+    ) -> Outcome:
         if isinstance(answer, int):
-            return Outcome(wish, "created", answer, wish.name)
+            return Outcome(request, "created", answer, request.name)
         if not _needs_look_up(answer):
-            return Outcome(wish, "waiting" if isinstance(answer, TryLater) else "failed", error=answer)
-        known = found.get(wish.name) if found is not None else None
-        if known is not None and self._is_of(known, wish):
-            return Outcome(wish, "created" if _is_lost(answer) else "there", known.id, known.name)
+            return Outcome(request, "waiting" if isinstance(answer, TryLater) else "failed", error=answer)
+        known = found.get(request.name) if found is not None else None
+        if known is not None and self._is_of(known, request):
+            return Outcome(request, "created" if _is_lost(answer) else "existing", known.id, known.name)
         if _is_lost(answer):
             if known is not None:
-                return Outcome(wish, "failed", error=PortalRefused(METHOD, "NAME_EXISTS"))
-            return Outcome(wish, "failed", error=OutcomeUnknown("the answer was lost"))
-        return Outcome(wish, "failed", error=answer)
+                return Outcome(request, "failed", error=PortalRefused(METHOD, "NAME_EXISTS"))
+            return Outcome(request, "failed", error=OutcomeUnknown("the answer was lost"))
+        return Outcome(request, "failed", error=answer)
 
-    def _is_of(self, known: Dataset, wish: Wish) -> bool:
-        table = wish.looked.table
+    def _is_of(self, known: Dataset, request: DatasetRequest) -> bool:
+        table = request.inspection.table
         return table is not None and (known.source_id, known.external_code) == (self._source_id, external_code(table))
 
 
-def title(looked: Looked) -> str:
-    """What people call the table; what was asked for where there is none."""
-    return title_of(looked.table) if looked.table else looked.asked
-
-
-def _settled(wish: Wish, below: Mapping[str, Dataset]) -> Outcome | None:
+def _known_outcome(request: DatasetRequest, below: Mapping[str, Dataset]) -> Outcome | None:
     """What is clear before the portal is asked for anything."""
-    table, error = wish.looked.table, wish.looked.error
+    table, error = request.inspection.table, request.inspection.error
     known = below.get(external_code(table)) if table is not None else None
     if known is not None:
-        return Outcome(wish, "there", known.id, known.name)
-    return Outcome(wish, "failed", error=error) if error is not None else None
+        return Outcome(request, "existing", known.id, known.name)
+    return Outcome(request, "failed", error=error) if error is not None else None
 
 
-def _turns(wishes: Mapping[int, Wish]) -> Iterator[dict[int, Wish]]:
+def _rounds(requests: Mapping[int, DatasetRequest]) -> Iterator[dict[int, DatasetRequest]]:
     """The tables of one round trip after another; one that is too wide for a batch goes alone."""
-    turn: dict[int, Wish] = {}
-    for number, wish in wishes.items():
-        if 3 * len(wish.looked.columns) + 4 > MOST_VARIABLES:
-            yield {number: wish}
+    turn: dict[int, DatasetRequest] = {}
+    for number, request in requests.items():
+        if 3 * len(request.inspection.columns) + 4 > MOST_VARIABLES:
+            yield {number: request}
             continue
-        turn[number] = wish
+        turn[number] = request
         if len(turn) == AT_ONCE:
             yield turn
             turn = {}

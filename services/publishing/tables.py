@@ -20,6 +20,7 @@ from drivers.query import TableQuery
 from egress.errors import TargetError
 from errors import PortalRefused
 from services.bi import datasets
+from services.bi.datasets import Dataset
 from services.bi.listing import Page
 from services.connections.access import PAGE_LIMITS, Access
 from services.connections.connection import Connection
@@ -81,7 +82,7 @@ class TableView:
 
 
 @dataclass(frozen=True)
-class Chosen:
+class DatasetChoice:
     """What somebody chose for a dataset; `columns` are codes."""
 
     name: str
@@ -90,21 +91,26 @@ class Chosen:
 
 
 @dataclass(frozen=True)
-class Looked:
+class TableInspection:
     """What the database says of a table that was asked for; without columns and error there was no time to ask it.
 
     `table` is None where the name means none.
     """
 
-    asked: str
+    name: str
     table: PublishedTable | None = None
     columns: tuple[ListedColumn, ...] = ()
     error: TargetError | NameRefused | None = None
 
     @property
-    def is_waiting(self) -> bool:
-        """Whether it was not looked at."""
+    def is_unread(self) -> bool:
+        """Whether there was no time to ask."""
         return not self.columns and self.error is None
+
+    @property
+    def title(self) -> str:
+        """What people call the table; what was asked for where there is none."""
+        return title_of(self.table) if self.table else self.name
 
 
 class Publishing:
@@ -141,79 +147,79 @@ class Publishing:
             columns = self._lists.ledger.published(connection.ledger_owner, found, description.portal_types)
         return TableView(found, _columns(description, columns), rows)
 
-    def described(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
+    def describe(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
         with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
             return found, _columns(*self._lists.describe(connection, session, found))
 
-    def several(
+    def inspect(
         self,
         connection: Connection,
-        asked: Collection[str],
+        names: Collection[str],
         *,
         seconds: float = PAGE_LIMITS.seconds,
         clock: Callable[[], float] = time.monotonic,
-    ) -> tuple[Looked, ...]:
+    ) -> tuple[TableInspection, ...]:
         """Tables and their columns, in the order in which they were asked for, as far as `seconds` suffice.
 
         A table that cannot be described leaves the others alone. Raises the driver's errors if nothing can be asked.
         """
         end = clock() + seconds
-        found = {name: Looked(name) for name in asked}
-        while any(row.is_waiting for row in found.values()) and (left := end - clock()) > 0:
+        found = {name: TableInspection(name) for name in names}
+        while any(row.is_unread for row in found.values()) and (left := end - clock()) > 0:
             with self._access.page_session(connection, self._guards, left) as session:
                 self._look(connection, session, found, lambda: clock() < end)
         return tuple(found.values())
 
     def _look(
-        self, connection: Connection, session: Session, found: dict[str, Looked], in_time: Callable[[], bool]
+        self, connection: Connection, session: Session, found: dict[str, TableInspection], in_time: Callable[[], bool]
     ) -> None:
         """Ask for everything that waits, until one question fails: its session may be good for nothing more."""
-        waiting = [name for name, row in found.items() if row.is_waiting]
+        waiting = [name for name, row in found.items() if row.is_unread]
         tables = (self._lists.recent(connection, CALL_SECONDS) or self._lists.read(connection, session)).tables
         if not all(tables.has(name) for name in waiting):
             tables = self._lists.read(connection, session).tables
         for name in waiting:
             try:
-                found[name] = Looked(name, tables.resolve(name))
+                found[name] = TableInspection(name, tables.resolve(name))
             except NameRefused as refused:
-                found[name] = Looked(name, error=refused)
+                found[name] = TableInspection(name, error=refused)
         for name, table in [(name, found[name].table) for name in waiting]:
             if table is None or not in_time():
                 continue
             try:
                 columns = _columns(*self._lists.describe(connection, session, table))
             except TargetError as problem:
-                found[name] = Looked(name, table, error=problem)
+                found[name] = TableInspection(name, table, error=problem)
                 return
             too_many = TooBig("columns", MOST_COLUMNS) if len(columns) > MOST_COLUMNS else None
-            found[name] = Looked(name, table, columns, too_many)
+            found[name] = TableInspection(name, table, columns, too_many)
 
     def publish(
-        self, portal: PortalContext, connection: Connection, table_id: str, chosen: Chosen | None = None
+        self, portal: PortalContext, connection: Connection, table_id: str, choice: DatasetChoice | None = None
     ) -> tuple[int, bool]:
         """A table's dataset, and whether it was made now; raises `NameRefused`, errors of driver and portal.
 
-        The connection's source is made first if need be. Without a choice the dataset has all columns, and the table's
-        code as its name, numbered where that is taken.
+        The connection gets its source first, if it has none. Without a choice the dataset has all columns, and the
+        table's code as its name, numbered where that is taken.
         """
-        source_id, published = self._portal_sync.ready_source(portal, connection)
-        found, columns = self.described(connection, table_id)
+        source_id, present = self._portal_sync.ready_source(portal, connection)
+        found, columns = self.describe(connection, table_id)
         code = external_code(found)
-        for known in published:
+        for known in present:
             if known.external_code == code:
                 return known.id, False
         columns = self.renewed(connection, found, columns)
-        wanted = [row for row in columns if chosen is None or row.column.code in chosen.columns]
+        wanted = [row for row in columns if choice is None or row.column.code in choice.columns]
         fields = fields_of(found, wanted, source_id)
-        if chosen is None:
-            made = _added(portal.client, portal.caps, found.code, fields)
+        if choice is None:
+            dataset_id = _added(portal.client, portal.caps, found.code, fields)
         else:
-            own = {"name": chosen.name, "description": chosen.description}
-            made = datasets.add(portal.client, portal.caps, {**fields, **own})
+            own = {"name": choice.name, "description": choice.description}
+            dataset_id = datasets.add(portal.client, portal.caps, {**fields, **own})
         self.hold(connection, found, wanted)
-        return made, True
+        return dataset_id, True
 
     def renewed(
         self, connection: Connection, table: PublishedTable, columns: Sequence[ListedColumn]
@@ -228,6 +234,13 @@ class Publishing:
         """A dataset has these columns now: nothing but their names and types answers to it any more."""
         types = {row.column.code: row.column.type for row in columns}
         self._lists.ledger.fix(connection.ledger_owner, table, _today(columns), types)
+
+
+def published_datasets(client: PortalClient, caps: Capabilities, connection: Connection) -> dict[str, Dataset]:
+    """What is published of a connection, by the codes that the datasets keep of their tables."""
+    if connection.source_id is None:
+        return {}
+    return {row.external_code: row for row in datasets.of_source(client, caps, connection.source_id)}
 
 
 def external_code(table: PublishedTable) -> str:

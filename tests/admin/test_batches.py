@@ -16,7 +16,7 @@ from drivers.sqlite.driver import SQLiteSession
 from egress.errors import Timeout
 from errors import PortalBusy
 from services.publishing.batches import WORK_SECONDS
-from services.publishing.tables import Looked, Publishing
+from services.publishing.tables import Publishing, TableInspection
 from services.sessions.form_nonces import FormNonces
 from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage
@@ -343,14 +343,14 @@ def test_when_time_runs_out_it_is_told_what_is_left_and_the_work_goes_on(
 def test_columns_that_were_not_read_in_time_are_read_when_the_table_is_published(
     hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    several = Publishing.several
+    inspect = Publishing.inspect
 
-    def too_slow(house: Publishing, held: Any, asked: Any, **given: Any) -> tuple[Looked, ...]:
-        found = several(house, held, asked, **given)
-        return (*found[:1], *(Looked(row.asked, row.table) for row in found[1:]))
+    def too_slow(publishing: Publishing, connection: Any, names: Any, **given: Any) -> tuple[TableInspection, ...]:
+        found = inspect(publishing, connection, names, **given)
+        return (*found[:1], *(TableInspection(row.name, row.table) for row in found[1:]))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Publishing, "several", too_slow)
+        patched.setattr(Publishing, "inspect", too_slow)
         page = chosen(client, "orders", "Заказы клиентов")
     assert page.heading == "Publish 2 tables"
     assert "Its columns could not be read in time" in page.rows()[1][1]

@@ -120,7 +120,7 @@ def test_a_later_description_does_not_loosen_the_type_of_a_dataset(
 ) -> None:
     database.execute("CREATE TABLE q (n INTEGER)")
     connection, publishing = host.services.connections.get(connected.issued.id), host.services.publishing
-    table, columns = publishing.described(connection, "q")
+    table, columns = publishing.describe(connection, "q")
     publishing.hold(connection, table, columns)
     database.execute("DROP TABLE q")
     database.execute("CREATE TABLE q (n TEXT)")

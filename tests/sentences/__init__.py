@@ -1,1 +1,1 @@
-"""Sentences and the codes they stand for."""
+"""Codes and sentences: each code has one."""

@@ -21,8 +21,8 @@ from services.bi import datasets
 from services.contract.names import NameRefused, dataset_codes
 from services.portal_api import Patience, Reply
 from services.publishing import batches
-from services.publishing.batches import Outcome, Publication, Wish, free_names, prospects
-from services.publishing.tables import Looked, external_code
+from services.publishing.batches import DatasetRequest, Outcome, Publication, free_names, planned_datasets
+from services.publishing.tables import TableInspection, external_code
 from tests.services.hosted import HostedStage, Post, hosted_stage, instead, lost_after, lost_before
 
 FAR = 1e12
@@ -44,13 +44,13 @@ def tables(hosted: HostedStage, *names: str, columns: int = 2) -> None:
             database.execute(f'CREATE TABLE "{name}" ({described})')
 
 
-def looked(hosted: HostedStage, *names: str) -> tuple[Looked, ...]:
-    return hosted.house.publishing.several(hosted.held(1), names)
+def inspected(hosted: HostedStage, *names: str) -> tuple[TableInspection, ...]:
+    return hosted.house.publishing.inspect(hosted.held(1), names)
 
 
-def wished(hosted: HostedStage, names: Mapping[str, str]) -> list[Wish]:
+def wished(hosted: HostedStage, names: Mapping[str, str]) -> list[DatasetRequest]:
     """Tables with the names that their datasets shall have."""
-    return [Wish(table, names[table.asked]) for table in looked(hosted, *names)]
+    return [DatasetRequest(table, names[table.name]) for table in inspected(hosted, *names)]
 
 
 def connected(hosted: HostedStage) -> int:
@@ -113,16 +113,16 @@ def test_a_review_tells_columns_names_and_what_is_published(hosted: HostedStage)
     source_id = connected(hosted)
     published(hosted, same("orders"))
     below = {row.external_code: row for row in datasets.of_source(hosted.client, hosted.caps, source_id)}
-    found = prospects(hosted.client, hosted.caps, looked(hosted, "orders", "Заказы клиентов", "gone"), below)
-    assert [(row.name, len(row.looked.columns)) for row in found] == [("", 4), ("zakazy_klientov", 2), ("", 0)]
+    found = planned_datasets(hosted.client, hosted.caps, inspected(hosted, "orders", "Заказы клиентов", "gone"), below)
+    assert [(row.name, len(row.inspection.columns)) for row in found] == [("", 4), ("zakazy_klientov", 2), ("", 0)]
     assert [row.dataset.id if row.dataset else None for row in found] == [1, None, None]
-    assert isinstance(found[2].looked.error, NameRefused)
+    assert isinstance(found[2].inspection.error, NameRefused)
 
 
 def test_more_columns_than_an_answer_holds_are_told_and_leave_the_others_alone(hosted: HostedStage) -> None:
     connected(hosted)
     tables(hosted, "wide", columns=1601)
-    wide, orders = looked(hosted, "wide", "orders")
+    wide, orders = inspected(hosted, "wide", "orders")
     assert isinstance(wide.error, TooBig)
     assert (wide.error.code, wide.error.limit) == ("columns", 1600)
     assert (orders.error, len(orders.columns)) == (None, 4)
@@ -143,7 +143,7 @@ def test_a_table_that_cannot_be_described_leaves_the_others_alone(
         return describe(session, table)
 
     monkeypatch.setattr(SQLiteSession, "describe", refusing)
-    first, locked, last = looked(hosted, "orders", "locked", "Заказы клиентов")
+    first, locked, last = inspected(hosted, "orders", "locked", "Заказы клиентов")
     assert (first.error, last.error, len(last.columns)) == (None, None, 2)
     assert isinstance(locked.error, Timeout)
     assert sessions[0] is sessions[1] is not sessions[2]
@@ -152,10 +152,10 @@ def test_a_table_that_cannot_be_described_leaves_the_others_alone(
 def test_what_there_was_no_time_to_look_at_waits_under_its_name(hosted: HostedStage) -> None:
     connected(hosted)
     ticks = iter([0.0, 0.0, 1.0, 9999.0, 9999.0, 9999.0])
-    found = hosted.house.publishing.several(
+    found = hosted.house.publishing.inspect(
         hosted.held(1), ["orders", "Заказы клиентов"], seconds=1000, clock=lambda: next(ticks)
     )
-    assert [row.is_waiting for row in found] == [False, True]
+    assert [row.is_unread for row in found] == [False, True]
     assert found[1].table is not None
     assert external_code(found[1].table) == "Заказы клиентов"
 
@@ -197,7 +197,7 @@ def test_publishing_twice_makes_nothing_twice(hosted: HostedStage) -> None:
     tables(hosted, "deals")
     first = published(hosted, same("orders", "deals"))
     again = published(hosted, {"orders": "orders", "deals": "deals_again"})
-    assert states(again) == ["there", "there"]
+    assert states(again) == ["existing", "existing"]
     assert [row.dataset_id for row in again] == [row.dataset_id for row in first]
     assert in_the_portal(hosted) == same("orders", "deals")
 
@@ -241,7 +241,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_repeated(hosted: HostedStage)
     """facts/platform 5.1: classic REST has no protection against duplicates."""
     connected(hosted)
     tables(hosted, "deals")
-    wishes = wished(hosted, same("orders", "deals"))
+    requests = wished(hosted, same("orders", "deals"))
     work = Publication(hosted.client, hosted.caps, 1, FAR)
     calls: list[str] = []
 
@@ -250,7 +250,7 @@ def test_a_lost_answer_is_looked_up_and_nothing_is_repeated(hosted: HostedStage)
         return (lost_after("batch") if len(calls) == 2 else lambda _, really: really())(method, post)
 
     hosted.wire.trick = lose_the_second
-    outcomes = work.publish(wishes, {})
+    outcomes = work.publish(requests, {})
     assert states(outcomes) == ["created", "created"]
     assert [row.dataset_id for row in outcomes] == [1, 2]
     # The names, the batch whose answer was lost, the look-up.
@@ -267,9 +267,9 @@ def test_an_addition_that_never_arrived_is_not_repeated_but_told(hosted: HostedS
         return (lost_before("batch") if len(calls) == 2 else lambda _, really: really())(method, post)
 
     names = same("a", "b", *(f"t{number}" for number in range(10)))
-    wishes = wished(hosted, names)
+    requests = wished(hosted, names)
     hosted.wire.trick = lose_the_first_addition
-    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(wishes, {})
+    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(requests, {})
     assert states(outcomes) == ["failed"] * 10 + ["waiting"] * 2
     assert all(isinstance(row.error, OutcomeUnknown) for row in outcomes)
     assert len(calls) == 3
@@ -279,7 +279,7 @@ def test_an_addition_that_never_arrived_is_not_repeated_but_told(hosted: HostedS
 def test_what_an_earlier_try_made_meanwhile_is_found_by_its_table(hosted: HostedStage) -> None:
     """The first request may go on in the portal after nobody waits for it any more."""
     connected(hosted)
-    wishes = wished(hosted, same("orders"))
+    requests = wished(hosted, same("orders"))
     calls: list[str] = []
 
     def made_by_somebody_else_first(method: str, post: Post) -> Reply:
@@ -289,8 +289,8 @@ def test_what_an_earlier_try_made_meanwhile_is_found_by_its_table(hosted: Hosted
         return post()
 
     hosted.wire.trick = made_by_somebody_else_first
-    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(wishes, {})
-    assert (states(outcomes), outcomes[0].dataset_id) == (["there"], 1)
+    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(requests, {})
+    assert (states(outcomes), outcomes[0].dataset_id) == (["existing"], 1)
     assert in_the_portal(hosted) == same("orders")
 
 
@@ -298,7 +298,7 @@ def test_what_was_made_before_a_failure_stays_and_the_rest_waits(hosted: HostedS
     connected(hosted)
     names = [f"t{number}" for number in range(25)]
     tables(hosted, *names)
-    wishes = wished(hosted, same(*names))
+    requests = wished(hosted, same(*names))
     calls: list[str] = []
 
     def refuse_the_second_ten(method: str, post: Post) -> Reply:
@@ -308,17 +308,17 @@ def test_what_was_made_before_a_failure_stays_and_the_rest_waits(hosted: HostedS
         return post()
 
     hosted.wire.trick = refuse_the_second_ten
-    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(wishes, {})
+    outcomes = Publication(hosted.client, hosted.caps, 1, FAR).publish(requests, {})
     assert states(outcomes) == ["created"] * 10 + ["failed"] * 10 + ["waiting"] * 5
     assert len(in_the_portal(hosted)) == 10
 
 
 def test_missing_rights_are_raised_where_nothing_was_made(hosted: HostedStage) -> None:
     connected(hosted)
-    wishes = wished(hosted, same("orders"))
+    requests = wished(hosted, same("orders"))
     hosted.wire.trick = instead({ADD: {"error": {"error": "ACCESS_DENIED", "error_description": ""}}})
     with pytest.raises(AccessDenied):
-        Publication(hosted.client, hosted.caps, 1, FAR).publish(wishes, {})
+        Publication(hosted.client, hosted.caps, 1, FAR).publish(requests, {})
 
 
 def test_a_limit_is_waited_for_and_only_what_met_it_is_repeated(hosted: HostedStage) -> None:
@@ -339,7 +339,7 @@ def test_a_limit_that_does_not_end_leaves_the_rest_waiting_with_it(hosted: Hoste
     assert states(outcomes) == ["waiting"] + ["created"] * 9 + ["waiting"] * 2
     assert isinstance(outcomes[0].error, PortalBusy)
     assert isinstance(outcomes[11].error, PortalBusy)
-    assert states(published(hosted, same(*names))) == ["created"] + ["there"] * 9 + ["created"] * 2
+    assert states(published(hosted, same(*names))) == ["created"] + ["existing"] * 9 + ["created"] * 2
 
 
 def test_no_round_begins_when_time_is_short_and_the_rest_can_go_on(hosted: HostedStage) -> None:
@@ -350,7 +350,7 @@ def test_no_round_begins_when_time_is_short_and_the_rest_can_go_on(hosted: Hoste
     outcomes = published(hosted, same(*names), clock=lambda: late)
     assert states(outcomes) == ["created"] * 10 + ["waiting"] * 2
     assert [row.error for row in outcomes[10:]] == [None, None]
-    assert states(published(hosted, same(*names))) == ["there"] * 10 + ["created"] * 2
+    assert states(published(hosted, same(*names))) == ["existing"] * 10 + ["created"] * 2
 
 
 def test_a_call_of_a_client_with_an_end_gets_no_more_time_than_is_left(hosted: HostedStage) -> None:

@@ -1,0 +1,1 @@
+"""What doors with pages share: forms, session, answers."""
