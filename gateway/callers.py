@@ -25,10 +25,10 @@ def whole_bodies(application: WSGIApplication) -> WSGIApplication:
     """
 
     def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        body, has_end = environ["wsgi.input"], environ.get("wsgi.input_terminated")
-        # Gunicorn sets this, and takes the end of a connection for the end of a body. Otherwise Werkzeug counts.
+        body, has_end = environ["wsgi.input"], False
         if environ.get("CONTENT_LENGTH"):
-            environ.pop("wsgi.input_terminated", None)
+            # Gunicorn sets this, and takes the end of a connection for the end of a body. Otherwise Werkzeug counts.
+            has_end = environ.pop("wsgi.input_terminated", False)
         answer = application(environ, start_response)
         # A proxy that could not send all of a request before its connection ended might not pass the answer on.
         with contextlib.suppress(Exception):
