@@ -38,7 +38,7 @@ class RateLimit:
             is_let_through = after <= present + self._ahead + self._longest_wait
             return after if is_let_through else over
 
-        after = self._memory.change(f"pace {key}", one_more)
+        after = self._memory.change(f"rate {key}", one_more)
         if not is_let_through:
             raise BudgetSpent("requests")
         time.sleep(max(0.0, after - self._ahead - present))

@@ -1,4 +1,4 @@
-"""An authorization server for tests of grants: tokens work once, and everything is counted (facts/platform 3)."""
+"""An authorization server for tests of tokens: tokens work once, and everything is counted (facts/platform 3)."""
 
 from __future__ import annotations
 

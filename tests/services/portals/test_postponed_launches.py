@@ -1,4 +1,4 @@
-"""Openings that wait for another try travel through the page sealed (facts/security 2.2, 2.3)."""
+"""Launches that wait for another try travel through the page sealed (facts/security 2.2, 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grants are renewed once, by whoever comes first, and survive whatever happens on the way (facts/security 3)."""
+"""Tokens are renewed once, by whoever comes first, and survive whatever happens on the way (facts/security 3)."""
 
 from __future__ import annotations
 

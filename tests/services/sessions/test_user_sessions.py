@@ -37,17 +37,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def visits(sessions: Sessions, clock: Clock) -> UserSessions:
+def user_sessions(sessions: Sessions, clock: Clock) -> UserSessions:
     return UserSessions(sessions, idle=timedelta(minutes=60), longest=timedelta(hours=8), clock=clock)
 
 
-def opened(visits: UserSessions, portal_id: int = 1, user_id: int = 7) -> str:
-    token, _ = visits.open(portal_id, user_id, is_admin=False, language="en")
+def opened(user_sessions: UserSessions, portal_id: int = 1, user_id: int = 7) -> str:
+    token, _ = user_sessions.open(portal_id, user_id, is_admin=False, language="en")
     return token
 
 
-def test_only_the_hash_of_a_token_of_32_bytes_is_stored(visits: UserSessions, sessions: Sessions) -> None:
-    token = opened(visits)
+def test_only_the_hash_of_a_token_of_32_bytes_is_stored(user_sessions: UserSessions, sessions: Sessions) -> None:
+    token = opened(user_sessions)
     assert len(token) >= 43
     with sessions() as session:
         row = session.query(UserSession).one()
@@ -55,108 +55,108 @@ def test_only_the_hash_of_a_token_of_32_bytes_is_stored(visits: UserSessions, se
         assert len(row.token_hash) == 64
 
 
-def test_a_visit_names_the_portal_that_was_verified(visits: UserSessions) -> None:
-    visit = visits.find(opened(visits, portal_id=2))
-    assert (visit.member_id, visit.origin, visit.user_id) == ("other", "https://other.bitrix24.com", 7)
+def test_an_active_session_names_the_portal_that_was_verified(user_sessions: UserSessions) -> None:
+    active = user_sessions.find(opened(user_sessions, portal_id=2))
+    assert (active.member_id, active.origin, active.user_id) == ("other", "https://other.bitrix24.com", 7)
 
 
 @pytest.mark.parametrize("token", ["", "x", "0" * 43, "' OR 1=1 --", "\x00", "я" * 43])
-def test_an_unknown_token_is_no_session(visits: UserSessions, token: str) -> None:
-    opened(visits)
+def test_an_unknown_token_is_no_session(user_sessions: UserSessions, token: str) -> None:
+    opened(user_sessions)
     with pytest.raises(SessionEnded):
-        visits.find(token)
+        user_sessions.find(token)
 
 
-def test_a_session_ends_after_60_idle_minutes_and_use_prolongs_it(visits: UserSessions, clock: Clock) -> None:
-    token = opened(visits)
+def test_a_session_ends_after_60_idle_minutes_and_use_prolongs_it(user_sessions: UserSessions, clock: Clock) -> None:
+    token = opened(user_sessions)
     for _ in range(3):
         clock.move(minutes=59)
-        visits.find(token)
+        user_sessions.find(token)
     clock.move(minutes=60)
     with pytest.raises(SessionEnded):
-        visits.find(token)
+        user_sessions.find(token)
 
 
-def test_a_session_ends_after_8_hours_in_any_case(visits: UserSessions, clock: Clock) -> None:
-    token = opened(visits)
+def test_a_session_ends_after_8_hours_in_any_case(user_sessions: UserSessions, clock: Clock) -> None:
+    token = opened(user_sessions)
     for _ in range(15):
         clock.move(minutes=30)
-        visits.find(token)
+        user_sessions.find(token)
     clock.move(minutes=30)
     with pytest.raises(SessionEnded):
-        visits.find(token)
+        user_sessions.find(token)
 
 
-def test_after_renewal_the_old_token_is_good_for_60_seconds_more(visits: UserSessions, clock: Clock) -> None:
-    old = opened(visits)
-    new, _ = visits.renew(old, "acme", 7)
+def test_after_renewal_the_old_token_is_good_for_60_seconds_more(user_sessions: UserSessions, clock: Clock) -> None:
+    old = opened(user_sessions)
+    new, _ = user_sessions.renew(old, "acme", 7)
     clock.move(seconds=59)
-    assert visits.find(old).session_id == visits.find(new).session_id
+    assert user_sessions.find(old).session_id == user_sessions.find(new).session_id
     clock.move(seconds=1)
     with pytest.raises(SessionEnded):
-        visits.find(old)
-    visits.find(new)
+        user_sessions.find(old)
+    user_sessions.find(new)
 
 
 def test_a_session_that_ended_by_idleness_can_be_renewed_for_a_day_and_then_not(
-    visits: UserSessions, clock: Clock
+    user_sessions: UserSessions, clock: Clock
 ) -> None:
     """A page that was left open over night goes on when its user is proved again."""
-    token = opened(visits)
+    token = opened(user_sessions)
     clock.move(hours=20)
-    token, visit = visits.renew(token, "acme", 7)
-    assert visits.find(token) == visit
+    token, active = user_sessions.renew(token, "acme", 7)
+    assert user_sessions.find(token) == active
     clock.move(hours=8 + 24)
     with pytest.raises(SessionEnded):
-        visits.renew(token, "acme", 7)
+        user_sessions.renew(token, "acme", 7)
 
 
 @pytest.mark.parametrize(("member_id", "user_id"), [("other", 7), ("acme", 8), ("", 7)])
 def test_a_session_is_renewed_for_its_own_portal_and_user_only(
-    visits: UserSessions, member_id: str, user_id: int
+    user_sessions: UserSessions, member_id: str, user_id: int
 ) -> None:
-    token = opened(visits)
+    token = opened(user_sessions)
     with pytest.raises(Forged):
-        visits.renew(token, member_id, user_id)
-    visits.find(token)
+        user_sessions.renew(token, member_id, user_id)
+    user_sessions.find(token)
 
 
-def test_a_21st_opening_ends_the_oldest_session_of_this_user_and_no_other(visits: UserSessions) -> None:
-    foreign = [opened(visits, portal_id=2), opened(visits, user_id=8)]
-    tokens = [opened(visits) for _ in range(21)]
+def test_a_21st_opening_ends_the_oldest_session_of_this_user_and_no_other(user_sessions: UserSessions) -> None:
+    foreign = [opened(user_sessions, portal_id=2), opened(user_sessions, user_id=8)]
+    tokens = [opened(user_sessions) for _ in range(21)]
     with pytest.raises(SessionEnded):
-        visits.find(tokens[0])
+        user_sessions.find(tokens[0])
     for token in [*tokens[1:], *foreign]:
-        visits.find(token)
+        user_sessions.find(token)
 
 
-def test_each_opening_has_a_session_of_its_own(visits: UserSessions) -> None:
-    first, second = opened(visits), opened(visits)
-    visits.renew(first, "acme", 7)
-    assert visits.find(second).session_id != visits.find(first).session_id
+def test_each_opening_has_a_session_of_its_own(user_sessions: UserSessions) -> None:
+    first, second = opened(user_sessions), opened(user_sessions)
+    user_sessions.renew(first, "acme", 7)
+    assert user_sessions.find(second).session_id != user_sessions.find(first).session_id
 
 
 def test_a_session_whose_row_is_deleted_ends_with_the_next_request_and_forgets_its_forms(
-    visits: UserSessions, sessions: Sessions
+    user_sessions: UserSessions, sessions: Sessions
 ) -> None:
-    mine, colleague = opened(visits), opened(visits, user_id=8)
+    mine, colleague = opened(user_sessions), opened(user_sessions, user_id=8)
     with sessions.begin() as session:
-        session.add(FormNonce(nonce_hash="0" * 64, session_id=visits.find(mine).session_id))
+        session.add(FormNonce(nonce_hash="0" * 64, session_id=user_sessions.find(mine).session_id))
     with sessions.begin() as session:
         session.execute(delete(UserSession).where(UserSession.user_id == 7))
     with pytest.raises(SessionEnded):
-        visits.find(mine)
-    visits.find(colleague)
+        user_sessions.find(mine)
+    user_sessions.find(colleague)
     with sessions() as session:
         assert session.query(FormNonce).count() == 0
 
 
 def test_an_ended_session_still_tells_which_portal_may_frame_the_page_that_says_so(
-    visits: UserSessions, clock: Clock
+    user_sessions: UserSessions, clock: Clock
 ) -> None:
-    token = opened(visits)
+    token = opened(user_sessions)
     clock.move(hours=9)
-    over = visits.ended(token)
+    over = user_sessions.ended(token)
     assert over is not None
     assert over.origin == "https://acme.bitrix24.com"
-    assert visits.ended("unknown") is None
+    assert user_sessions.ended("unknown") is None
