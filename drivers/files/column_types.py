@@ -142,10 +142,7 @@ class Columns:
         """
         among = self._not_ruled_out({name: self._candidates(name) for name in self._names})
         self._is_sample = self._counted(f"(SELECT * FROM {self._source} LIMIT {SAMPLE_ROWS})") < SAMPLE_ROWS
-        first = {
-            name: [one for one in found if one not in OTHERS and not (one is DECIMAL and INTEGER in found)]
-            for name, found in among.items()
-        }
+        first = {name: [one for one in found if not _is_later(one, found)] for name, found in among.items()}
         fitting = self._proved(first)
         # What programs have written fits no other way of writing, unless its points are those of thousands.
         others = {
@@ -288,6 +285,15 @@ class Columns:
     def _asked(self, statement: str) -> list[tuple[Any, ...]]:
         self._check()
         return self._connection.execute(statement).fetchall()
+
+
+def _is_later(candidate: Candidate, among: Sequence[Candidate]) -> bool:
+    """Whether a candidate is asked about only if a narrower one, which is proved in less time, does not fit."""
+    if candidate is DECIMAL:
+        return INTEGER in among
+    if candidate.portal == "datetime":
+        return any(other.portal == "date" for other in among)
+    return candidate in OTHERS
 
 
 def _may_be(candidate: Candidate, value: str) -> bool:

@@ -25,7 +25,7 @@ from drivers.errors import SettingsWrong
 
 _BLOCK = 1024 * 1024
 #: Bytes of lines that decide the encoding: all together, and of one block at most.
-_DECIDING_BYTES, _DECIDING_BYTES_OF_BLOCK = 256 * 1024, 16 * 1024
+_DECIDING_BYTES, _DECIDING_BYTES_OF_BLOCK = 64 * 1024, 8 * 1024
 
 _MARKS: tuple[tuple[bytes, str], ...] = (
     (codecs.BOM_UTF8, "utf-8-sig"),

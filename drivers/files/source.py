@@ -76,7 +76,7 @@ def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) ->
         try:
             answer = client.ask("GET", _asked(parts), _headers(parts), seconds=READ_SECONDS)
             if answer.status == 200 and parts.hostname == YANDEX_API:
-                url = address_in(next(answer.blocks(BLOCK), b""))
+                url = address_in(next(_content(answer), b""))
                 if not url:
                     raise SettingsWrong("url", "no_file_there")
             elif answer.status in _REDIRECTS:
@@ -130,10 +130,9 @@ def _write(answer: HttpResponse, path: Path, deadline: Deadline) -> None:
     media = answer.header("Content-Type").lower()
     if media.startswith(_MEDIA):
         raise SettingsWrong("url", "other_kind", media[:100])
-    blocks = answer.blocks(BLOCK)
     written = 0
     with path.open("wb") as file:
-        for block in _unpacked(blocks) if answer.header("Content-Encoding").lower() == "gzip" else blocks:
+        for block in _content(answer):
             deadline.check()
             if not written and "html" in media and block.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
                 raise SettingsWrong("url", "no_file_there", "a page in HTML")
@@ -141,6 +140,11 @@ def _write(answer: HttpResponse, path: Path, deadline: Deadline) -> None:
             if written > MOST_BYTES:
                 raise TooBig("bytes", MOST_BYTES)
             file.write(block)
+
+
+def _content(answer: HttpResponse) -> Iterator[bytes]:
+    blocks = answer.blocks(BLOCK)
+    return _unpacked(blocks) if answer.header("Content-Encoding").lower() == "gzip" else blocks
 
 
 def _unpacked(blocks: Iterator[bytes]) -> Iterator[bytes]:
