@@ -285,10 +285,12 @@ class FileSession(Session):
         database, self._database = self._database, None
         if database is None:
             return
+        # Whoever still knows the session, a timer for one, holds none of its files by that.
+        key, self._key, self._read = self._key, None, []
         with contextlib.suppress(duckdb.Error):
             self._connection.close()
-            if self._key is not None:
-                WARM.give(self._key, database)
+            if key is not None:
+                WARM.give(key, database)
             else:
                 database.close()
 
