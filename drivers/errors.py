@@ -40,7 +40,7 @@ class LoginFailed(TargetError):
 class QueryRefused(TargetError):
     """The query cannot be answered as asked; `name` is the table or column at fault, or empty.
 
-    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `no_permission`.
+    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `filter_too_long`, `no_permission`.
     """
 
     def __init__(self, code: str, name: str = "", detail: str = "") -> None:

@@ -26,7 +26,7 @@ class TargetRefused(TargetError):
 class Unreachable(TargetError):
     """Nobody answers.
 
-    Codes: `name_not_found`, `name_timeout`, `connect_refused`, `connect_timeout`, `connect_failed`.
+    Codes: `name_not_found`, `name_timeout`, `connect_refused`, `connect_timeout`, `connect_failed`, `starting`.
     """
 
 
