@@ -32,9 +32,10 @@ def number_in(text: str) -> int | None:
 class FormField:
     """An input of a form; `default` is what it holds while nobody has typed or stored anything.
 
-    A `text` is stripped and an `exact` one is not; a blank `choice` is its default; a `tick` has a hidden `0` before
-    it, so that a form without the question leaves what is known; `ids` and `texts` are ticked boxes of one name; `rows`
-    have `columns`, and one in which nothing but columns with a default is filled is a blank row.
+    A `text` is stripped, and one that was not sent is missing whatever is stored; an `exact` one is neither; a blank
+    `choice` is its default; a `tick` has a hidden `0` before it, so that a form without the question leaves what is
+    known; `ids` and `texts` are ticked boxes of one name; `rows` have `columns`, and one in which nothing but columns
+    with a default is filled is a blank row.
     """
 
     name: str
@@ -47,7 +48,7 @@ class FormField:
         return f"{self.name}-{number}-{column}" if self.name else f"{column}-{number}"
 
     def read(self, posted: MultiDict[str, str], name: str, known: Any) -> Any:
-        """What the inputs called `name` hold; `known` where the form did not have them."""
+        """What the inputs called `name` hold; `known` where a form need not have them."""
         sent = posted.getlist(name)
         match self.kind:
             case "ids":
@@ -58,7 +59,7 @@ class FormField:
                 return sent[-1] not in ("", "0", "false") if sent else known
             case "secret":
                 return (sent[0] if sent else "") or typed_secrets.unsealed(name, posted)
-        value = sent[0] if sent else known
+        value = sent[0] if sent else self.default if self.kind == "text" else known
         if self.kind == "choice":
             return value or self.default
         return value.strip() if self.kind == "text" and isinstance(value, str) else value

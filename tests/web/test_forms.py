@@ -48,12 +48,17 @@ def test_text_is_stripped_unless_it_counts_exactly() -> None:
     assert form.data == {"title": "Shop", "password": " a "}
 
 
-def test_an_input_that_the_form_lacked_keeps_what_is_stored() -> None:
+def test_a_setting_that_the_form_did_not_show_keeps_what_is_stored() -> None:
     with sent({"title": "Shop"}):
         form = PageForm(
             [FormField("title"), FormField("path", "exact"), FormField("active", "tick", True)], {"path": "/f"}
         )
     assert form.data == {"title": "Shop", "path": "/f", "active": True}
+
+
+def test_a_text_that_was_not_sent_is_missing_whatever_is_stored() -> None:
+    with sent({"description": "typed"}):
+        assert PageForm([FormField("title"), FormField("description")], {"title": "Shop"})["title"] == ""
 
 
 @pytest.mark.parametrize(("values", "ticked"), [(["0"], False), (["0", "1"], True), (["", "0"], False)])
