@@ -330,7 +330,7 @@ def _holds(candidate: Candidate) -> str:
 def _decimal_of(candidates: Sequence[Candidate]) -> str:
     """The decimal mark that a column shows beyond doubt, empty without one."""
     decimals = {candidate.decimal for candidate in candidates if candidate.needs or candidate is DECIMAL} - {""}
-    thousands = {candidate.thousands for candidate in candidates} - {""}
+    thousands = {candidate.thousands for candidate in candidates} & {",", "."}
     if INTEGER in candidates or decimals & thousands or len(decimals | thousands) == 0:
         return ""
     if len(decimals) == 1:

@@ -106,12 +106,15 @@ _CURRENCY = (
 
 def _number(portal: str, decimal: str, group: str, beside: str = "") -> Candidate:
     """Numbers with a decimal mark, groups of thousands, a sign or brackets, and a percent sign or currency `beside`."""
-    between, mark = _GROUPS[group], _GROUPS.get(decimal, "")
-    whole = f"(?:0|[1-9][0-9]{{0,17}}|[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}}){{1,5}})"
+    between, mark = _GROUPS.get(group, ""), _GROUPS.get(decimal, "")
+    whole, few = "0|[1-9][0-9]{0,17}", "0|[1-9][0-9]{0,5}"
+    if group:
+        whole += f"|[1-9][0-9]{{0,2}}(?:{between}[0-9]{{3}}){{1,5}}"
+        few += f"|[1-9][0-9]{{0,2}}{between}[0-9]{{3}}"
+    whole, few = f"(?:{whole})", f"(?:{few})"
     fraction = f"{mark}[0-9]{{1,15}}" if mark else ""
     value = f"{whole}(?:{fraction})?" if mark else whole
     # A plus before many digits is one of a telephone number.
-    few = f"(?:0|[1-9][0-9]{{0,5}}|[1-9][0-9]{{0,2}}{between}[0-9]{{3}})"
     plus = f"[+]{_SPACE}(?:{few}|{whole}{fraction})" if mark else f"[+]{_SPACE}{few}"
     minus = f"(?:[{MINUS}]{_SPACE})?"
     match beside:
@@ -136,7 +139,7 @@ def _number(portal: str, decimal: str, group: str, beside: str = "") -> Candidat
         digits = f"replace({digits}, ',', '.')"
     number = f"(CASE WHEN regexp_matches({{c}}, '[{MINUS}(]') THEN '-' ELSE '' END || {digits})"
     exact = _EXACT.replace("{n}", number)
-    needed = between if group in ",." else mark
+    needed = between if group in (",", ".") else mark
     return Candidate(
         portal,
         f"{_BLANK}*(?:{'|'.join(forms)}){_BLANK}*",
@@ -146,18 +149,19 @@ def _number(portal: str, decimal: str, group: str, beside: str = "") -> Candidat
         needs=f"[0-9]{needed}[0-9]" if needed else "",
         same=f"regexp_extract({{c}}, {literal(_CURRENCY)})" if beside == "currency" else "",
         decimal=decimal,
-        thousands=group if group in ",." else "",
+        thousands=group,
     )
 
 
-_MARKS = [(decimal, group) for decimal, group in itertools.product(".,", " ,.'") if decimal != group]
+_THOUSANDS = ("", " ", ",", ".", "'")
+_MARKS = [(decimal, group) for decimal, group in itertools.product(".,", _THOUSANDS) if decimal != group]
 _WRITTEN = (
-    *(_number("int", "", group) for group in " ,.'"),
+    *(_number("int", "", group) for group in _THOUSANDS),
     *(_number("double", decimal, group) for decimal, group in _MARKS),
     *(
         _number("double", decimal, group, beside)
         for beside in ("percent", "currency")
-        for decimal, group in (*(("", group) for group in " ,.'"), *_MARKS)
+        for decimal, group in (*(("", group) for group in _THOUSANDS), *_MARKS)
     ),
 )
 
