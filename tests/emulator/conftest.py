@@ -7,21 +7,22 @@ from collections.abc import Iterator
 import pytest
 import responses
 
-from tests.emulator.portals import EmulatedPortal
+from tests.emulator.portals import EmulatedPortal, emulated_portal
 
 
 @pytest.fixture
-def emulated() -> EmulatedPortal:
+def emulated() -> Iterator[EmulatedPortal]:
     """A fresh portal of the newer generation."""
-    return EmulatedPortal()
+    with emulated_portal() as portal:
+        yield portal
 
 
 @pytest.fixture
-def older() -> EmulatedPortal:
+def older() -> Iterator[EmulatedPortal]:
     """A fresh portal of the older generation."""
-    portal = EmulatedPortal()
-    portal.control("generation", generation="older")
-    return portal
+    with emulated_portal() as portal:
+        portal.control("generation", generation="older")
+        yield portal
 
 
 @pytest.fixture

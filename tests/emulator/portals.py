@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from emulator import installations, tokens
-from emulator.application import create_emulator
+from emulator.application import create_emulator, wire
 from emulator.config import EmulatorConfig
 from emulator.context import EXTENSION, Emulator
 from emulator.portal import Portal
@@ -39,6 +40,28 @@ COLUMNS = [
 DATASET = {"name": "orders", "externalName": "Orders", "externalCode": "public.orders", "fields": COLUMNS}
 
 
+IDLE: list[Flask] = []
+"""Applications that no test uses; their routes take longer to make than most tests."""
+
+
+@contextmanager
+def fresh_application(config: EmulatorConfig, clock: Callable[[], float]) -> Iterator[Flask]:
+    """An emulator like a new one, whose application others had and others get; it keeps no state file."""
+    app = IDLE.pop() if IDLE else create_emulator(config)
+    app.extensions[EXTENSION] = wire(config, clock)
+    yield app
+    app.testing = False
+    IDLE.append(app)
+
+
+@contextmanager
+def emulated_portal() -> Iterator[EmulatedPortal]:
+    """A fresh portal with an application as `fresh_application` gives it."""
+    config, clock = EmulatorConfig(), Clock()
+    with fresh_application(config, clock) as app:
+        yield EmulatedPortal(clock, config, app)
+
+
 class Clock:
     """A clock that stands still until it is moved."""
 
@@ -59,9 +82,10 @@ class EmulatedPortal:
 
     clock: Clock = field(default_factory=Clock)
     config: EmulatorConfig = field(default_factory=EmulatorConfig)
+    given: Flask | None = None
 
     def __post_init__(self) -> None:
-        self.app: Flask = create_emulator(self.config, self.clock)
+        self.app: Flask = self.given or create_emulator(self.config, self.clock)
         self.http: FlaskClient = self.app.test_client(use_cookies=False)
         self._tokens: dict[tuple[str, str], str] = {}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,10 +15,10 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from emulator.application import create_emulator
 from emulator.config import EmulatorConfig
 from emulator.context import EXTENSION, Emulator
 from emulator.records import Column, Connector, ConnectorSetting, Dataset, Source, SourceSetting
+from tests.emulator.portals import fresh_application
 
 COLUMNS = [
     ("id", "ID", "int"),
@@ -90,11 +91,11 @@ def endpoint() -> Iterator[StubEndpoint]:
 
 
 @pytest.fixture
-def app() -> Flask:
+def app() -> Iterator[Flask]:
     """An emulator whose application lives on another site."""
-    app = create_emulator(EmulatorConfig(app_url="http://app.example:8000"))
-    app.testing = True
-    return app
+    with fresh_application(EmulatorConfig(app_url="http://app.example:8000"), time.time) as app:
+        app.testing = True
+        yield app
 
 
 @pytest.fixture
