@@ -53,6 +53,8 @@ _ROW_END = b"\xfd"
 _QUOTES = bytes.maketrans(b"\xff\xfe", b'""')
 _PLAIN_BYTES = bytes(range(32, 256))
 _UNREAL_DATE = re.compile(rb"\xfe\d{4}-(?:00-\d\d|\d\d-00)[^\xfe]*\xfe")
+# How long a session waits for others who lock a table.
+LOCK_SECONDS = 10
 # What a literal of MySQL's exact numbers holds (MariaDB: eight decimals more).
 _MOST_DIGITS, _MOST_DECIMALS = 65, 30
 _EXACTLY = Context(prec=400)
@@ -167,9 +169,8 @@ class MySQLSession(Session):
         mariadb = "mariadb" in connection.get_server_info().lower()
         seconds = self.deadline.left
         limit = f"max_statement_time = {seconds:.3f}" if mariadb else f"max_execution_time = {int(seconds * 1000)}"
-        statement = (
-            f"SET SESSION sql_mode = '', SESSION {limit}, SESSION lock_wait_timeout = 10, SESSION time_zone = %s"
-        )
+        locks = f"lock_wait_timeout = {LOCK_SECONDS}"
+        statement = f"SET SESSION sql_mode = '', SESSION {limit}, SESSION {locks}, SESSION time_zone = %s"
         try:
             self._fetch(statement, ("+00:00" if timezone == "UTC" else timezone,))
         except QueryRefused as problem:

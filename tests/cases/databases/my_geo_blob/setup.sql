@@ -1,0 +1,1 @@
+drop table if exists gb_t; drop sequence if exists gb_s; create sequence gb_s; create table gb_t(g point,b blob,a int not null,v int as (a*2) virtual,i int invisible default 9); insert into gb_t(g,b,a) values(point(1,2),x'00ff',2);

@@ -1,0 +1,1 @@
+drop view if exists x6v; drop table if exists x6; create table x6(a varchar(20) character set cp1251,b varchar(20) character set latin1); insert into x6 values('Привет','Müller'); create view x6v as select convert(a using utf8mb4) as n,count(*) as c,sum(1.5) as s,json_object('k',1) as j from x6 group by a union all select convert(b using utf8mb4),1,2.5,json_array(1) from x6;

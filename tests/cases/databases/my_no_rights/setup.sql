@@ -1,0 +1,1 @@
+create or replace user databases_col@'%' identified by 'pw'; drop table if exists nr; create table nr(a int,secret text); insert into nr values(1,'x'); grant select(a) on databases_my.nr to databases_col@'%';

@@ -1,0 +1,1 @@
+drop table if exists nu; create table nu(b1 bit(1),b8 bit(8),b64 bit(64),t1 tinyint(1),ub bigint unsigned,y year,z int(5) zerofill,de decimal(65,30)); insert into nu values(1,255,18446744073709551615,5,18446744073709551615,2024,7,'12345678901234567890123456789012345.123456789012345678901234567890');

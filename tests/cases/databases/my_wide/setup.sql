@@ -1,0 +1,1 @@
+set group_concat_max_len=1000000; drop table if exists wide; select concat('create table wide(',group_concat(concat('c',seq,' int default 1')),')') into @s from seq_1_to_1000; prepare p from @s; execute p; insert into wide() values();

@@ -1,0 +1,1 @@
+set sql_mode='',time_zone='+00:00'; drop table if exists zd; create table zd(id int,d date,dt datetime,ts timestamp null); insert into zd values(1,'0000-00-00','0000-00-00','0000-00-00'),(2,'2025-00-15','2025-11-00 10:00:00',null),(3,'0007-01-05','0008-12-28 00:00:00','2024-01-01'),(4,'0000-11-30','0000-11-30','0000-00-00');
