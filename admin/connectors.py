@@ -14,7 +14,7 @@ from admin.forms import CONNECTOR, connector_values
 from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput
 from services.bi import connectors as service
-from services.bi import rules
+from services.bi import rules, sources
 from services.bi.connectors import Connector
 from web import logos
 from web.answers import page_at, same_place
@@ -37,14 +37,18 @@ def connectors() -> ResponseReturnValue:
 def connector(connector_id: int) -> ResponseReturnValue:
     """One connector and its sources."""
     found = service.get(portal_client(), connector_id)
-    sources = service.below(portal_client(), connector_id)
+    listed = service.below(portal_client(), connector_id)
+    ours = _ours(found)
+    takes_key = ours.get(found.id, False)
+    names = {setting.code: setting.name or setting.code for setting in found.settings}
     page = render_template(
         "connectors/view.html",
         connector=found,
-        sources=sources,
+        sources=listed,
+        misfits=() if takes_key else sources.misfits(portal_client(), listed, names),
         caps=capabilities(),
-        ours=found.id in _ours(found),
-        takes_key=_ours(found).get(found.id, False),
+        ours=found.id in ours,
+        takes_key=takes_key,
     )
     return same_place(page)
 

@@ -23,7 +23,7 @@ from services.connections.connection import Connection
 from web.answers import same_place
 from web.forms import PageForm, number_in
 from web.session import capabilities, current_session, portal_client, probe_anew, services, submitted
-from web.submission import NOTHING_WRONG, Failure, act_once, failure
+from web.submission import NOTHING_WRONG, Failure, act_once, failure, remark
 
 SORTS = ("name", "dateCreate", "dateUpdate", "id")
 
@@ -161,7 +161,7 @@ def _change_columns(found: Dataset, form: PageForm) -> str:
     show, hide = _switched(found, form["known"], form["visible"])
     if not (form["add"] or show or hide or form["delete"]):
         raise InvalidInput([FieldProblem("", "NOTHING_TO_CHANGE")])
-    service.update_columns(
+    is_whole = service.update_columns(
         portal_client(),
         capabilities(),
         found.id,
@@ -170,6 +170,8 @@ def _change_columns(found: Dataset, form: PageForm) -> str:
         hide=hide,
         delete=form["delete"],
     )
+    if not is_whole:
+        remark(_("Only BI Builder was not told: press “Synchronize with source” in the table's card there."))
     return url_for("admin.dataset", dataset_id=found.id)
 
 

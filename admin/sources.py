@@ -8,6 +8,7 @@ page never holds their value, and a blank one keeps what the portal has, since p
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from flask import render_template, request, url_for
@@ -18,6 +19,7 @@ from admin import blueprint
 from admin.forms import SOURCE, SOURCE_CONNECTOR
 from admin.listing import list_answer, list_state
 from errors import FieldProblem, InvalidInput, NotFound, TryLater
+from sentences.lookup import sentence
 from services.bi import connectors
 from services.bi import sources as service
 from services.bi.connectors import Connector, Setting
@@ -28,7 +30,7 @@ from web import typed_secrets
 from web.answers import page_at, same_place
 from web.forms import FormField, PageForm, number_in
 from web.session import capabilities, current_session, portal_client, services, submitted
-from web.submission import NOTHING_WRONG, Failure, act_once, failure
+from web.submission import NOTHING_WRONG, Failure, act_once, failure, remark
 
 SORTS = ("title", "dateCreate", "id")
 PREFIX = typed_secrets.SETTINGS
@@ -227,6 +229,9 @@ def _create(form: PageForm, connector: Connector | None, inputs: Sequence[Settin
     fields = {**own, "settings": {row.code: form[row.input_name] for row in inputs}}
     codes = None if connector is None else [setting.code for setting in connector.settings]
     created = service.add(portal_client(), capabilities(), fields, codes)
+    if not form["active"] and _ignored(False, created):
+        # Sent once more, the form would make a second source: so it is no refusal.
+        remark(sentence(FieldProblem("active", "ACTIVE_IGNORED")))
     return url_for("admin.source", source_id=created)
 
 
@@ -238,9 +243,24 @@ def _update(found: Source, form: PageForm, inputs: Sequence[SettingInput]) -> st
         fields["settings"] = settings
     service.update(portal_client(), capabilities(), found.id, fields, [row.code for row in inputs])
     if form["active"] != found.active and _ignored(form["active"], found.id):
-        # Some portals ignore `active` in updates (facts/field 0.12) and say nothing: say it for them.
+        # Portals ignore `active` (facts/biconnector 3.3a) and say nothing: say it for them.
         raise InvalidInput([FieldProblem("active", "ACTIVE_IGNORED")])
+    _check_kept(found, settings)
     return url_for("admin.source", source_id=found.id)
+
+
+def _check_kept(before: Source, settings: Mapping[str, str]) -> None:
+    """Raise `InvalidInput` for values of parameters that the source lacked before and that the portal has not taken.
+
+    Parameters that a connector gains do not come into its sources by themselves (facts/biconnector 3.3d).
+    """
+    gained = {code for code, value in settings.items() if value} - {row.code for row in before.settings}
+    if not gained:
+        return
+    with suppress(TryLater):
+        kept = {row.code for row in service.get(portal_client(), before.id).settings if row.value}
+        if lost := [code for code in settings if code in gained - kept]:
+            raise InvalidInput([FieldProblem(PREFIX + code, "VALUE_NOT_KEPT") for code in lost])
 
 
 def _ignored(active: bool, source_id: int) -> bool:

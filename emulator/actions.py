@@ -184,6 +184,7 @@ def fail(emulator: Emulator, order: FailOrder) -> Answer:
         status=usual_status if order.status is None else order.status,
         code=order.error_code,
         message=usual_text if order.message is None else order.message,
+        late=order.late,
     )
     emulator.portal.journal.order(fault)
     return asdict(fault)

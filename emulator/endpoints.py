@@ -14,6 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from emulator import brackets, json_bodies, outgoing
 from emulator.journal import MASK, EndpointCall
+from emulator.php_values import is_empty
 from emulator.portal import Portal
 from emulator.queries import DataQuery
 from emulator.records import Column, Connector, Dataset, Source
@@ -21,6 +22,8 @@ from emulator.records import Column, Connector, Dataset, Source
 Answer = TypeVar("Answer")
 Endpoint = Literal["urlCheck", "urlTableList", "urlTableDescription", "urlData"]
 
+REDIRECTS = 5
+"""How many a portal follows (facts/biconnector 5.2a)."""
 PREVIEW_ROWS = 20
 PREVIEW_SECONDS = 3600
 COLUMN_TYPES = {
@@ -77,7 +80,7 @@ class Endpoints:
 
     def __init__(self, portal: Portal) -> None:
         self._portal = portal
-        self._previews: dict[tuple[int, str], tuple[float, Rows]] = {}
+        self._previews: dict[tuple[int, str, int, tuple[str, ...]], tuple[float, Rows]] = {}
 
     def check(self, connector: Connector, settings: Mapping[str, str], source_id: int = 0) -> None:
         """Ask `urlCheck` whether `settings` work. Returns if so, raises `NoConnection` if not.
@@ -111,19 +114,25 @@ class Endpoints:
 
         return self._call("urlTableDescription", connector, connector.url_table_description, form, source.id, read)
 
-    def preview(self, source: Source, table: str) -> Rows:
+    def preview(self, source: Source, table: str, columns: Sequence[str] = ()) -> Rows:
         """The first 20 rows under the endpoint's own names, from the cache if younger than an hour.
 
-        The request carries `limit` and neither `select` nor `filter` (facts/biconnector 5.8). Raises
-        `EndpointFailure`; failures are not cached.
+        The request carries `limit` and neither `select` nor `filter` (facts/biconnector 5.8). `columns` are the names
+        of the columns as the portal knows them: with source, table and count of rows they are the cache's key. Raises
+        `EndpointFailure` once; for an hour the failure then stays in the cache as a preview without rows
+        (facts/biconnector 5.8a).
         """
-        key, now = (source.id, table), self._portal.clock()
+        key, now = (source.id, table, PREVIEW_ROWS, tuple(columns)), self._portal.clock()
         # A new dictionary, since other threads may be looking at the old one.
         fresh = {one: kept for one, kept in self._previews.items() if now - kept[0] < PREVIEW_SECONDS}
         self._previews = fresh
         if key in fresh:
             return fresh[key][1]
-        rows = self._ask_for_rows(source, table, {"limit": PREVIEW_ROWS}, _read_rows)
+        try:
+            rows = self._ask_for_rows(source, table, {"limit": PREVIEW_ROWS}, _read_preview)
+        except EndpointFailure:
+            self._previews[key] = (self._portal.clock(), Rows(list(columns), []))
+            raise
         preview = Rows(rows.header, rows.rows[:PREVIEW_ROWS])
         self._previews[key] = (self._portal.clock(), preview)
         return preview
@@ -214,6 +223,7 @@ class Endpoints:
                 pairs,
                 answer_seconds=config.endpoint_answer_seconds,
                 transfer_seconds=config.endpoint_transfer_seconds,
+                redirects=REDIRECTS,
             )
         except outgoing.TooSlow as problem:
             if problem.while_answering:
@@ -233,9 +243,14 @@ def _insist_on_success(status: int, body: bytes) -> None:
 def _read_tables(body: bytes) -> list[TableItem]:
     items = _array(body)
     for item in items:
-        if not isinstance(item, dict) or _empty(item.get("code")) or _empty(item.get("title")):
+        if not isinstance(item, dict) or is_empty(item.get("code")) or is_empty(item.get("title")):
             raise BadAnswer("Every table needs a code and a title.")
-    return [TableItem(str(item["code"]), str(item["title"]), str(item.get("id") or item["code"])) for item in items]
+    return [TableItem(str(item["code"]), str(item["title"]), str(_either(item, "id", "code"))) for item in items]
+
+
+def _either(item: Mapping[str, Any], first: str, second: str) -> Any:
+    """PHP's `??`: the first as soon as it is there, even if it is empty (facts/biconnector 5.5a)."""
+    return item[second] if item.get(first) is None else item[first]
 
 
 def _read_description(body: bytes, known: Sequence[str]) -> list[DescribedColumn]:
@@ -243,7 +258,7 @@ def _read_description(body: bytes, known: Sequence[str]) -> list[DescribedColumn
     if not items:
         raise BadAnswer("A table needs at least one column.")
     for item in items:
-        if not isinstance(item, dict) or any(_empty(item.get(key)) for key in ("code", "name", "type")):
+        if not isinstance(item, dict) or any(is_empty(item.get(key)) for key in ("code", "name", "type")):
             raise BadAnswer("Every column needs a code, a name and a type.")
     types = [str(item["type"]).lower() for item in items]
     return [
@@ -261,6 +276,11 @@ def _read_rows(body: bytes) -> Rows:
         if not isinstance(row, list) or len(row) != len(header):
             raise BadAnswer(f"Row {number} does not have the header's length.")
     return Rows(header, items[1:])
+
+
+def _read_preview(body: bytes) -> Rows:
+    """Rows as `_read_rows` takes them, or none at all: `[]` is an empty preview (facts/biconnector 5.8a)."""
+    return _read_rows(body) if _array(body) else Rows([], [])
 
 
 def _under_names(rows: Rows, columns: Sequence[Column]) -> Rows:
@@ -289,8 +309,3 @@ def _array(body: bytes) -> list[Any]:
     if not isinstance(decoded, list):
         raise BadAnswer("The answer is not a JSON array.")
     return decoded
-
-
-def _empty(value: object) -> bool:
-    """PHP's `empty`, for which "0" is empty too."""
-    return value in (None, "", "0", 0, False) or value in ([], {})

@@ -71,7 +71,8 @@ class Fault:
 
     `target` is `rest` (any method), a method's name, or `oauth` (the authorization server). After `remaining` calls
     the order is used up. `shape` says how the error appears: in the root, inside `result`, as text that is not JSON,
-    or as a connection that is dropped without an answer.
+    or as a connection that is dropped without an answer. A `late` one meets a call that has done its work already, as
+    when BI Builder cannot be informed of it (facts/biconnector 4.3a).
     """
 
     target: str
@@ -81,6 +82,7 @@ class Fault:
     status: int = 500
     code: str = ""
     message: str = ""
+    late: bool = False
 
     def concerns(self, method: str, server: Literal["rest", "oauth"]) -> bool:
         """Whether a call of `method` at `server` is meant."""

@@ -92,6 +92,7 @@ class FailOrder(Order):
     status: int | None = Field(default=None, ge=100, le=599)
     code: str | None = None
     message: str | None = None
+    late: bool = False
 
     @property
     def only_delays(self) -> bool:

@@ -14,11 +14,15 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
+from urllib.parse import urljoin
 
 import requests
 from requests.adapters import HTTPAdapter
 
 from emulator.brackets import Pairs
+
+SAME_AGAIN, BY_GET = (301, 307, 308), (302, 303)
+"""Redirects that send a POST once more, and those that make a GET of it."""
 
 
 class Unreachable(Exception):
@@ -33,8 +37,14 @@ class TooSlow(Exception):
         self.while_answering = while_answering
 
 
-def post(url: str, pairs: Pairs, *, answer_seconds: float, transfer_seconds: float) -> tuple[int, bytes]:
-    """Send a form and give back status and body; redirects are not followed. Raises `Unreachable` and `TooSlow`."""
+def post(
+    url: str, pairs: Pairs, *, answer_seconds: float, transfer_seconds: float, redirects: int = 0
+) -> tuple[int, bytes]:
+    """Send a form and give back status and body. Raises `Unreachable` and `TooSlow`.
+
+    So many `redirects` are followed: 301, 307 and 308 send the form again, 302 and 303 become a GET without a body
+    (facts/biconnector 5.2a). The answer behind the last one is taken as it is.
+    """
     adapter = _WatchedAdapter()
     with requests.Session() as session, ExitStack() as opened:
         session.mount("http://", adapter)
@@ -42,8 +52,16 @@ def post(url: str, pairs: Pairs, *, answer_seconds: float, transfer_seconds: flo
         # The watchdog is the limit; the library's own keeps a socket from waiting for ever should that fail.
         longest = max(answer_seconds, transfer_seconds)
         with adapter.limited(answer_seconds, while_answering=True):
-            answer = session.post(url, data=pairs, timeout=longest, allow_redirects=False, stream=True)
-            opened.enter_context(answer)
+            method, body = "POST", pairs
+            for left in range(redirects, -1, -1):
+                answer = session.request(method, url, data=body, timeout=longest, allow_redirects=False, stream=True)
+                opened.enter_context(answer)
+                place = answer.headers.get("Location")
+                if not left or not place or answer.status_code not in (*SAME_AGAIN, *BY_GET):
+                    break
+                url = urljoin(url, place)
+                if answer.status_code in BY_GET:
+                    method, body = "GET", []
         with adapter.limited(transfer_seconds, while_answering=False):
             return answer.status_code, b"".join(answer.iter_content(chunk_size=65536))
 

@@ -66,6 +66,10 @@ SENTENCES: Mapping[str, LazyString] = {
         "Everything else was saved, but this portal does not let applications switch sources on or off. "
         "Do it in the portal's own list of sources."
     ),
+    "VALUE_NOT_KEPT": _l(
+        "Everything else was saved, but the portal did not keep this value: the parameter is newer than the source. "
+        "Make a new source, or fill it in in the portal's own form."
+    ),
     # Hosted connections
     "CONNECTION_NOT_FOUND": _l("There is no such connection. Choose one from the list."),
     "KEY_NOT_TAKEN": _l("The portal still has the former key, which goes on working. Try again in a minute."),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
+from flask import g
 from flask.typing import ResponseReturnValue
 
 from errors import (
@@ -62,7 +63,12 @@ def act_once(
                 use.done(act())
     except ApplicationError as error:
         return refusal_page(error, show_refusal)
-    return page_at(use.outcome or use.path or "/", notice)
+    return page_at(use.outcome or use.path or "/", " ".join(filter(None, (notice, g.get("remark", "")))))
+
+
+def remark(text: str) -> None:
+    """Say something beside the notice of the form that acts now: it did what was asked, but for this."""
+    g.remark = text
 
 
 def refusal_page(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emulator.endpoints import DescribedColumn
+from emulator.php_values import is_empty, trimmed
 from emulator.portal import Portal
 from emulator.records import Column, Connector, Dataset, Source, SourceSetting
 
@@ -37,7 +38,10 @@ class SourceForm:
 
 
 def read_source(form: Mapping[str, str], connector: Connector) -> SourceForm:
-    """The source form; a title and every setting are required, settings of type INT take whole numbers."""
+    """The source form; a title and every setting are required, settings of type INT take whole numbers.
+
+    A `0` counts as left empty (facts/biconnector 3.3c).
+    """
     title = form.get("title", "").strip()
     values = {setting.code: form.get(f"settings-{setting.code}", "") for setting in connector.settings}
     problems: dict[str, str] = {}
@@ -47,7 +51,7 @@ def read_source(form: Mapping[str, str], connector: Connector) -> SourceForm:
         problems["title"] = "The title is too long."
     for setting in connector.settings:
         value = values[setting.code]
-        if not value:
+        if is_empty(value):
             problems[f"settings-{setting.code}"] = "Enter a value."
         elif setting.type == "INT" and not re.fullmatch(r"-?[0-9]+", value):
             problems[f"settings-{setting.code}"] = "Enter a whole number."
@@ -55,7 +59,7 @@ def read_source(form: Mapping[str, str], connector: Connector) -> SourceForm:
 
 
 def keep_source(portal: Portal, connector: Connector, form: SourceForm) -> Source:
-    """The new source, made by the current browser user."""
+    """The new source, made by the current browser user; values are kept trimmed (facts/biconnector 3.1a)."""
     with portal.lock:
         source = Source(
             id=portal.next_id("source"),
@@ -68,7 +72,7 @@ def keep_source(portal: Portal, connector: Connector, form: SourceForm) -> Sourc
                     setting.code,
                     setting.name,
                     setting.type,
-                    form.values[setting.code],
+                    trimmed(form.values[setting.code]),
                 )
                 for setting in connector.settings
             ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,9 @@ class Outcome:
         return evened(self.rows, types) if self.rows else []
 
 
-def preview_of(source: Source, table: str) -> Outcome:
-    """The first rows of a table, asked for or kept (facts/biconnector 5.8)."""
+def preview_of(source: Source, table: str, columns: Sequence[str]) -> Outcome:
+    """The first rows of a table with these columns, asked for or kept (facts/biconnector 5.8, 5.8a)."""
     try:
-        return Outcome(current_emulator().endpoints.preview(source, table))
+        return Outcome(current_emulator().endpoints.preview(source, table, columns))
     except EndpointFailure as problem:
         return Outcome(None, str(problem))

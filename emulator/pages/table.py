@@ -55,7 +55,7 @@ def show(table_id: int) -> str:
         source=source,
         connector=connector,
         view="overview",
-        outcome=preview_of(source, dataset.external_code),
+        outcome=preview_of(source, dataset.external_code, [column.name for column in dataset.columns]),
         number_types=NUMBER_TYPES,
         types=types,
         synchronised=request.args.get("synchronised") == "1",

@@ -122,7 +122,7 @@ def _columns_page(source: Source, code: str, form: creation.TableForm | None, re
         code=code,
         form=form,
         reason=reason,
-        outcome=None if form is None else preview_of(source, code),
+        outcome=None if form is None else preview_of(source, code, [column.name for column in form.columns]),
         types={} if form is None else {column.code: column.type for column in form.columns},
         number_types=NUMBER_TYPES,
     )

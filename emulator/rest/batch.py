@@ -9,8 +9,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from emulator import brackets
+from emulator.php_values import is_empty, keys, members
 from emulator.rest.replies import RestError, Stopwatch, SystemFault, php_map
-from emulator.rest.values import is_empty, keys, members
 
 MOST_CALLS = 50
 REFERENCE = re.compile(r"\$result((?:\[[^\]]*\])+)")

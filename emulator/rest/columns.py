@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.endpoints import COLUMN_TYPES
+from emulator.php_values import as_integer, is_empty, members
 from emulator.portal import Portal
 from emulator.records import Column, Dataset
 from emulator.rest.calls import RestCall
 from emulator.rest.replies import ModuleError
 from emulator.rest.validation import raise_first
-from emulator.rest.values import as_integer, is_empty, members
 
 COLUMN_NAME = re.compile(r"[A-Z][A-Z0-9_]*", re.ASCII)
 COLUMN_NAME_LENGTH = 32

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from emulator.php_values import as_integer, members
 from emulator.records import Connector, ConnectorSetting, Generation
 from emulator.rest import lists, schemas, validation
 from emulator.rest.calls import Method, RestCall, needs_application, needs_rights
 from emulator.rest.replies import ModuleError
-from emulator.rest.values import as_integer, members
 
 SETTING_TYPES: Mapping[Generation, tuple[str, ...]] = {"older": ("STRING",), "newer": ("STRING", "INT")}
 """Types of settings by the portal's generation, case-sensitive (facts/biconnector 2.2)."""

@@ -17,13 +17,13 @@ from emulator import faults, tokens
 from emulator.context import Emulator, current_emulator
 from emulator.incoming import lower_names, read_parameters
 from emulator.journal import Call, Fault, masked
+from emulator.php_values import keys, members
 from emulator.portal import UnknownThing
 from emulator.records import Application, Grant, User
 from emulator.rest.batch import run_batch
 from emulator.rest.calls import RestCall
 from emulator.rest.methods import find_method
 from emulator.rest.replies import ModuleError, Reply, RestError, Stopwatch, SystemFault, failure, success
-from emulator.rest.values import keys, members
 
 blueprint = Blueprint("rest", __name__)
 
@@ -50,18 +50,21 @@ def rest(path: str) -> Response:
     fault = emulator.portal.journal.due_fault(name.lower(), _server_of(name))
     caller = None
     try:
-        if fault is not None:
-            faults.wait_for(fault)
-            broken = faults.broken_answer(fault)
+        if fault is not None and not fault.late:
+            broken = _meet(fault)
             if broken is not None:
                 _record(emulator, "rest", name, None, params, _broken_reply(fault), stopwatch)
                 return broken
-            _raise_ordered(fault)
         _admit(emulator, name)
         if name.lower() != "batch" and find_method(emulator.portal, name) is None:
             raise SystemFault("ERROR_METHOD_NOT_FOUND")
         caller = _webhook(emulator, parts) if len(parts) == 3 else _authorize(emulator, name, params)
         reply = success(_run(emulator, caller, name, params), stopwatch)
+        if fault is not None and fault.late:
+            broken = _meet(fault)
+            if broken is not None:
+                _record(emulator, "rest", name, caller, params, _broken_reply(fault), stopwatch)
+                return broken
     except RestError as problem:
         reply = failure(problem, stopwatch, emulator.portal.state.error_shape)
     via: Literal["rest", "webhook"] = "webhook" if len(parts) == 3 else "rest"
@@ -164,10 +167,13 @@ def _run_in_batch(emulator: Emulator, caller: Caller, name: str, params: Mapping
     problem: RestError | None = None
     try:
         fault = emulator.portal.journal.due_fault(name.lower(), "rest")
-        if fault is not None:
+        if fault is not None and not fault.late:
             faults.wait_for(fault)
             _raise_ordered(fault)
         result = _run_method(emulator, caller, name, params)
+        if fault is not None and fault.late:
+            faults.wait_for(fault)
+            _raise_ordered(fault)
     except RestError as raised:
         problem = raised
     shape = emulator.portal.state.error_shape
@@ -178,6 +184,14 @@ def _run_in_batch(emulator: Emulator, caller: Caller, name: str, params: Mapping
     if problem is not None:
         raise problem
     return result
+
+
+def _meet(fault: Fault) -> Response | None:
+    """Wait, then raise the error that was ordered, or give an answer that is none."""
+    faults.wait_for(fault)
+    if (broken := faults.broken_answer(fault)) is None:
+        _raise_ordered(fault)
+    return broken
 
 
 def _raise_ordered(fault: Fault) -> None:

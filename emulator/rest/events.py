@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit
 
+from emulator.php_values import as_integer
 from emulator.records import EventHandler
 from emulator.rest.calls import Method, RestCall
 from emulator.rest.replies import SystemFault
-from emulator.rest.values import as_integer
 
 EVENTS = (
     "ONAPPINSTALL",

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.languages import SiteFormat
+from emulator.php_values import as_number, is_array, is_numeric, members
 from emulator.rest.replies import ModuleError
-from emulator.rest.values import as_number, is_array, is_numeric, members
 
 Item = Mapping[str, Any]
 Test = Callable[[Any, Any], bool]

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from emulator.languages import SiteFormat
+from emulator.php_values import as_integer, keys, members
 from emulator.rest.filters import check_fields, read_filter
 from emulator.rest.replies import ModuleError, SystemFault
 from emulator.rest.schemas import Field, Schema
-from emulator.rest.values import as_integer, keys, members
 
 PAGE = 50
 

@@ -10,15 +10,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulator.endpoints import NoConnection
+from emulator.php_values import as_integer, as_text, keys, members, trimmed
 from emulator.records import Connector, Source, SourceSetting
 from emulator.rest import connectors, lists, schemas, validation
 from emulator.rest.calls import Method, RestCall, needs_application, needs_rights
 from emulator.rest.replies import ModuleError
-from emulator.rest.values import as_integer, as_text, keys, members
 
 
 def add(call: RestCall) -> dict[str, int]:
-    """`biconnector.source.add`: nothing is saved unless `urlCheck` succeeds (facts/biconnector 3.1)."""
+    """`biconnector.source.add`: nothing is saved unless `urlCheck` succeeds (facts/biconnector 3.1).
+
+    `active` is accepted and ignored: a new source is active (facts/biconnector 3.3a).
+    """
     fields = validation.fields_to_add(call.params, schemas.SOURCE, newer=call.newer)
     connector_id, values = as_integer(fields["connectorId"]), _values(fields["settings"])
     with call.portal.lock:
@@ -35,7 +38,6 @@ def add(call: RestCall) -> dict[str, int]:
             date_create=call.portal.timestamp(),
             created_by_id=call.user.id,
             description=fields.get("description"),
-            active=fields.get("active", True),
         )
         _keep_settings(call, source, connector, values)
         call.portal.state.sources[source.id] = source
@@ -45,7 +47,7 @@ def add(call: RestCall) -> dict[str, int]:
 def update(call: RestCall) -> bool:
     """`biconnector.source.update`: checks first, then wants a title; settings are merged by code.
 
-    `active` is accepted and ignored (facts/biconnector 3.1-3.3, facts/field 0 item 12).
+    `active` is accepted and ignored (facts/biconnector 3.1-3.3a, facts/field 0 item 12).
     """
     source_id = validation.checked_id(call.params)
     fields = validation.fields_to_update(call.params, schemas.SOURCE, newer=call.newer)
@@ -159,7 +161,10 @@ def _insist_on_title(fields: Mapping[str, Any]) -> None:
 
 
 def _keep_settings(call: RestCall, source: Source, connector: Connector, values: Mapping[str, str]) -> None:
-    """Merge `values` by code, trimmed; codes that the connector does not declare are not kept."""
+    """Merge `values` by code, trimmed; codes that the connector does not declare are not kept (facts/biconnector 3.1a).
+
+    What the connector gained appears with its first value only; what it lost goes now (facts/biconnector 3.3d).
+    """
     kept = {setting.code: setting for setting in source.settings}
     source.settings = []
     for declared in connector.settings:
@@ -168,7 +173,7 @@ def _keep_settings(call: RestCall, source: Source, connector: Connector, values:
             setting = setting or SourceSetting(
                 call.portal.next_id("source_setting"), declared.code, declared.name, declared.type, ""
             )
-            setting.value = values[declared.code].strip()
+            setting.value = trimmed(values[declared.code])
         if setting is not None:
             source.settings.append(setting)
 

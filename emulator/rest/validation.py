@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from emulator.php_values import as_integer, is_array, is_empty, is_numeric, keys
 from emulator.rest.replies import ModuleError
 from emulator.rest.schemas import Field, Schema
-from emulator.rest.values import as_integer, is_array, is_empty, is_numeric, keys
 
 FITS: Mapping[str, Callable[[object], bool]] = {
     "integer": is_numeric,

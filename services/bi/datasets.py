@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from errors import FieldProblem, InvalidInput
+from errors import FieldProblem, InvalidInput, PortalRefused
 from services.bi import rules
 from services.bi.listing import Listing, Page, boolean, id_of, integer, item_of, read_page, text
 from services.bi.lost_answers import added, deleted, updated
@@ -112,8 +112,8 @@ def update_columns(
     show: Collection[int] = (),
     hide: Collection[int] = (),
     delete: Collection[int] = (),
-) -> None:
-    """Add, show, hide and delete columns in one call.
+) -> bool:
+    """Add, show, hide and delete columns in one call; False if BI Builder was not told of changes that are in force.
 
     Every id is compared with the dataset first, since portals delete columns of anybody's dataset
     (facts/biconnector 4.4). Raises `InvalidInput` (`COLUMN_NOT_IN_DATASET`, and `FIELDS_EMPTY` if no column would
@@ -127,7 +127,7 @@ def update_columns(
     if not added and len(set(delete)) == len(current):
         raise InvalidInput([FieldProblem("delete", "FIELDS_EMPTY")])
     visible = {**dict.fromkeys(show, True), **dict.fromkeys(hide, False)}
-    changes = {
+    changes: dict[str, Sequence[Any]] = {
         "add": added,
         "update": [{"id": id_, "visible": value} for id_, value in visible.items() if id_ not in delete],
         "delete": sorted(set(delete)),
@@ -135,7 +135,27 @@ def update_columns(
     asked = {name: rows for name, rows in changes.items() if rows}
     if not asked:
         raise InvalidInput([FieldProblem("", "VALIDATION_FIELDS_NOT_PROVIDED")])
-    updated(lambda: client.call(f"{caps.datasets}.fields.update", id=dataset_id, **asked))
+    try:
+        updated(lambda: client.call(f"{caps.datasets}.fields.update", id=dataset_id, **asked))
+    except PortalRefused as refused:
+        # Portals store first and inform BI Builder afterwards (facts/biconnector 4.3a).
+        if refused.code != "DATASET_UPDATE_ERROR" or not _are_in_force(client, caps, dataset_id, changes):
+            raise
+        return False
+    return True
+
+
+def _are_in_force(
+    client: PortalClient, caps: Capabilities, dataset_id: int, changes: Mapping[str, Sequence[Any]]
+) -> bool:
+    """Whether a dataset's columns, read anew, are as they were to become."""
+    columns = _parse(item_of(client.call(f"{caps.datasets}.get", id=dataset_id))).columns
+    by_id, names = {column.id: column for column in columns}, {column.name for column in columns}
+    return (
+        all(row["name"] in names for row in changes["add"])
+        and all(row["id"] in by_id and by_id[row["id"]].visible == row["visible"] for row in changes["update"])
+        and by_id.keys().isdisjoint(changes["delete"])
+    )
 
 
 def delete(client: PortalClient, caps: Capabilities, dataset_id: int) -> None:

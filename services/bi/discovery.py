@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import requests
 import urllib3.exceptions
@@ -35,6 +35,9 @@ log = logging.getLogger(__name__)
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 15.0
 BODY_LIMIT = 2 * 1024 * 1024
+REDIRECTS = 5
+SENT_AGAIN, BY_GET = (301, 307, 308), (302, 303)
+"""Redirects that portals follow, so many of them: with the same POST, or with a GET (facts/biconnector 5.2a)."""
 UNREADABLE = frozenset({"Cc", "Cs"})
 """Control characters and halves of pairs: neither a page nor the portal could show them."""
 
@@ -141,12 +144,23 @@ class Discovery:
             "User-Agent": USER_AGENT,
         }
         times = (self._connect, self._read)
-        with session.post(
-            url, headers=headers, data=php_query(form), timeout=times, allow_redirects=False, stream=True
-        ) as response:
-            if response.status_code != requests.codes.ok:
-                raise NotDiscovered("endpoint_status")
-            body = body_of(response, BODY_LIMIT, deadline)
+        method, sent, body = "POST", php_query(form), b""
+        for left in range(REDIRECTS, -1, -1):
+            with session.request(
+                method, url, headers=headers, data=sent, timeout=times, allow_redirects=False, stream=True
+            ) as response:
+                place = response.headers.get("Location", "") if left else ""
+                if response.status_code == requests.codes.ok:
+                    body = body_of(response, BODY_LIMIT, deadline)
+                    break
+                if not place or response.status_code not in (*SENT_AGAIN, *BY_GET):
+                    raise NotDiscovered("endpoint_status")
+            url = urljoin(url, place)
+            if not self._is_allowed(url):
+                raise NotDiscovered("endpoint_refused")
+            if response.status_code in BY_GET:
+                method, sent = "GET", ""
+                headers.pop("Content-Type", None)
         if len(body) > BODY_LIMIT:
             raise NotDiscovered("endpoint_too_big")
         if not body:
@@ -170,10 +184,17 @@ def _items(body: bytes) -> list[Any]:
 
 def _table(item: Any) -> DiscoveredTable:
     code = _code(item, "code")
-    return DiscoveredTable(code, _title(item, "title"), _code(item, "id") if item.get("id") else code)
+    return DiscoveredTable(code, _title(item, "title"), _word(item, "id") if item.get("id") not in (None, "") else code)
 
 
 def _code(item: Any, key: str) -> str:
+    """A word that portals do not take for empty."""
+    if _is_empty(word := _word(item, key)):
+        raise NotDiscovered("endpoint_bad_answer")
+    return word
+
+
+def _word(item: Any, key: str) -> str:
     """A word that goes back to the endpoint as it is; numbers count as words."""
     value = item.get(key) if isinstance(item, Mapping) else None
     text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
@@ -186,9 +207,14 @@ def _title(item: Any, key: str) -> str:
     """Words for people, in one line."""
     value = item.get(key) if isinstance(item, Mapping) else None
     text = " ".join(str(value).split()) if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    if not text or any(unicodedata.category(letter) in UNREADABLE for letter in text):
+    if _is_empty(text) or any(unicodedata.category(letter) in UNREADABLE for letter in text):
         raise NotDiscovered("endpoint_bad_answer")
     return text
+
+
+def _is_empty(text: str) -> bool:
+    """What PHP takes for empty, and portals refuse whole lists for (facts/biconnector 5.5a)."""
+    return text in ("", "0")
 
 
 def _host(url: str) -> str:

@@ -119,7 +119,7 @@ def source(
     if isinstance(clean.get("settings"), Mapping):
         # The portal checks values as they are given and keeps them trimmed (facts/biconnector 3.1a).
         values = {
-            str(code): value.strip() if isinstance(value, str) else value for code, value in clean["settings"].items()
+            str(code): trimmed(value) if isinstance(value, str) else value for code, value in clean["settings"].items()
         }
         problems += _setting_values(values, values.keys() if codes is None else codes, updating)
         clean["settings"] = values
@@ -257,6 +257,11 @@ def _id(value: Any) -> int | None:
 
 def _boolean(value: Any) -> bool | None:
     return value if isinstance(value, bool) else None
+
+
+def trimmed(text: str) -> str:
+    """A value as portals keep it: without the blanks that PHP's `trim` takes off, and no others."""
+    return text.strip(" \t\n\r\0\x0b")
 
 
 def _url(value: Any) -> str | None:

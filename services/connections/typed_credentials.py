@@ -21,6 +21,7 @@ from drivers.errors import SettingsWrong
 from models import KnownTarget, Sessions, now
 from services.bi import connectors
 from services.bi.connectors import Connector
+from services.bi.rules import trimmed
 from services.connections.connection import Credentials, HostedConnector
 from services.connections.portal_comparison import COMPARED, PortalComparison
 from services.connections.repository import ConnectionRepository
@@ -30,8 +31,7 @@ from services.portal_api.client import PortalClient
 CODES = ("host", "port", "database", "username", "password")
 OPTIONS = "options"
 NONE = "-"
-"""What is typed where nothing is to be said, since portals want a value for every setting."""
-MAY_LACK = frozenset({"password", OPTIONS})
+"""What is typed where nothing is to be said, since portals want a value for every setting (facts/biconnector 3.3c)."""
 MOST_TARGETS = 20
 """Servers through one connector, until an analyst lets more in."""
 
@@ -48,9 +48,15 @@ def setting_codes(driver: Driver) -> tuple[str, ...]:
 
 
 def read_typed(driver: Driver, values: Mapping[str, str]) -> dict[str, str]:
-    """All settings of a driver from what the portal sent; raises `SettingsWrong`."""
+    """All settings of a driver from what the portal sent; raises `SettingsWrong`.
+
+    Portals check values as they were typed and keep them trimmed (facts/biconnector 3.1a): what works trimmed only is
+    found by the check, and nothing else passes it.
+    """
     known = setting_codes(driver)
-    values = {code: "" if code in MAY_LACK and value.strip() == NONE else value for code, value in values.items()}
+    may_lack = {OPTIONS, *(field.code for field in driver.fields if not field.required)}
+    values = {code: trimmed(value) for code, value in values.items()}
+    values = {code: "" if code in may_lack and value == NONE else value for code, value in values.items()}
     settings = {code: values.get(code, "") for code in known if code != OPTIONS}
     others = {field.code for field in driver.fields} - set(known)
     for part in filter(None, (piece.strip() for piece in values.get(OPTIONS, "").split(";"))):

@@ -233,15 +233,100 @@ def test_wrong_input_is_told_beside_its_field(with_connector: PageClient) -> Non
     }
 
 
-def test_a_source_without_the_question_is_active_and_an_unticked_one_is_not(with_connector: PageClient) -> None:
+def test_a_portal_that_switches_a_new_source_on_is_told_about_and_asked_once(
+    with_connector: PageClient, installed: Stage
+) -> None:
+    """facts/biconnector 3.3a"""
     client = with_connector
-    assert "Active" in client.post("/sources/new", filled()).text
+    assert client.post("/sources/new", filled()).alerts == ["The source was created."]
     page = client.submit(
         client.get("/sources/new"),
         "Check and create",
         {"title": "Off", "active": ["0"], "settings-login": "demo", "settings-password": "demo"},
     )
+    assert [badge.text for badge in page.all(".head .badge")] == ["Active"]
+    assert "does not let applications switch sources on or off" in page.alerts[0]
+    with installed.portal.changed() as held:
+        assert [source.title for source in held.sources.values()] == ["Shop, live", "Off"]
+
+
+def test_a_portal_that_reads_the_tick_is_told_nothing_of(with_connector: PageClient, installed: Stage) -> None:
+    """facts/api 3.2: the documentation has `active` among what can be written."""
+
+    def read_it() -> None:
+        with installed.portal.changed() as held:
+            held.sources[1].active = False
+
+    installed.portal.before("biconnector.source.get", read_it)
+    page = with_connector.post("/sources/new", filled(active="0"))
+    assert page.alerts == ["The source was created."]
     assert [badge.text for badge in page.all(".head .badge")] == ["Off"]
+
+
+def add_region(client: PageClient) -> None:
+    """Give the connector a third parameter, in its form."""
+    page = client.follow(client.get("/connectors/1"), "Edit")
+    changes = {"settings-2-code": "region", "settings-2-name": "Region", "settings-2-type": "STRING"}
+    page = client.submit(client.submit(page, "Add a parameter"), "Save", changes)
+    assert page.status == 200
+
+
+def test_after_a_change_of_parameters_the_connectors_page_lists_the_sources_that_need_a_value(
+    with_connector: PageClient,
+) -> None:
+    """facts/biconnector 3.3d"""
+    client = with_connector
+    for title in ("North", "South"):
+        client.post("/sources/new", filled(title=title))
+    add_region(client)
+    page = client.get("/connectors/1")
+    assert page.alerts[0].startswith("Sources that need a value")
+    assert "North : Region South : Region" in page.alerts[0]
+    page = client.follow(page, "Edit North")
+    assert page.path == "/sources/1/edit"
+    client.submit(page, "Save and check", {"settings-region": "n"})
+    assert "North : Region" not in client.get("/connectors/1").alerts[0]
+    client.submit(client.get("/sources/2/edit"), "Save and check", {"settings-region": "s"})
+    assert client.get("/connectors/1").alerts == []
+
+
+def test_a_parameter_that_is_removed_tells_whose_values_go_and_how_to_keep_them(with_connector: PageClient) -> None:
+    """facts/biconnector 3.3d: gone at the next save, and not before."""
+    client = with_connector
+    client.post("/sources/new", filled())
+    gone = {"settings-1-code": "", "settings-1-name": ""}
+    page = client.submit(client.follow(client.get("/connectors/1"), "Edit"), "Save", gone)
+    assert page.alerts[1].startswith("Sources that lose a value")
+    assert "Shop, live : Password" in page.alerts[1]
+    assert "demo" not in page.alerts[1]
+    again = {"settings-1-code": "password", "settings-1-name": "Password", "settings-1-type": "STRING"}
+    page = client.submit(client.submit(client.follow(page, "Edit"), "Add a parameter"), "Save", again)
+    assert page.alerts == ["The connector was changed."]
+    page = client.submit(client.get("/sources/1/edit"), "Save and check")
+    assert page.alerts == ["The source was changed."]
+
+
+def test_a_value_for_a_new_parameter_that_the_portal_does_not_keep_is_told(
+    with_connector: PageClient, installed: Stage
+) -> None:
+    """facts/biconnector 3.3d: a parameter that a connector gains does not come into its sources by itself."""
+    client = with_connector
+    client.post("/sources/new", filled())
+    add_region(client)
+
+    def lose_it() -> None:
+        with installed.portal.changed() as held:
+            held.sources[1].settings = held.sources[1].settings[:2]
+
+    page = client.get("/sources/1/edit")
+    look = "biconnector.source.get"
+    installed.portal.before("biconnector.source.update", lambda: installed.portal.before(look, lose_it))
+    told = client.submit(page, "Save and check", {"title": "Lost", "settings-region": "north"})
+    assert told.status == 422
+    assert "the portal did not keep this value" in told.sentences()["settings-region"]
+    assert told.value("settings-region") == "north"
+    kept = client.submit(told, "Save and check", {"title": "Kept"})
+    assert (kept.heading, kept.alerts) == ("Kept", ["The source was changed."])
 
 
 def test_a_source_with_datasets_tells_what_hangs_below_and_stays(client: PageClient, demo: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from drivers import catalogue
 from models import EndpointCall, Portal
 from services.bi import sources
-from services.connections.typed_credentials import read_typed
+from services.connections.typed_credentials import can_be_typed, read_typed, setting_codes
 from services.limits.budgets import FAILED_LOGINS
 from tests.pages import Page, PageClient, opened
 from tests.services.hosted import HostedStage
@@ -200,3 +200,21 @@ def test_a_hyphen_stands_for_no_password_and_no_options(hosted: HostedStage, off
     assert read_typed(catalogue.DRIVERS["postgresql"], {**LOCAL, "password": "-", "options": " - "})["password"] == ""
     options = "tls=disable"
     assert ask(hosted, {**LOCAL, "password": "-", "options": options}, 1) == 200
+
+
+@pytest.mark.parametrize("name", [name for name, driver in catalogue.DRIVERS.items() if can_be_typed(driver)])
+def test_every_setting_takes_something_that_portals_do_not_count_as_left_empty(name: str) -> None:
+    """facts/biconnector 3.3c: every setting is mandatory in the portal's own form, and `0` counts as left empty."""
+    driver = catalogue.DRIVERS[name]
+    optional = {field.code for field in driver.fields if not field.required}
+    typed = {code: "-" if code in optional or code == "options" else "x" for code in setting_codes(driver)}
+    assert not {"", "0"} & set(typed.values())
+    assert read_typed(driver, typed) == driver.settings({code: "x" for code, value in typed.items() if value == "x"})
+
+
+def test_typed_values_are_tried_as_the_portal_keeps_them() -> None:
+    """facts/biconnector 3.1a: checked as they were typed, kept trimmed; a check must not pass what fails ever after."""
+    padded = {code: f" {value}\n" for code, value in TYPED.items()}
+    assert read_typed(catalogue.DRIVERS["postgresql"], padded) == read_typed(catalogue.DRIVERS["postgresql"], TYPED)
+    kept = "\u00a0p"
+    assert read_typed(catalogue.DRIVERS["postgresql"], {**TYPED, "password": kept})["password"] == kept

@@ -37,6 +37,9 @@ class Peer:
     slow: Callable[[], object] | None = None
     forms: list[Form] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
+    moved: dict[str, tuple[int, str]] = field(default_factory=dict)
+    """Paths that answer with a status and a `Location`."""
+    asked: list[tuple[str, str]] = field(default_factory=list)
 
     def answer(self, value: Any) -> None:
         """Answer this JSON from now on."""
@@ -53,7 +56,18 @@ def peer() -> Iterator[Peer]:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
             peer.forms.append(parse_qsl(body, keep_blank_values=True))
             peer.content_types.append(self.headers["Content-Type"])
-            self.send_response(peer.status)
+            self.answer()
+
+        def do_GET(self) -> None:
+            assert "Content-Length" not in self.headers
+            self.answer()
+
+        def answer(self) -> None:
+            peer.asked.append((self.command, self.path))
+            status, place = peer.moved.get(self.path, (peer.status, ""))
+            self.send_response(status)
+            if place:
+                self.send_header("Location", place)
             self.send_header("Content-Length", str(len(peer.body)))
             self.end_headers()
             half = len(peer.body) // 2
@@ -319,6 +333,13 @@ def test_an_optional_id_becomes_the_external_code(chain: Chain, peer: Peer) -> N
     assert tables == [TableItem("a", "A", "a"), TableItem("b", "B", "7")]
 
 
+@pytest.mark.parametrize(("given", "kept"), [("0", "0"), (0, "0"), ("", ""), (None, "a")])
+def test_an_id_counts_as_soon_as_it_is_there(chain: Chain, peer: Peer, given: Any, kept: str) -> None:
+    """facts/biconnector 5.5a"""
+    peer.answer([{"code": "a", "title": "A", "id": given}])
+    assert chain.emulated.emulator.endpoints.tables(chain.source) == [TableItem("a", "A", kept)]
+
+
 BAD_LISTS: list[Any] = [
     {"code": "a", "title": "A"},
     "text",
@@ -327,6 +348,7 @@ BAD_LISTS: list[Any] = [
     [{"code": "a"}],
     [{"code": "", "title": "A"}],
     [{"code": "0", "title": "A"}],
+    [{"code": "a", "title": "0"}],
     [{"code": {}, "title": "A"}],
     [{"code": "a", "title": "A"}, {"code": "b", "title": None}],
 ]
@@ -334,7 +356,7 @@ BAD_LISTS: list[Any] = [
 
 @pytest.mark.parametrize("answer", BAD_LISTS)
 def test_one_bad_item_spoils_the_list(chain: Chain, peer: Peer, answer: Any) -> None:
-    """facts/biconnector 5.5; "0" counts as empty (facts/field 0 item 9)."""
+    """facts/biconnector 5.5, 5.5a: "0" counts as empty."""
     peer.answer(answer)
     with pytest.raises(BadAnswer):
         chain.emulated.emulator.endpoints.tables(chain.source)
@@ -405,14 +427,59 @@ def test_previews_that_are_too_old_are_forgotten(chain: Chain, peer: Peer) -> No
     assert endpoints.kept_previews == 2
 
 
-def test_a_failed_preview_is_not_kept(chain: Chain, peer: Peer) -> None:
+@pytest.mark.parametrize(
+    ("status", "answer"), [(500, "out of order"), (200, [["a"], [1, 2]]), (200, [["a", "b"], [1]]), (200, {"a": 1})]
+)
+def test_a_failed_preview_is_kept_for_an_hour_as_one_without_rows(
+    chain: Chain, peer: Peer, status: int, answer: Any
+) -> None:
+    """facts/biconnector 5.8a: removing the cause shows nothing for an hour, and no error either."""
     endpoints = chain.emulated.emulator.endpoints
-    peer.status = 500
-    with pytest.raises(NoConnection):
-        endpoints.preview(chain.source, "t")
+    peer.status = status
+    peer.answer(answer)
+    with pytest.raises((NoConnection, BadAnswer)):
+        endpoints.preview(chain.source, "t", ["A"])
     peer.status = 200
-    peer.answer([["a"]])
-    assert endpoints.preview(chain.source, "t") == Rows(["a"], [])
+    peer.answer([["a"], [7]])
+    chain.emulated.clock.forward(3599)
+    assert endpoints.preview(chain.source, "t", ["A"]) == Rows(["A"], [])
+    assert endpoints.preview(chain.source, "t", ["A", "B"]).rows == [[7]], "other columns have a preview of their own"
+    chain.emulated.clock.forward(1)
+    assert endpoints.preview(chain.source, "t", ["A"]) == Rows(["a"], [[7]])
+
+
+def test_an_empty_list_makes_an_empty_preview(chain: Chain, peer: Peer) -> None:
+    """facts/biconnector 5.8a"""
+    peer.answer([])
+    assert chain.emulated.emulator.endpoints.preview(chain.source, "t").rows == []
+    with pytest.raises(BadAnswer):
+        chain.emulated.emulator.endpoints.data(chain.dataset, DataQuery())
+
+
+@pytest.mark.parametrize(
+    ("status", "method"), [(301, "POST"), (302, "GET"), (303, "GET"), (307, "POST"), (308, "POST")]
+)
+def test_redirects_are_followed(chain: Chain, peer: Peer, status: int, method: str) -> None:
+    """facts/biconnector 5.2a: some send the POST again, others turn it into a GET without a body."""
+    peer.answer([{"code": "a", "title": "A"}])
+    peer.moved = {"/tables": (status, "/there")}
+    assert chain.emulated.emulator.endpoints.tables(chain.source) == [TableItem("a", "A", "a")]
+    assert peer.asked == [("POST", "/tables"), (method, "/there")]
+    assert peer.forms == [CONNECTION, *([CONNECTION] if method == "POST" else [])]
+    assert chain.emulated.portal.journal.endpoint_calls[-1].status == 200
+
+
+@pytest.mark.parametrize(("hops", "is_found"), [(5, True), (6, False)])
+def test_five_redirects_and_no_more_are_followed(chain: Chain, peer: Peer, hops: int, is_found: bool) -> None:
+    """facts/biconnector 5.2a"""
+    peer.moved = {"/check": (307, "/1")} | {f"/{number}": (307, f"/{number + 1}") for number in range(1, hops)}
+    endpoints = chain.emulated.emulator.endpoints
+    if is_found:
+        endpoints.check(chain.connector, {})
+    else:
+        with pytest.raises(NoConnection, match="status 307"):
+            endpoints.check(chain.connector, {})
+    assert len(peer.asked) == 6
 
 
 @pytest.mark.parametrize(("generation", "sent"), [("newer", ["order_id", "status"]), ("older", ["ORDER_ID", "STATUS"])])

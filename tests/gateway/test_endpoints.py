@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_a_connection_that_works_is_checked(orders: Connected) -> None:
     answer = orders.call("urlCheck")
     assert answer.status_code == 200
     assert answer.data
+
+
+def test_no_address_of_ours_redirects_and_a_get_is_no_success(orders: Connected) -> None:
+    """facts/biconnector 5.2, 5.2a: a proxy's 302 makes a GET of a portal's POST, and every 200 counts as a success."""
+    client = orders.app.test_client()
+    for url in orders.issued.urls.values():
+        path = urlsplit(url).path
+        assert client.get(path).status_code == 405
+        for bent in (f"{path}/", path.upper()):
+            assert client.post(bent).status_code == 404
 
 
 def test_the_list_is_what_portals_take(orders: Connected) -> None:

@@ -224,6 +224,54 @@ def test_source_update_merges_settings_and_ignores_active(
     assert (own["dateUpdate"], own["updatedById"]) == ("2026-11-24 12:01:00", 1)
 
 
+def test_values_are_checked_as_they_are_given_and_kept_trimmed(
+    emulated: EmulatedPortal, network: responses.RequestsMock
+) -> None:
+    """facts/biconnector 3.1a: PHP's `trim`; a code that the connector lacks takes part in the check and is lost."""
+    emulated.add_connector()
+    network.post(CHECK, body="ok")
+    settings = {"login": "\tsam\u00a0", "password": " s \n", "colour": "red"}
+    number = emulated.call("biconnector.source.add", fields=source_fields(settings=settings))["id"]
+    sent = str(network.calls[-1].request.body)
+    assert sent == ("connection%5Blogin%5D=%09sam%C2%A0&connection%5Bpassword%5D=+s+%0A&connection%5Bcolour%5D=red")
+    kept = emulated.call("biconnector.source.get", id=number)["item"]["settings"]
+    assert [(one["code"], one["value"]) for one in kept] == [("login", "sam\u00a0"), ("password", "s")]
+
+
+@pytest.mark.parametrize("active", [False, True])
+def test_a_new_source_is_active_whatever_is_asked(
+    emulated: EmulatedPortal, network: responses.RequestsMock, active: bool
+) -> None:
+    """facts/biconnector 3.3a"""
+    emulated.add_connector()
+    network.post(CHECK, body="ok")
+    number = emulated.call("biconnector.source.add", fields=source_fields(active=active))["id"]
+    assert emulated.call("biconnector.source.get", id=number)["item"]["connection"]["active"] is True
+
+
+def test_a_parameter_that_a_connector_gains_is_not_in_its_sources(with_source: EmulatedPortal) -> None:
+    """facts/biconnector 3.3d"""
+    before = with_source.call("biconnector.source.get", id=1)["item"]["settings"]
+    settings = [*CONNECTOR["settings"], {"code": "region", "name": "Region", "type": "STRING"}]
+    with_source.call("biconnector.connector.update", id=1, fields={"settings": settings})
+    assert with_source.call("biconnector.source.get", id=1)["item"]["settings"] == before
+    with_source.call("biconnector.source.update", id=1, fields={"title": "x"})
+    assert with_source.call("biconnector.source.get", id=1)["item"]["settings"] == before
+
+
+def test_a_parameter_that_a_connector_loses_takes_the_value_with_it_at_the_next_save(
+    with_source: EmulatedPortal,
+) -> None:
+    """facts/biconnector 3.3d"""
+    both, login = CONNECTOR["settings"], CONNECTOR["settings"][:1]
+    with_source.call("biconnector.connector.update", id=1, fields={"settings": login})
+    assert len(with_source.call("biconnector.source.get", id=1)["item"]["settings"]) == 2
+    with_source.call("biconnector.source.update", id=1, fields={"title": "x"})
+    with_source.call("biconnector.connector.update", id=1, fields={"settings": both})
+    kept = with_source.call("biconnector.source.get", id=1)["item"]["settings"]
+    assert [one["code"] for one in kept] == ["login"]
+
+
 def test_settings_that_a_connector_dropped_disappear_with_the_next_update(with_source: EmulatedPortal) -> None:
     settings = [{"code": "token", "name": "Token", "type": "STRING"}]
     with_source.call("biconnector.connector.update", id=1, fields={"settings": settings})
@@ -472,3 +520,37 @@ def test_setting_values_are_stored_as_plain_text(with_source: EmulatedPortal) ->
     """facts/field 0 item 10"""
     assert with_source.portal.source(1).settings[1] == SourceSetting(2, "password", "Password", "STRING", "s&c=r[e]t")
     assert with_source.clock.now == NOON
+
+
+def test_newer_portals_look_at_the_name_before_they_look_for_the_source(emulated: EmulatedPortal) -> None:
+    """facts/biconnector 1.7a; older ones keep the order of the documentation (`test_error_tables`)."""
+    for name, code in (("Orders", "VALIDATION_DATASET_NAME_INVALID"), ("orders", "SOURCE_NOT_FOUND")):
+        for family in ("dataset", "table"):
+            fields = {**DATASET, "name": name, "sourceId": 77}
+            assert emulated.error(f"biconnector.{family}.add", fields=fields)[0] == code
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"), [("N", True), ("false", True), ("0", False), ("", False), (0, False), (True, True)]
+)
+def test_visible_is_cast_as_php_does(emulated: EmulatedPortal, given: Any, seen: bool) -> None:
+    """facts/biconnector 1.7a"""
+    dataset = emulated.add_dataset(emulated.add_source(emulated.add_connector()))
+    emulated.call("biconnector.dataset.fields.update", id=dataset.id, update=[{"id": 1, "visible": given}])
+    assert dataset.columns[0].visible is seen
+
+
+def test_support_mapping_needs_a_real_boolean(emulated: EmulatedPortal) -> None:
+    """facts/biconnector 1.7a: no form-encoded body can carry one."""
+    for given in ("1", "true", 1):
+        fields = {**CONNECTOR, "supportMapping": given}
+        assert emulated.error("biconnector.connector.add", fields=fields)[0] == "VALIDATION_INVALID_FIELD_TYPE"
+
+
+def test_changes_of_columns_may_be_in_force_although_an_error_says_otherwise(emulated: EmulatedPortal) -> None:
+    """facts/biconnector 4.3a: stored first, BI Builder informed afterwards."""
+    dataset = emulated.add_dataset(emulated.add_source(emulated.add_connector()))
+    method = "biconnector.table.fields.update"
+    emulated.control("fail", target=method, late=True, shape="result", code="DATASET_UPDATE_ERROR")
+    assert emulated.error(method, id=dataset.id, delete=[1])[0] == "DATASET_UPDATE_ERROR"
+    assert 1 not in [column.id for column in dataset.columns]

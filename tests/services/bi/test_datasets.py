@@ -9,7 +9,7 @@ import pytest
 import requests
 import responses
 
-from errors import InvalidInput, NotFound, OutcomeUnknown
+from errors import InvalidInput, NotFound, OutcomeUnknown, PortalRefused
 from services.bi import datasets
 from services.bi.datasets import DatasetColumn
 from services.bi.listing import Listing
@@ -216,6 +216,41 @@ def test_columns_whose_answer_is_lost_have_an_unknown_outcome() -> None:
     with pytest.raises(OutcomeUnknown):
         datasets.update_columns(there.client(), OLDER, 2, hide=[224])
     assert there.methods.count("biconnector.dataset.fields.update") == 1
+
+
+REFUSED = inner_error("DATASET_UPDATE_ERROR", "Error updating dataset.")
+AFTER = {
+    **ITEM,
+    "fields": [{**COLUMNS[1], "visible": True}, {"id": 226, "datasetId": 2, "type": "int", "visible": True, **NEW}],
+}
+
+
+@responses.activate
+def test_changes_that_are_in_force_are_no_error_and_are_not_made_again() -> None:
+    """facts/biconnector 4.3a: the error may follow changes that are in force, so the columns are read anew"""
+    there = portal(result({"item": ITEM}), REFUSED, result({"item": AFTER}))
+    assert datasets.update_columns(there.client(), NEWER, 2, add=[NEW], show=[225], delete=[224]) is False
+    assert there.methods == ["biconnector.table.get", "biconnector.table.fields.update", "biconnector.table.get"]
+    silent = portal(result({"item": ITEM}), result(True))
+    assert datasets.update_columns(silent.client(), NEWER, 2, add=[NEW]) is True
+
+
+@pytest.mark.parametrize(
+    "left",
+    [
+        ITEM,
+        {**AFTER, "fields": AFTER["fields"][:1]},
+        {**AFTER, "fields": [*AFTER["fields"], COLUMNS[0]]},
+        {**AFTER, "fields": [COLUMNS[1], AFTER["fields"][1]]},
+    ],
+    ids=["nothing", "not added", "not deleted", "not shown"],
+)
+@responses.activate
+def test_changes_that_are_not_in_force_are_an_error(left: dict[str, Any]) -> None:
+    """facts/biconnector 4.3a"""
+    there = portal(result({"item": ITEM}), REFUSED, result({"item": left}))
+    with pytest.raises(PortalRefused):
+        datasets.update_columns(there.client(), NEWER, 2, add=[NEW], show=[225], delete=[224])
 
 
 @BOTH

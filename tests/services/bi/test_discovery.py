@@ -128,6 +128,12 @@ def test_an_id_becomes_the_external_code_and_numbers_count_as_words() -> None:
     assert listed(answer) == (DiscoveredTable("sales", "Sales orders", "public.sales"), DiscoveredTable("7", "8", "7"))
 
 
+@pytest.mark.parametrize(("given", "kept"), [("0", "0"), (0, "0"), (None, "a"), ("", "a")])
+def test_an_id_counts_as_soon_as_it_says_anything(given: Any, kept: str) -> None:
+    """facts/biconnector 5.5a; with an empty one portals keep nothing to ask for, so the code is taken."""
+    assert listed([{"code": "a", "title": "A", "id": given}]) == (DiscoveredTable("a", "A", kept),)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -144,6 +150,8 @@ def test_an_id_becomes_the_external_code_and_numbers_count_as_words() -> None:
         [{"code": "sales"}],
         [{"code": "", "title": "Sales"}],
         [{"code": " ", "title": "Sales"}],
+        [{"code": "0", "title": "Sales"}],
+        [{"code": "sales", "title": 0}],
         [{"code": "sales", "title": " \n"}],
         [{"code": "sales", "title": "Sales"}, {"code": ["x"], "title": "Sales"}],
         [{"code": True, "title": "Sales"}],
@@ -159,7 +167,15 @@ def test_a_list_that_portals_refuse_or_pages_cannot_show_is_refused_whole(answer
 
 
 @pytest.mark.parametrize(
-    "answer", [[], {}, [{"code": "ID", "name": "Id"}], [{"code": "ID", "name": "", "type": "int"}], [[]]]
+    "answer",
+    [
+        [],
+        {},
+        [{"code": "ID", "name": "0", "type": "int"}],
+        [{"code": "ID", "name": "Id"}],
+        [{"code": "ID", "name": "", "type": "int"}],
+        [[]],
+    ],
 )
 def test_a_description_without_complete_columns_is_refused(answer: Any) -> None:
     """facts/biconnector 5.6."""
@@ -195,13 +211,59 @@ def test_a_dataset_s_name_is_numbered_past_those_that_are_taken() -> None:
     assert dataset_code("s" * 300, ["s" * 230]) == "s" * 228 + "_2"
 
 
-@pytest.mark.parametrize("status", [201, 204, 302, 403, 500])
-def test_anything_but_200_is_no_answer_and_redirects_are_not_followed(status: int) -> None:
+@pytest.mark.parametrize("status", [201, 204, 300, 304, 403, 500])
+def test_anything_but_200_is_no_answer_also_with_a_place_to_go_to(status: int) -> None:
     """facts/biconnector 5.2."""
     with responses.RequestsMock() as wire:
         wire.post(LISTED, json=[], status=status, headers={"Location": "https://elsewhere.example/"})
         assert refusal(lambda: offers().tables(source(), connector())) == "endpoint_status"
         assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_redirects_are_followed_as_portals_follow_them(status: int) -> None:
+    """facts/biconnector 5.2a: 302 and 303 by a GET that carries nothing, the others by the same POST."""
+    moved = "https://elsewhere.example/list"
+    with responses.RequestsMock() as wire:
+        wire.post(LISTED, status=status, headers={"Location": moved})
+        wire.add("GET" if status in (302, 303) else "POST", moved, json=[{"code": "a", "title": "A"}])
+        assert offers().tables(source(), connector()) == (DiscoveredTable("a", "A", "a"),)
+        first, second = (call.request for call in wire.calls)
+    assert (second.body or "") == ("" if status in (302, 303) else first.body)
+
+
+@pytest.mark.parametrize(
+    ("place", "code"),
+    [
+        ("http://data.example/tables", "endpoint_refused"),
+        ("https://127.0.0.1/", "endpoint_refused"),
+        ("https://user:pw@data.example/", "endpoint_refused"),
+        ("https://[::1", "endpoint_unreachable"),
+        ("", "endpoint_status"),
+    ],
+)
+def test_a_redirect_leads_to_no_address_that_the_app_may_not_call(place: str, code: str) -> None:
+    """facts/security 5.1 holds for every step; nothing is asked there."""
+    with responses.RequestsMock() as wire:
+        wire.post(LISTED, status=307, headers={"Location": place})
+        wire.add_passthru("https://127.0.0.1/")
+        assert refusal(lambda: offers().tables(source(), connector())) == code
+        assert len(wire.calls) == 1
+
+
+@pytest.mark.parametrize(("hops", "calls"), [(5, 6), (6, 6)])
+def test_five_redirects_and_no_more_are_followed(hops: int, calls: int) -> None:
+    """facts/biconnector 5.2a"""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as wire:
+        for number in range(hops):
+            here = LISTED if not number else f"{LISTED}/{number}"
+            wire.post(here, status=307, headers={"Location": f"/tables/{number + 1}"})
+        wire.post(f"{LISTED}/{hops}", json=[])
+        if hops > 5:
+            assert refusal(lambda: offers().tables(source(), connector())) == "endpoint_status"
+        else:
+            assert offers().tables(source(), connector()) == ()
+        assert len(wire.calls) == calls
 
 
 @pytest.mark.parametrize(

@@ -399,3 +399,11 @@ def test_values_of_a_source_are_trimmed_before_the_portal_checks_them() -> None:
         NEWER, {"title": "S", "connectorId": 1, "settings": {"password": " pass word\n"}}, ["password"]
     )
     assert clean["settings"] == {"password": "pass word"}
+
+
+def test_a_blank_that_portals_do_not_trim_stays_part_of_a_value() -> None:
+    """facts/biconnector 3.1a"""
+    clean = rules.source(
+        NEWER, {"title": "S", "connectorId": 1, "settings": {"password": "\u00a0p\u2003"}}, ["password"]
+    )
+    assert clean["settings"] == {"password": "\u00a0p\u2003"}

@@ -175,3 +175,47 @@ def test_everything_and_fields_are_asked_of_the_source_methods() -> None:
     described = portal(result({"fields": []}))
     assert sources.fields(described.client()) == ()
     assert described.methods == ["biconnector.source.fields"]
+
+
+def row(number: int, **values: str) -> dict[str, Any]:
+    """A source as lists tell it on portals that tell values there."""
+    settings = [{"code": code, "name": code.title(), "type": "STRING", "value": text} for code, text in values.items()]
+    return {**CONNECTION, "id": str(number), "title": f"Source {number}", "connectorId": "1", "settings": settings}
+
+
+def misfits(there: Portal, names: dict[str, str]) -> list[tuple[int, tuple[str, ...], tuple[str, ...]]]:
+    listed = sources.of_connector(there.client(), 1)
+    found = sources.misfits(there.client(), listed, names)
+    return [(one.source.id, one.missing, one.leaving) for one in found]
+
+
+@responses.activate
+def test_sources_without_a_value_for_a_parameter_are_told() -> None:
+    """facts/biconnector 3.3d: some portals may make an empty value of a new parameter instead of none"""
+    there = portal(
+        batch_answer({"c0": [row(1, token="x", region="n"), row(2, token="x"), row(3, token="x", region="")]})
+    )
+    assert misfits(there, {"token": "Token", "region": "Region"}) == [(2, ("Region",), ()), (3, ("Region",), ())]
+
+
+@responses.activate
+def test_sources_that_lose_a_value_at_their_next_save_are_told() -> None:
+    """facts/biconnector 3.3d"""
+    there = portal(batch_answer({"c0": [row(1, token="x", old="y"), row(2, token="x", old="")]}))
+    assert misfits(there, {"token": "Token"}) == [(1, (), ("Old",))]
+
+
+@responses.activate
+def test_sources_that_lists_tell_without_values_are_read_by_themselves() -> None:
+    bare = [{**row(number), "settings": []} for number in (6, 7, 8)]
+    single = batch_answer({"c0": {"item": ITEM}, "c1": {"error": {"error": "SOURCE_NOT_FOUND"}}, "c2": {"item": ITEM}})
+    there = portal(batch_answer({"c0": bare}), single)
+    assert misfits(there, {"token": "Token"}) == []
+    assert [method for method, _ in commands(there.calls[1][1]).values()] == ["biconnector.source.get"] * 3
+
+
+@responses.activate
+def test_a_connector_without_parameters_needs_no_second_look() -> None:
+    there = portal(batch_answer({"c0": [{**row(6), "settings": []}]}))
+    assert misfits(there, {}) == []
+    assert len(there.calls) == 1

@@ -50,6 +50,11 @@ def as_text(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else str(value)
 
 
+def trimmed(text: str) -> str:
+    """PHP's `trim`, which leaves other blanks than these where they are."""
+    return text.strip(" \t\n\r\0\x0b")
+
+
 def is_array(value: object) -> bool:
     """PHP has one type for lists and maps."""
     return isinstance(value, (list, dict))
