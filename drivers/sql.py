@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -34,6 +34,7 @@ MARK = "\0"
 DEEPEST_GROUP = 16
 _FLAT_CONDITIONS = 25
 LIKE_ESCAPE = "|"
+_LAST_SECOND = datetime(9999, 12, 31, 23, 59, 59)  # noqa: DTZ001 - none follows it, in whichever zone
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ class Dialect:
 
     `text` turns a shown value into text, `folded` makes text blind to case, `like` compares `{x}` with the pattern
     `{v}` whose escape character is `|`, `bind` gives a value as the library takes it; `whole_seconds` where
-    the expressions of datetimes hold no fractions already.
+    the expressions of datetimes hold no fractions already, `fine_fractions` where they may be finer than microseconds.
     """
 
     quote: Callable[[str], str]
@@ -122,6 +123,7 @@ class Dialect:
     like: str
     bind: Callable[[Value, Column], Any] = lambda value, column: value
     whole_seconds: bool = False
+    fine_fractions: bool = False
 
     def name(self, table: TableName) -> str:
         """The table's quoted name."""
@@ -239,7 +241,9 @@ class _Where:
         return fill("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bind, c=compared)
 
     def _compare_seconds(self, column: Column, operator: Operator, value: datetime) -> Sql:
-        """Stored fractions, of microseconds at most, are cut off before comparing: an index can serve this form."""
+        """Stored fractions are cut off before comparing: an index can serve this form."""
+        if self._dialect.fine_fractions and operator in (">", "<=") and value < _LAST_SECOND:
+            return self._plain(column, ">=" if operator == ">" else "<", value + timedelta(seconds=1))
         last = value.replace(microsecond=999_999)
         match operator:
             case ">=" | "<":
@@ -247,10 +251,10 @@ class _Where:
             case ">" | "<=":
                 return self._plain(column, operator, last)
             case "=":
-                parts = (self._plain(column, ">=", value), self._plain(column, "<=", last))
+                parts = (self._plain(column, ">=", value), self._compare_seconds(column, "<=", value))
                 return fill("({a} AND {b})", a=parts[0], b=parts[1])
             case "!=":
-                parts = (self._plain(column, "<", value), self._plain(column, ">", last))
+                parts = (self._plain(column, "<", value), self._compare_seconds(column, ">", value))
                 return fill("({a} OR {b})", a=parts[0], b=parts[1])
 
     def _one_of(self, column: Column, condition: OneOf) -> Sql:

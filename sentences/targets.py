@@ -127,6 +127,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     "refused": (_l("The server does not let this user in."), _l("Check its rights and from where it may log in.")),
     "database": (_l("There is no such database, or the user may not open it."), _l("Check its name and the rights.")),
     "too_many_connections": (_FULL, _AGAIN),
+    "server_too_old": (
+        _l("The server is too old."),
+        _l("Its version, and the one that is needed, stand in what was reported. Ask for an update."),
+    ),
     "readonly_profile": (_l("The user may not change settings of its session."), _l("Ask for a user that may read.")),
     "failed_logins": (
         _l("This user failed to log in there too often, so nobody asks for a while."),

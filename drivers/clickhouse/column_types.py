@@ -9,9 +9,10 @@ from drivers.columns import Form, TypeRow
 CLICKHOUSE: Mapping[str, TypeRow] = {
     "Bool": (Form.BOOLEAN, "toUInt8({c})"),
     **{f"{sign}Int{bits}": (Form.INTEGER, "{c}") for sign in ("", "U") for bits in (8, 16, 32, 64, 128, 256)},
-    "Float32": (Form.FLOAT, "toFloat64({c})"),
+    # As the server shows it: the double that is nearest to a stored 19.99 is 19.989999771118164.
+    "Float32": (Form.FLOAT, "toFloat64(toString({c}))"),
     "Float64": (Form.FLOAT, "{c}"),
-    "BFloat16": (Form.FLOAT, "toFloat64({c})"),
+    "BFloat16": (Form.FLOAT, "toFloat64(toString({c}))"),
     **{f"Decimal{bits}": (Form.EXACT, "{c}") for bits in ("", 32, 64, 128, 256)},
     "String": (Form.TEXT, "{c}"),
     # The zeros that fill a fixed length up are no part of the text.

@@ -43,14 +43,17 @@ from drivers.base import (
 )
 from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_nullable
 from drivers.clickhouse.protocol import (
+    OLDEST,
     SETTINGS,
     QueryParameter,
     ReadOnlyProfile,
     ServerBusy,
+    UnknownSetting,
     failure,
+    is_too_old,
     normalize_escapes,
+    request_body,
     text_value,
-    with_parameters,
 )
 from drivers.columns import Column, Form
 from drivers.conditions import as_double, datetimes_in, is_ambiguous
@@ -72,11 +75,11 @@ from egress.errors import TargetError
 
 _BLOCK = 256 * 1024
 _AGENT = "bi-connectors"
-_LONGEST_URL = 900_000
 _MOST_CATALOGUE_BYTES = 64 * 1024 * 1024
 _MOST_DIGITS = 76
 _WHOLE = {"Int64": range(-(2**63), 2**63), "Int256": range(-(2**255), 2**255), "UInt256": range(2**256)}
 _MESSAGE = 4096
+_LONGEST_VERSION = 40
 _KILL = b"KILL QUERY WHERE query_id = {q:String} ASYNC"
 _EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - the offset of the connection's zone is reckoned apart
 
@@ -141,15 +144,15 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
         return _number(value, column)
 
     shown = f"substring(toString(toTimeZone({{x}}, '{zone.key}')), 1, 19)"
-    first = _microseconds(dt.datetime(1900, 1, 1, 0, 0, 0, 999_999), zone, Column("", Form.INSTANT, ""))  # noqa: DTZ001 - in the connection's zone
-    present = f"{{x}} > fromUnixTimestamp64Micro({first.text})"
+    first = _microseconds(dt.datetime(1900, 1, 1, 0, 0, 1), zone, Column("", Form.INSTANT, ""))  # noqa: DTZ001 - in the connection's zone
+    present = f"{{x}} >= fromUnixTimestamp64Micro({first.text})"
     instant = Shape(shown, present, shown) if as_text else Shape(shown, present, value="fromUnixTimestamp64Micro({v})")
     shapes = {form: Shape() for form in Form}
     shapes |= {Form.FLOAT: Shape(present="isFinite({x})"), Form.DATE: Shape(operand="toInt32({x})")}
     shapes |= {Form.INSTANT: instant}
     # A sigma at the end of a word is another letter in lower case, and then no part of the word.
     folded = "replaceAll(lowerUTF8({x}), '\u03c2', '\u03c3')"
-    return Dialect(quote, shapes, "toString({x})", folded, "{x} LIKE {v}", bind, whole_seconds=as_text)
+    return Dialect(quote, shapes, "toString({x})", folded, "{x} LIKE {v}", bind, as_text, fine_fractions=True)
 
 
 class ClickHouse(Driver):
@@ -192,9 +195,12 @@ class ClickHouseSession(Session):
         self._http = HttpConnection(server, self.deadline)
 
     def prepare(self) -> None:
-        """Log in. Raises `LoginFailed`, `SettingsWrong` for a zone or a profile that will not do."""
+        """Log in. Raises `LoginFailed`, `SettingsWrong` for a server, a zone or a profile that will not do."""
         try:
-            self.check()
+            self._check_age(self.check().version)
+        except UnknownSetting:
+            self._check_age(self._plain_version())
+            raise
         except QueryRefused as problem:
             raise LoginFailed("database", problem.detail) from problem
         except ReadOnlyProfile as problem:
@@ -209,6 +215,18 @@ class ClickHouseSession(Session):
             if problem.code == "connection_lost":
                 raise
             raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
+
+    def _check_age(self, version: str) -> None:
+        if is_too_old(version):
+            needed = ".".join(map(str, OLDEST))
+            detail = f"ClickHouse {version[:_LONGEST_VERSION]} answers there; version {needed} or later is needed."
+            raise SettingsWrong("host", "server_too_old", detail)
+
+    def _plain_version(self) -> str:
+        """The version of a server that may know none of our settings; empty if it does not say."""
+        with self._errors():
+            answer = self._http.ask("POST", "/", self._headers, b"SELECT version()")
+            return answer.start(_MESSAGE).decode("utf-8", "replace").strip() if answer.status == 200 else ""
 
     def check(self) -> Server:
         """ClickHouse and its version."""
@@ -257,7 +275,7 @@ class ClickHouseSession(Session):
 
     def _send(self, statement: Sql, settings: Mapping[str, str]) -> HttpResponse:
         """The answer to a statement, whose head says that all is well so far."""
-        text, values = with_parameters(statement)
+        headers, body = request_body(statement)
         self._running = secrets.token_hex(16)
         seconds = self.deadline.left
         parameters = {
@@ -266,13 +284,9 @@ class ClickHouseSession(Session):
             "query_id": self._running,
             "max_execution_time": str(max(int(seconds), 1)),
             **settings,
-            **values,
         }
         path = "/?" + urllib.parse.urlencode(parameters, errors="surrogatepass")
-        if len(path) > _LONGEST_URL:
-            raise QueryRefused("filter_too_long")
-        body = text.encode("utf-8", "surrogatepass")
-        answer = self._http.ask("POST", path, self._headers, body)
+        answer = self._http.ask("POST", path, {**self._headers, **headers}, body)
         if answer.status != 200 or answer.header("X-ClickHouse-Exception-Code"):
             said = answer.start(_MESSAGE)
             code = answer.header("X-ClickHouse-Exception-Code")

@@ -6,12 +6,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from urllib3.filepost import encode_multipart_formdata
+
 from drivers.errors import Broken, LoginFailed, QueryRefused, TooBig
 from drivers.rows import lower_escapes, valid_utf8
 from drivers.sql import LIKE_ESCAPE, MARK, Sql
 from egress.errors import TargetError, Timeout
 
+OLDEST = (24, 3)
+"""The first version that answers as this driver reads."""
 _LONGEST_MESSAGE = 4096
+_LONGEST_FIELD = 128 * 1024
+"""Bytes of one field of a form: the server's own limit, `http_max_field_value_size`."""
+_VERSION = re.compile(r"(\d{1,4})\.(\d{1,4})", re.ASCII)
 _ERROR = re.compile(rb"Code: (\d+)[.,] ?(?:e\.displayText\(\) = )?(DB::[A-Za-z]*Exception: .*)", re.DOTALL)
 _TOO_MANY_ROWS = 396
 _LINE_SEPARATORS = re.compile(rb"(?<!\\)((?:\\\\)*)\\u202([89])")
@@ -49,6 +56,10 @@ SETTINGS: Mapping[str, str] = {
 }
 
 
+# With a form the server overlooks settings of the address whose name ends like those of tables that forms may bring.
+_OVERLOOKED_IN_FORMS = f"\nSETTINGS date_time_output_format = '{SETTINGS['date_time_output_format']}'"
+
+
 @dataclass(frozen=True)
 class QueryParameter:
     """A value, and the type that ClickHouse is to read it as."""
@@ -65,13 +76,19 @@ class ServerBusy(Broken):
     """The server runs as many queries as it may."""
 
 
+class UnknownSetting(Broken):
+    """The server does not know what every request asks of it: it may be too old."""
+
+
 _CODES: Mapping[int, tuple[type[TargetError], str]] = {
     **dict.fromkeys((60, 81), (QueryRefused, "unknown_table")),
     **dict.fromkeys((10, 16, 47), (QueryRefused, "unknown_column")),
     **dict.fromkeys((6, 26, 27, 36, 38, 41, 53, 69, 70, 72, 407, 457), (QueryRefused, "value_type")),
+    **dict.fromkeys((167, 168), (QueryRefused, "filter_too_long")),
     497: (QueryRefused, "no_permission"),
     **dict.fromkeys((192, 193, 194, 516), (LoginFailed, "password")),
     **dict.fromkeys((159, 160, 394), (Timeout, "deadline")),
+    115: (UnknownSetting, "server_error"),
     164: (ReadOnlyProfile, "server_error"),
     202: (ServerBusy, "server_error"),
 }
@@ -105,6 +122,31 @@ def with_parameters(statement: Sql) -> tuple[str, dict[str, str]]:
         parameters[f"param_p{number}"] = _escape(bound.text)
         text += f"{{p{number}:{bound.type}}}{piece}"
     return text, parameters
+
+
+def request_body(statement: Sql) -> tuple[dict[str, str], bytes]:
+    """Headers and body of the request for a statement: the statement alone, or a form that also holds its values.
+
+    Values stay out of the address, which has to be short and is written into logs on the way. Raises
+    `QueryRefused("filter_too_long")` for a value that is longer than a field may be.
+    """
+    text, values = with_parameters(statement)
+    if not values:
+        return {}, text.encode("utf-8", "surrogatepass")
+    fields = {name: value.encode("utf-8", "surrogatepass") for name, value in values.items()}
+    if any(len(value) > _LONGEST_FIELD for value in fields.values()):
+        raise QueryRefused("filter_too_long")
+    asked = (text + _OVERLOOKED_IN_FORMS).encode("utf-8", "surrogatepass")
+    # The server joins fields of this name.
+    pieces = [("query", asked[start : start + _LONGEST_FIELD]) for start in range(0, len(asked), _LONGEST_FIELD)]
+    body, kind = encode_multipart_formdata([*pieces, *fields.items()])
+    return {"Content-Type": kind}, body
+
+
+def is_too_old(version: str) -> bool:
+    """Whether a server of this version answers in other ways than this driver reads; False for what is no number."""
+    found = _VERSION.match(version)
+    return found is not None and (int(found[1]), int(found[2])) < OLDEST
 
 
 def text_value(text: str) -> QueryParameter:

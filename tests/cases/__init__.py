@@ -1,1 +1,1 @@
-"""Small inputs with exact answers, drawn from what people report about files and databases; each case names the reports."""
+"""Small inputs with exact answers, drawn from what people report about files and databases; cases name the reports."""

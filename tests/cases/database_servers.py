@@ -20,7 +20,8 @@ import pymysql
 from pymysql.constants import CLIENT
 
 from tests.databases import POSTGRESQL, mariadb_administrator, own_name
-from tests.suite.clickhouse_engine import ClickHouseDatabase
+from tests.drivers.old_clickhouse import PROGRAM, old_clickhouse
+from tests.suite.clickhouse_engine import IS_HERE, ClickHouseDatabase
 
 FOLDER = Path(__file__).parent / "databases"
 SHARED = "databases_"
@@ -187,8 +188,35 @@ class ClickHouse(Server):
         self._engine.close()
 
 
-KINDS: Mapping[str, type[Server]] = {"pg": PostgreSQL, "my": MariaDB, "sqlite": SQLite, "ch": ClickHouse}
-"""By the word that stands as `server` in a case."""
+class OldClickHouse(Server):
+    """ClickHouse 18.16, which holds nothing."""
+
+    driver = "clickhouse"
+    usual: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._running = contextlib.ExitStack()
+        self._settings = self._running.enter_context(old_clickhouse(folder / "old_clickhouse"))
+
+    def settings(self, name: str, case: Mapping[str, Any]) -> dict[str, str]:
+        return {**self._settings, **super().settings(name, case)}
+
+    def run(self, name: str, case: Mapping[str, Any], statements: str) -> AbstractContextManager[None]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        self._running.close()
+
+
+KINDS: Mapping[str, type[Server]] = {
+    "pg": PostgreSQL,
+    "my": MariaDB,
+    "sqlite": SQLite,
+    **({"ch": ClickHouse} if IS_HERE else {}),
+    **({"ch_old": OldClickHouse} if PROGRAM else {}),
+}
+"""By the word that stands as `server` in a case; what `.ci/run` installs may be missing elsewhere."""
 
 
 def case_of(name: str) -> dict[str, Any]:

@@ -1,8 +1,9 @@
-"""ClickHouse's engine behind a small HTTP server, since no package of the server itself can be had.
+"""ClickHouse's engine behind a small HTTP server, since no package of a server that is not too old can be had.
 
 The engine is the real one (`chdb`, ClickHouse built as a library): SQL, types, formats, settings, limits and error
-texts are ClickHouse's. What is played here is the HTTP interface as its documentation describes it: parameters of the
-address, `Basic` login, statuses, `X-ClickHouse-Exception-Code`, chunks, killing by `query_id`.
+texts are ClickHouse's. What is played here is the HTTP interface as its documentation and its source describe it:
+parameters of the address, forms in the body, `Basic` login, statuses, `X-ClickHouse-Exception-Code`, chunks, killing
+by `query_id`.
 
 Runs as a process of its own: `python clickhouse_server.py FOLDER` prints its port; it ends with its standard input.
 """
@@ -25,6 +26,10 @@ _NO_SETTINGS = frozenset({"database", "query_id", "default_format", "query"})
 _EACH_TIME = frozenset({"max_execution_time", "format_custom_result_after_delimiter"})
 _STATUSES = {516: 403, 497: 403, 60: 404, 81: 404, 47: 400, 62: 400, 159: 408, 164: 500}
 _CODE = re.compile(r"Code: (\d+)\.")
+
+
+_LONGEST_FIELD = 128 * 1024
+_TABLES_OF_FORMS = ("_format", "_types", "_structure")
 
 
 class Engine:
@@ -74,7 +79,17 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         names = dict(urllib.parse.parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
-        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        read = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get_content_type() == "multipart/form-data":
+            # Settings whose names end like those of a form's tables are overlooked, and fields are no settings.
+            names = {name: text for name, text in names.items() if not self._is_of_tables(name)}
+            fields = form_fields(read, str(self.headers.get_param("boundary")).encode())
+            if any(len(value) > _LONGEST_FIELD for _, value in fields):
+                self._answer(500, b"Code: 1000. DB::Exception: HTML Form Exception: Field value too long", 1000)
+                return
+            names |= {name: value.decode() for name, value in fields if name.startswith("param_")}
+            read = b"".join(value for name, value in fields if name == "query")
+        body = read.decode()
         if not self._is_known():
             message = "Code: 516. DB::Exception: Authentication failed: password is incorrect. (AUTHENTICATION_FAILED)"
             self._answer(403, message.encode(), 516)
@@ -95,6 +110,9 @@ class Handler(BaseHTTPRequestHandler):
             return
         self._answer(200, answer)
 
+    def _is_of_tables(self, name: str) -> bool:
+        return name.endswith(_TABLES_OF_FORMS) and name not in _NO_SETTINGS
+
     def _is_known(self) -> bool:
         scheme, _, given = self.headers.get("Authorization", "").partition(" ")
         user, _, password = base64.b64decode(given).decode().partition(":")
@@ -114,6 +132,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def form_fields(body: bytes, boundary: bytes) -> list[tuple[str, bytes]]:
+    """Names and values of a form, in their order."""
+    parts = (b"\r\n" + body).split(b"\r\n--" + boundary)
+    assert parts[-1].strip() == b"--", "the form ends with its last boundary"
+    halves = (part.partition(b"\r\n\r\n") for part in parts[1:-1])
+    return [(head.partition(b'name="')[2].partition(b'"')[0].decode(), value) for head, _, value in halves]
 
 
 def main(folder: str) -> None:

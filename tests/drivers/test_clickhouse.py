@@ -7,6 +7,7 @@ import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,7 +22,9 @@ from drivers.query import Comparison, Like, OneOf, TableName, TableQuery
 from drivers.sql import MARK, Sql
 from egress.errors import TargetError, Timeout
 from egress.policy import Policy
+from tests.drivers.clickhouse_server import form_fields
 from tests.drivers.http_server import Asked, Played, answer, chunked
+from tests.drivers.old_clickhouse import PROGRAM, old_clickhouse
 from tests.waiting import HANG, eventually
 
 TABLE = TableName("shop", "deals")
@@ -187,6 +190,52 @@ def test_a_login_says_what_is_wrong() -> None:
         server.close()
 
 
+def of_version(version: str, asked: Asked, *, knows_settings: bool = True) -> bytes:
+    if not asked.parameters:
+        return answer(version.encode() + b"\n")
+    if knows_settings:
+        return answer(b'["' + version.encode() + b'"]' + mark(asked))
+    return answer(b"Code: 115, e.displayText() = DB::Exception: Unknown setting limit", 404)
+
+
+@pytest.mark.parametrize("version", ["18.16.1", "9.1", "23.8.16.40", "24.2.3.70"])
+@pytest.mark.parametrize("knows_settings", [True, False])
+def test_a_server_too_old_is_told_so_by_its_version(version: str, knows_settings: bool) -> None:
+    """Also where it refuses what every request asks of it before anything else."""
+    server = Played(functools.partial(of_version, version, knows_settings=knows_settings))
+    with pytest.raises(SettingsWrong) as problem:
+        login(server)
+    assert (problem.value.field, problem.value.code) == ("host", "server_too_old")
+    assert problem.value.detail == f"ClickHouse {version} answers there; version 24.3 or later is needed."
+    server.close()
+
+
+@pytest.mark.parametrize("version", ["24.3.1.2672", "24.10.1.11", "26.9.2.1", "100.1", "head"])
+def test_a_server_of_another_version_is_let_in_unless_it_refuses_a_setting(version: str) -> None:
+    server = Played(functools.partial(of_version, version))
+    with login(server) as session:
+        assert session.check().version == version
+    server.close()
+    server = Played(functools.partial(of_version, version, knows_settings=False))
+    with pytest.raises(Broken) as problem:
+        login(server)
+    assert problem.value.code == "server_error"
+    server.close()
+
+
+@pytest.mark.skipif(not PROGRAM, reason="needs Debian's package clickhouse-server")
+def test_a_real_server_of_2018_is_told_so_and_refuses_a_password_as_newer_ones_do(tmp_path: Path) -> None:
+    with old_clickhouse(tmp_path) as settings:
+        guards = Guards(Policy(allow=[f"127.0.0.1:{settings['port']}"]))
+        with pytest.raises(SettingsWrong) as problem:
+            DRIVERS["clickhouse"].open(settings, guards)
+        assert problem.value.code == "server_too_old"
+        assert problem.value.detail == "ClickHouse 18.16.1 answers there; version 24.3 or later is needed."
+        with pytest.raises(LoginFailed) as refusal:
+            DRIVERS["clickhouse"].open({**settings, "password": "wrong"}, guards)
+        assert refusal.value.code == "password"
+
+
 def test_a_zone_that_the_server_does_not_know_is_the_settings_fault() -> None:
     def script(asked: Asked) -> bytes:
         if "version()" in asked.body:
@@ -232,24 +281,55 @@ def test_a_connection_that_was_closed_while_idle_is_opened_anew(clickhouse: Star
     assert len([asked for asked in server.asked if "deals" in asked.body]) == 2
 
 
-def test_values_travel_apart_from_the_statement(clickhouse: Start) -> None:
+def fields_of(asked: Asked) -> list[tuple[str, bytes]]:
+    """The form that a request brings, as the server takes it apart."""
+    kind, _, boundary = asked.headers["content-type"].partition("; boundary=")
+    assert kind == "multipart/form-data"
+    return form_fields(asked.body.encode(), boundary.encode())
+
+
+def test_values_travel_apart_from_the_statement_and_from_the_address(clickhouse: Start) -> None:
     nasty = "'; DROP TABLE canary; -- \\ \t\n {p0:String} %s \0".replace("\0", "")
     session, server = clickhouse(lambda asked, end: whole(asked))
     for where in (Comparison("title", "=", nasty), OneOf("title", (nasty, "x")), Like("title", "a|\\%b_\\\\%")):
         list(session.rows(TableQuery(TABLE, ("id", "title"), where), DESCRIBED))
-    for asked in server.asked[1:]:
-        assert "DROP" not in asked.body
-    sent = [asked.parameters for asked in server.asked[1:]]
-    assert sent[0]["param_p0"] == sent[1]["param_p0"] == "'; DROP TABLE canary; -- \\\\ \\t\\n {p0:String} %s "
+    sent = [dict(fields_of(asked)) for asked in server.asked[1:]]
+    for asked, fields in zip(server.asked[1:], sent, strict=True):
+        assert "DROP" not in asked.path
+        assert b"DROP" not in fields["query"]
+    assert sent[0]["param_p0"] == sent[1]["param_p0"] == b"'; DROP TABLE canary; -- \\\\ \\t\\n {p0:String} %s "
     # ClickHouse knows the backslash only: %, a literal |, a literal %, any character, a literal backslash.
-    assert sent[2]["param_p0"] == "a|\\\\%b_\\\\\\\\%"
+    assert sent[2]["param_p0"] == b"a|\\\\%b_\\\\\\\\%"
 
 
-def test_a_filter_too_long_for_an_address_is_refused(clickhouse: Start) -> None:
+def test_a_long_list_leaves_the_address_short(clickhouse: Start) -> None:
+    """Servers, proxies and load balancers on the way read 8 to 64 KiB of an address."""
     session, server = clickhouse(lambda asked, end: whole(asked))
-    where = OneOf("title", tuple("x" * 100 + str(number) for number in range(10_000)))
+    where = OneOf("title", tuple(f"title {number} of a long list" for number in range(20_000)))
+    list(session.rows(TableQuery(TABLE, ("id",), where), DESCRIBED))
+    assert max(len(asked.path) for asked in server.asked) < 4096
+    fields = fields_of(server.asked[-1])
+    assert sum(name.startswith("param_") for name, _ in fields) == 20_000
+    # The server reads 128 KiB of a field, and joins those of the query.
+    assert max(len(value) for _, value in fields) <= 128 * 1024
+    assert b"".join(value for name, value in fields if name == "query").count(b":String}") == 20_000
+
+
+def test_a_setting_that_a_server_overlooks_beside_a_form_stands_in_the_statement(clickhouse: Start) -> None:
+    """It takes `..._format` in the address for the format of a table that the form brings."""
+    session, server = clickhouse(lambda asked, end: whole(asked))
+    list(session.rows(TableQuery(TABLE, ("id",), Comparison("title", "=", "a")), DESCRIBED))
+    query = dict(fields_of(server.asked[-1]))["query"].decode()
+    overlooked = {name for name in server.asked[-1].parameters if name.endswith(("_format", "_types", "_structure"))}
+    for name in overlooked - {"default_format"}:
+        assert f"{name} = '{server.asked[-1].parameters[name]}'" in query.partition("SETTINGS")[2]
+    assert "date_time_output_format" in overlooked
+
+
+def test_a_value_too_long_for_a_field_is_refused(clickhouse: Start) -> None:
+    session, server = clickhouse(lambda asked, end: whole(asked))
     with pytest.raises(QueryRefused) as refusal:
-        list(session.rows(TableQuery(TABLE, ("id",), where), DESCRIBED))
+        list(session.rows(TableQuery(TABLE, ("id",), Comparison("title", "=", "x" * (128 * 1024 + 1))), DESCRIBED))
     assert refusal.value.code == "filter_too_long"
     assert len(server.asked) == 1
 

@@ -37,6 +37,9 @@ ROWS: list[tuple[str, str, str, Any]] = [
     ("Int256", "'-57896044618658097711785492504343953926634992332820282019728792003956564819968'", "int", -(2**255)),
     ("LowCardinality(Nullable(String))", "'abc'", "string", "abc"),
     ("Float32", "1.5", "double", Decimal("1.5")),
+    ("Float32", "19.99", "double", Decimal("19.99")),
+    ("Float32", "-3.4e38", "double", Decimal("-3.4e38")),
+    ("Float32", "nan", "double", None),
     ("Float64", "0.1", "double", Decimal("0.1")),
     ("Float64", "1e300", "double", Decimal("1e300")),
     ("Float64", "nan", "double", None),
@@ -64,6 +67,8 @@ ROWS: list[tuple[str, str, str, Any]] = [
     ("DateTime('Asia/Tokyo')", "'2026-01-01 07:30:00'", "datetime", "2025-12-31 23:30:00"),
     ("DateTime64(6)", "'2025-12-31 22:59:59.999999'", "datetime", "2025-12-31 23:59:59"),
     ("DateTime64(9, 'UTC')", "'2025-06-30 22:30:00.123456789'", "datetime", "2025-07-01 00:30:00"),
+    ("DateTime64(9, 'UTC')", "'2025-12-31 22:59:59.999999999'", "datetime", "2025-12-31 23:59:59"),
+    ("DateTime64(9, 'UTC')", "'1899-12-31 23:00:00.999999999'", "datetime", None),
     ("DateTime64(3)", "'1960-06-30 22:30:00.500'", "datetime", "1960-06-30 23:30:00"),
     ("DateTime64(3)", "'1899-12-31 23:00:00'", "datetime", None),
     ("DateTime64(3)", "'1900-01-01 00:00:01'", "datetime", "1900-01-01 01:00:01"),
@@ -113,6 +118,7 @@ def test_a_type_is_shown_and_found_as_its_row_says(
             assert read(session, table, ["id"], OneOf("v", (wanted,))) == [[1]]
             assert read(session, table, ["id"], Comparison("v", "!=", wanted)) == []
             assert read(session, table, ["id"], Comparison("v", "<=", wanted)) == [[1]]
+            assert read(session, table, ["id"], Comparison("v", ">", wanted)) == []
 
 
 def _as_value(portal_type: str, value: Any) -> Value:
