@@ -162,12 +162,16 @@ class Server:
 
 @dataclass(frozen=True)
 class Table:
-    """A table or view that the user may read; `plain` where its name needs no schema before it."""
+    """A table or view that the user may read; `plain` where its name needs no schema before it.
+
+    `part`: its rows are those of another table that is listed as well, a partition for example. It is not offered.
+    """
 
     name: TableName
     kind: TableKind
     plain: bool = True
     comment: str = ""
+    part: bool = False
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,8 @@ A database type has a `Form`: what its values are to the portal and in filters. 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import uuid
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -59,7 +60,8 @@ PORTAL_TYPES: Mapping[Form, PortalType] = {
 class Column:
     """A column as its database names it; `native` is the database's own name of the type.
 
-    `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one.
+    `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `spelling`
+    gives a text as the database shows it, where a value can be spelt in several ways: filters compare what is shown.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Column:
     nullable: bool = True
     comment: str = ""
     expression: str = "{c}"
+    spelling: Callable[[str], str] = str
 
     @property
     def type(self) -> PortalType:
@@ -82,28 +85,40 @@ class Column:
 
 TypeRow = tuple[Form, str]
 
+
+def uuid_spelling(text: str) -> str:
+    """A UUID in small letters, with its hyphens and without brackets; any other text as it is."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return text
+
+
+#: By names in `pg_catalog`; the words SQL itself has for types (`int`, `numeric`) mean these, too.
 POSTGRESQL: Mapping[str, TypeRow] = {
     "bool": (Form.BOOLEAN, "{c}::int"),
     "int2": (Form.INTEGER, "{c}"),
     "int4": (Form.INTEGER, "{c}"),
     "int8": (Form.INTEGER, "{c}"),
-    "oid": (Form.INTEGER, "{c}::int8"),
+    "oid": (Form.INTEGER, "{c}::bigint"),
     "numeric": (Form.EXACT, "{c}"),
     "money": (Form.EXACT, "{c}::numeric"),
-    "float4": (Form.FLOAT, "{c}::float8"),
+    # The double that is nearest to what the database shows: 0.1 and not 0.10000000149011612.
+    "float4": (Form.FLOAT, "{c}::pg_catalog.text::double precision"),
     "float8": (Form.FLOAT, "{c}"),
     "text": (Form.TEXT, "{c}"),
     "varchar": (Form.TEXT, "{c}"),
-    "bpchar": (Form.TEXT, "{c}::text"),
-    "name": (Form.TEXT, "{c}::text"),
-    "citext": (Form.TEXT, "{c}::text"),
+    "bpchar": (Form.TEXT, "{c}::pg_catalog.text"),
+    "name": (Form.TEXT, "{c}::pg_catalog.text"),
     "bytea": (Form.BINARY, "encode({c}, 'hex')"),
     "date": (Form.DATE, "{c}"),
     "timestamp": (Form.DATETIME, "{c}"),
     "timestamptz": (Form.INSTANT, "{c}::timestamp"),
-    "array": (Form.RENDERED, "to_json({c})::text"),
+    # A cast to text would add /32 to the address of a host.
+    "inet": (Form.RENDERED, "textin(inet_out({c}))"),
+    "array": (Form.RENDERED, "to_json({c})::pg_catalog.text"),
 }
-POSTGRESQL_OTHERS: TypeRow = (Form.RENDERED, "{c}::text")
+POSTGRESQL_OTHERS: TypeRow = (Form.RENDERED, "{c}::pg_catalog.text")
 
 # Above the server's `max_allowed_packet` MySQL's functions give NULL and only warn: the sum makes it an error.
 MYSQL_TOO_LONG = "18446744073709551615 + LENGTH({c})"

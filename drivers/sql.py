@@ -98,6 +98,7 @@ class Shape:
 
     `present` is true for values that can be shown; the others count as NULL. `operand` is what comparisons look at,
     `value` wraps the bound value (`{v}`). `narrow`, where given, is a laxer equality that an index can serve.
+    `ordered`, where given, is what greater and less look at instead: texts as UTF-8, and so are their values bound.
     """
 
     shown: str = "{x}"
@@ -105,6 +106,7 @@ class Shape:
     operand: str = "{x}"
     value: str = "{v}"
     narrow: str = ""
+    ordered: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ class Dialect:
     `text` turns a shown value into text, `folded` makes text blind to case, `like` compares `{x}` with the pattern
     `{v}` whose escape character is `|`, `bind` gives a value as the library takes it; `whole_seconds` where
     the expressions of datetimes hold no fractions already, `fine_fractions` where they may be finer than microseconds.
+    `has` says whether the database can hold a text at all: one that it cannot is equal to nothing. `pattern` gives a
+    pattern as `like` wants it.
     """
 
     quote: Callable[[str], str]
@@ -124,6 +128,8 @@ class Dialect:
     bind: Callable[[Value, Column], Any] = lambda value, column: value
     whole_seconds: bool = False
     fine_fractions: bool = False
+    has: Callable[[str], bool] = lambda text: True
+    pattern: Callable[[str], str] = lambda pattern: pattern
 
     def name(self, table: TableName) -> str:
         """The table's quoted name."""
@@ -232,13 +238,22 @@ class _Where:
         return self._plain(column, operator, value)
 
     def _plain(self, column: Column, operator: Operator, value: Value) -> Sql:
+        value = _spelt(value, column)
         shape, expression = self._shape(column)
+        if isinstance(value, str) and operator not in ("=", "!=") and shape.ordered:
+            ordered = shape.ordered.replace("{x}", expression)
+            return Sql(f"{ordered} {_SQL_OPERATORS[operator]} {MARK}", (value.encode(),))
+        if not self._holds(value):
+            return _NOTHING if operator == "=" else self._null(column, negated=True)
         bind = Sql(MARK, (self._dialect.bind(value, column),))
         left = Sql(shape.operand.replace("{x}", expression))
         compared = fill(f"{{l}} {_SQL_OPERATORS[operator]} {{r}}", l=left, r=fill(shape.value, v=bind))
         if operator != "=" or not shape.narrow:
             return compared
         return fill("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bind, c=compared)
+
+    def _holds(self, value: Value) -> bool:
+        return not isinstance(value, str) or self._dialect.has(value)
 
     def _compare_seconds(self, column: Column, operator: Operator, value: datetime) -> Sql:
         """Stored fractions are cut off before comparing: an index can serve this form."""
@@ -258,14 +273,15 @@ class _Where:
                 return fill("({a} OR {b})", a=parts[0], b=parts[1])
 
     def _one_of(self, column: Column, condition: OneOf) -> Sql:
-        if not condition.values:
-            return self._null(column, negated=True) if condition.negated else _NOTHING
         for value in condition.values:
             check_value(value, column)
-        bounds = [self._dialect.bind(value, column) for value in condition.values]
+        values = [spelt for value in condition.values if self._holds(spelt := _spelt(value, column))]
+        if not values:
+            return self._null(column, negated=True) if condition.negated else _NOTHING
+        bounds = [self._dialect.bind(value, column) for value in values]
         if column.type == "datetime" or len({type(bind) for bind in bounds}) > 1:
             # In a list of several types the database would compare all of them as the widest one.
-            found = _combine("OR", [self._compare(column, "=", value) for value in condition.values])
+            found = _combine("OR", [self._compare(column, "=", value) for value in values])
             if not condition.negated:
                 return self._present(column, found)
             # DuckDB would turn a NOT into thousands of ANDs, and think about them for minutes.
@@ -295,11 +311,15 @@ class _Where:
         if "\0" in pattern:
             raise QueryRefused("value_type", column.name)
         dialect = self._dialect
+        # A letter that the database lacks may have a small one that it has.
+        pattern = pattern if dialect.has(pattern) else pattern.lower()
+        if not dialect.has(pattern):
+            return self._null(column, negated=True) if negated else _NOTHING
         text = (
             dialect.text.replace("{x}", dialect.shown(column)) if column.form is not Form.TEXT else dialect.raw(column)
         )
         folded = Sql(dialect.folded.replace("{x}", text))
-        bind = fill(dialect.folded.replace("{x}", "{v}"), v=Sql(MARK, (pattern,)))
+        bind = fill(dialect.folded.replace("{x}", "{v}"), v=Sql(MARK, (dialect.pattern(pattern),)))
         found = fill(dialect.like, x=folded, v=bind)
         return fill("NOT ({f})", f=found) if negated else found
 
@@ -319,6 +339,10 @@ def check_value(value: Value, column: Column) -> None:
             fits = isinstance(value, datetime) and value.tzinfo is None and not value.microsecond
     if not fits:
         raise QueryRefused("value_type", column.name)
+
+
+def _spelt(value: Value, column: Column) -> Value:
+    return column.spelling(value) if isinstance(value, str) else value
 
 
 def _escape(text: str) -> str:

@@ -135,7 +135,7 @@ def target_error(problem: Exception) -> TargetError:
     known = {"42P01": "unknown_table", "3F000": "unknown_table", "42703": "unknown_column", "42501": "no_permission"}
     if state in known:
         return QueryRefused(known[state], detail=detail)
-    if state == "22023":
+    if state in ("22023", "22P05"):
         return QueryRefused("value_type", detail=detail)
     if state == "57014":
         return Timeout("deadline", detail)

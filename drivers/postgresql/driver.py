@@ -12,10 +12,11 @@ import os
 import re
 import select
 import socket
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import psycopg
 from psycopg import pq
@@ -43,14 +44,21 @@ from drivers.base import (
     port_field,
 )
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
-from drivers.errors import QueryRefused, SettingsWrong
+from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.postgresql.connection import connect, target_error
 from drivers.postgresql.copy import Connection, copy_rows
+from drivers.postgresql.encodings import ONE_IN_BYTES, ServerEncoding, regular_expression
+from drivers.postgresql.spellings import SPELLINGS
+from drivers.postgresql.statements import BEGIN, COLUMNS, TABLES
 from drivers.query import TableName, TableQuery, Value
-from drivers.rows import escape_controls, valid_utf8
+from drivers.rows import escape_controls
 from drivers.sql import Dialect, Shape, Sql, quoting
 
+#: How long a statement waits for a table that somebody has locked.
+LOCK_SECONDS = 10
+
 _PLAIN_BYTES = bytes(range(32, 256))
+_NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
 _NUMBER_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 _TEXT = Shape(operand='{x} COLLATE "C"', narrow="{x}")
@@ -60,7 +68,8 @@ _SECONDS = Shape(
 SHAPES = {
     Form.BOOLEAN: Shape(),
     Form.INTEGER: Shape(),
-    Form.EXACT: Shape(present="{x} NOT IN ('NaN', 'Infinity', '-Infinity')"),
+    # NaN is above all numbers; a number beyond the doubles is an infinity to whoever reads JSON.
+    Form.EXACT: Shape(present=f"{{x}} BETWEEN '-{sys.float_info.max}'::numeric AND '{sys.float_info.max}'::numeric"),
     Form.FLOAT: Shape(present="{x} NOT IN ('NaN', 'Infinity', '-Infinity')"),
     Form.TEXT: _TEXT,
     Form.RENDERED: replace(_TEXT, narrow=""),
@@ -69,46 +78,8 @@ SHAPES = {
     Form.DATETIME: _SECONDS,
     Form.INSTANT: _SECONDS,
 }
-#: Before version 14 `numeric` knew no infinities, and does not know the word.
-OLD_EXACT = Shape(present="{x} <> 'NaN'")
 
-_TABLES = """
-SELECT n.nspname, c.relname, c.relkind, pg_table_is_visible(c.oid), coalesce(obj_description(c.oid, 'pg_class'), '')
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-  AND n.nspname NOT LIKE 'pg\\_temp\\_%%' AND has_schema_privilege(n.oid, 'USAGE')
-  AND (has_table_privilege(c.oid, 'SELECT') OR has_any_column_privilege(c.oid, 'SELECT'))
-"""
-
-_COLUMNS = """
-WITH RECURSIVE wanted AS (
-  SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-), base AS (
-  SELECT a.attnum, a.atttypid AS type FROM pg_attribute a JOIN wanted ON a.attrelid = wanted.oid
-  UNION
-  SELECT base.attnum, t.typbasetype FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
-)
-SELECT a.attname, format_type(a.atttypid, a.atttypmod), t.typname, t.typcategory, a.attnotnull,
-       coalesce(col_description(a.attrelid, a.attnum), '')
-FROM pg_attribute a JOIN wanted ON a.attrelid = wanted.oid
-  JOIN base ON base.attnum = a.attnum JOIN pg_type t ON t.oid = base.type AND t.typtype <> 'd'
-WHERE a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(a.attrelid, a.attnum, 'SELECT')
-ORDER BY a.attnum
-"""
-
-_SETTINGS = """
-SELECT set_config('default_transaction_read_only', 'on', false), set_config('TimeZone', %(timezone)s, false),
-  set_config('statement_timeout', %(milliseconds)s, false), set_config('DateStyle', 'ISO, YMD', false),
-  set_config('IntervalStyle', 'iso_8601', false), set_config('extra_float_digits', '1', false),
-  set_config('standard_conforming_strings', 'on', false), set_config('lock_timeout', '10s', false),
-  current_setting('server_version_num')::int,
-  (SELECT datctype IN ('C', 'POSIX') FROM pg_database WHERE datname = current_database())
-    AND EXISTS (SELECT FROM pg_collation WHERE collname = 'und-x-icu') AND current_setting('server_encoding') = 'UTF8',
-  (SELECT set_config(name, '2000', false) FROM pg_settings WHERE name = 'client_connection_check_interval'),
-  current_setting('server_encoding') = 'SQL_ASCII'
-"""
-
+DATABASE_COLLATION = 'pg_catalog."default"'
 
 quote = quoting('"', '"')
 
@@ -118,11 +89,27 @@ def bind(value: Value, column: Column) -> Any:
     return float(value) if column.form is Form.FLOAT and not isinstance(value, str) else value  # type: ignore[arg-type]
 
 
-def dialect(version: int, blind_to_case: bool) -> Dialect:
-    """PostgreSQL's SQL; `blind_to_case` where the database itself knows upper and lower case of ASCII letters only."""
-    shapes = SHAPES if version >= 140000 else {**SHAPES, Form.EXACT: OLD_EXACT}
-    folded = 'lower({x} COLLATE "und-x-icu")' if blind_to_case else "lower({x})"
-    return Dialect(quote, shapes, "({x})::text", folded, '{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'', bind)
+def dialect(encoding: ServerEncoding, folding: str | None) -> Dialect:
+    """PostgreSQL's SQL; `folding` is a collation whose `lower` knows more than ASCII, whatever that of a column is."""
+    shapes = SHAPES
+    if not encoding.orders_by_code_points:
+        texts = (Form.TEXT, Form.RENDERED, Form.BINARY)
+        shapes = {**SHAPES, **{form: replace(SHAPES[form], ordered="convert_to({x}, 'UTF8')") for form in texts}}
+
+    def quoted(name: str) -> str:
+        if not encoding.has(name):
+            raise QueryRefused("unknown_column", name)
+        return quote(name)
+
+    spoken = Dialect(quoted, shapes, "({x})::pg_catalog.text", "{x}", '{x} COLLATE "C" ~ {v}', bind, has=encoding.has)
+    if folding is None:
+        one = ONE_IN_BYTES if encoding.name == "SQL_ASCII" else "."
+        return replace(spoken, pattern=lambda pattern: regular_expression(pattern, one))
+    folded = f"lower({{x}} COLLATE {folding})"
+    if folding != DATABASE_COLLATION and encoding.name == "UTF8":
+        # Small, the Turkish capital has a dot of its own above the i.
+        folded = f"replace({folded}, U&'i\\0307', 'i')"
+    return replace(spoken, folded=folded, like='{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'')
 
 
 class PostgreSQL(Driver):
@@ -146,82 +133,110 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bi_reader;""
         settings = self.settings(values)
         target = guards.policy.resolve(settings["host"], settings["port"])
         connection = connect(settings, target, guards.limits)
-        session = PostgreSQLSession(connection, guards.limits)
-        try:
-            session.prepare(settings["timezone"])
-        except BaseException:
-            session.__exit__(None, None, None)
-            raise
-        return session
+        return PostgreSQLSession(connection, guards.limits, settings["timezone"])
 
 
 class PostgreSQLSession(Session):
-    """A read-only session whose times are in the connection's zone."""
+    """One transaction that reads only, whose settings and times in the connection's zone end with it."""
 
-    def __init__(self, connection: Connection, limits: Limits) -> None:
-        self._connection = connection
+    def __init__(self, connection: Connection, limits: Limits, timezone: str) -> None:
+        self._connection, self._timezone = connection, timezone
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._socket.settimeout(limits.seconds)
         # Of a connection that was cut, libpq no longer says how to cancel what it ran.
         self._cancellation = connection.pgconn.cancel_conn()
         super().__init__(limits)
         self.deadline.hold(self._socket)
-        self._dialect = dialect(140000, False)
-        self._any_bytes = True
-
-    def prepare(self, timezone: str) -> None:
-        """Make the session read-only, limited and in its zone. Raises `SettingsWrong("timezone")`."""
-        limits = {"timezone": timezone, "milliseconds": str(max(int(self.deadline.left * 1000), 1))}
-        try:
-            row = self._fetch(_SETTINGS, limits)[0]
-        except QueryRefused as problem:
-            raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
-        self._dialect = dialect(int(row[8]), bool(row[9]))
-        # Texts in any other encoding are checked by the server, when it stores them and when it sends them.
-        self._any_bytes = bool(row[11])
+        self._transaction: Literal["", "open", "failed"] = ""
+        self._encoding = ServerEncoding()
+        self._dialect = dialect(self._encoding, DATABASE_COLLATION)
 
     def check(self) -> Server:
         """PostgreSQL and its version."""
-        product, _, rest = str(self._fetch("SELECT version()")[0][0]).partition(" ")
+        product, _, rest = self._fetch("SELECT version()", (str,))[0][0].partition(" ")
         return Server(product, rest.split(" ")[0], self._connection.pgconn.ssl_in_use)
 
     def _tables(self) -> list[Table]:
+        found = self._fetch(TABLES, (bytes, bytes, str, bool, bytes, bool))
         return [
-            Table(TableName(schema, name), "view" if kind in "vm" else "table", plain, comment)
-            for schema, name, kind, plain, comment in self._fetch(_TABLES, {})
+            Table(
+                TableName(self._text(schema), self._text(name)),
+                "view" if kind in "vm" else "table",
+                plain,
+                self._text(comment),
+                part,
+            )
+            for schema, name, kind, plain, comment, part in found
         ]
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []
-        for name, native, base, category, required, comment in self._fetch(_COLUMNS, (table.schema, table.name)):
-            form, expression = POSTGRESQL["array"] if category == "A" else POSTGRESQL.get(base, POSTGRESQL_OTHERS)
-            columns.append(Column(name, form, native, not required, comment, expression))
+        found = self._fetch(COLUMNS, (bytes, bytes, str, bool, bytes), (table.schema, table.name))
+        for name, native, base, required, comment in found:
+            form, expression = POSTGRESQL.get(base, POSTGRESQL_OTHERS)
+            told, spelling = self._text(comment), SPELLINGS.get(base, str)
+            columns.append(Column(self._text(name), form, self._text(native), not required, told, expression, spelling))
         return columns
 
+    def _text(self, sent: bytes) -> str:
+        return self._encoding.utf8(sent).decode("utf-8", "replace")
+
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
+        if self._transaction != "open":
+            self._fetch("")
         columns = [description.column(name) for name in query.columns]
         items = (f"{self._copy_expression(column)} AS {quote(f'c{number}')}" for number, column in enumerate(columns))
         select = self._dialect.tail(Sql(f"SELECT {', '.join(items)}"), query, description)
-        statement = _copy(select, columns, "SQL_ASCII" if self._any_bytes else "UTF8")
+        statement = _copy(select, columns, self._encoding.sent)
         words = any(column.form in (Form.EXACT, Form.FLOAT) for column in columns)
         with self._errors():
-            text = psycopg.ClientCursor(self._connection).mogrify(
-                statement.with_markers("%s").encode(), statement.values
-            )
+            text = self._mogrified(statement.with_markers("%s"), statement.values) + "; COMMIT"
             blocks = copy_rows(self._connection, self._socket, text.encode(), self.limits.row_bytes)
             for block, count in blocks:
                 self.deadline.check()
-                json = _json(block, count, words)
-                yield Chunk(valid_utf8(json) if self._any_bytes else json, count)
+                yield Chunk(self._encoding.utf8(_json(block, count, words)), count)
+            self._transaction = ""
 
     def _copy_expression(self, column: Column) -> str:
         """What is copied of a column: NaN and infinities among numbers are replaced here, where they are rare."""
-        words = column.form in (Form.EXACT, Form.FLOAT)
+        words = column.form is Form.FLOAT or (column.form is Form.EXACT and _is_within_doubles(column.native))
         return self._dialect.raw(column) if words else self._dialect.shown(column)
 
-    def _fetch(self, statement: str, values: Any = None) -> list[tuple[Any, ...]]:
+    def _mogrified(self, statement: str, values: Any) -> str:
+        return psycopg.ClientCursor(self._connection).mogrify(statement.encode(), values)
+
+    def _fetch(self, statement: str, kinds: tuple[type, ...] = (), values: Any = None) -> list[tuple[Any, ...]]:
+        """The rows of a statement, of values of these kinds, in the transaction that it begins if there is none.
+
+        Raises `SettingsWrong("timezone")` besides the errors of statements.
+        """
         with self._errors():
-            return self._connection.execute(statement.encode(), values).fetchall()
+            text = statement if values is None else self._mogrified(statement, values)
+            if self._transaction == "open":
+                return _rows_of(self._connection.execute(text.encode()), kinds)
+            return _rows_of(self._begin_with(text), kinds)
+
+    def _begin_with(self, text: str) -> psycopg.Cursor[tuple[Any, ...]]:
+        """Begin a transaction and run a statement, all on one way to the server and back."""
+        settings = {
+            "timezone": self._timezone,
+            "milliseconds": str(max(int(self.deadline.left * 1000), 1)),
+            "lock_milliseconds": str(LOCK_SECONDS * 1000),
+        }
+        begin = ("ROLLBACK;" if self._transaction else "") + self._mogrified(BEGIN, settings)
+        try:
+            cursor = self._connection.execute((begin + text).encode())
+        except psycopg.errors.InvalidParameterValue as problem:
+            self._transaction = "failed"
+            raise SettingsWrong("timezone", "zone_unknown_to_server", str(problem)) from problem
+        self._transaction = "open"
+        while cursor.description is None and cursor.nextset():
+            pass
+        for *_, encoding, folding in _rows_of(cursor, (object,) * 10 + (str, object)):
+            self._encoding = ServerEncoding(encoding)
+            self._dialect = dialect(self._encoding, folding)
+        cursor.nextset()
+        return cursor
 
     @contextlib.contextmanager
     def _errors(self) -> Iterator[None]:
@@ -230,8 +245,20 @@ class PostgreSQLSession(Session):
         try:
             yield
         except (psycopg.Error, OSError) as problem:
+            self._transaction = "failed"
             self.deadline.check()
             raise target_error(problem) from problem
+
+    def _end_transaction(self) -> None:
+        """Give the server's session back to a pooler, which would have to throw it away, within `STOP_SECONDS`."""
+        libpq, end = self._connection.pgconn, time.monotonic() + STOP_SECONDS
+        ready = select.poll()
+        with contextlib.suppress(psycopg.Error):
+            ready.register(libpq.socket, select.POLLIN)
+            libpq.send_query(b"ROLLBACK")
+            libpq.flush()
+            while libpq.is_busy() and ready.poll(max(end - time.monotonic(), 0) * 1000):
+                libpq.consume_input()
 
     def _cancel_statement(self) -> None:
         waits = {pq.PollingStatus.READING: select.POLLIN, pq.PollingStatus.WRITING: select.POLLOUT}
@@ -246,10 +273,29 @@ class PostgreSQLSession(Session):
     def _close(self) -> None:
         if self.deadline.is_over:
             self._cancel_statement()
+        elif self._transaction:
+            self._end_transaction()
         self._cancellation.finish()
         self._socket.close()
         with contextlib.suppress(psycopg.Error):
             self._connection.close()
+
+
+def _rows_of(cursor: psycopg.Cursor[tuple[Any, ...]], kinds: tuple[type, ...]) -> list[tuple[Any, ...]]:
+    """The rows, none of a statement that has no rows. Raises `Broken` where a server answers something else."""
+    if cursor.description is None:
+        return []
+    rows = cursor.fetchall()
+    for row in rows:
+        if kinds and not (len(row) == len(kinds) and all(map(isinstance, row, kinds))):
+            raise Broken("bad_answer")
+    return rows
+
+
+def _is_within_doubles(native: str) -> bool:
+    """Whether a type such as `numeric(12,2)` holds no number beyond the doubles."""
+    digits = _NUMERIC.fullmatch(native)
+    return digits is not None and int(digits[1]) - int(digits[2]) < sys.float_info.max_10_exp
 
 
 def _copy(select: Sql, columns: Sequence[Column], encoding: str) -> Sql:

@@ -96,13 +96,15 @@ class PublishedTable:
     """A table as it is listed to the portal.
 
     `code` is a valid dataset name; `id` spells schema and name exactly and becomes the dataset's `externalCode`
-    (facts/biconnector 5.5), so that a dataset keeps its table whatever other tables come and go.
+    (facts/biconnector 5.5), so that a dataset keeps its table whatever other tables come and go. A `part` of another
+    table is found by its name and not offered.
     """
 
     code: str
     id: str
     table: TableName
     plain: bool
+    part: bool = False
 
 
 Item = TypeVar("Item", PublishedColumn, PublishedTable)
@@ -177,7 +179,7 @@ class PublishedTables:
         exact = table_id(table.name)
         # The exact name is another table's code since before: it cannot mean both.
         is_taken = self._kept.get(exact, table.name) != table.name
-        return PublishedTable(code, code if is_taken else exact, table.name, table.plain)
+        return PublishedTable(code, code if is_taken else exact, table.name, table.plain, table.part)
 
     def resolve(self, asked: str) -> PublishedTable:
         """The table that `asked` means; raises `NameRefused` for none or several.
@@ -212,7 +214,8 @@ class PublishedTables:
         return [
             listed
             for listed in self.all
-            if any(wanted in name.casefold() for name in (listed.code, listed.id, listed.table.name))
+            if not listed.part
+            and any(wanted in name.casefold() for name in (listed.code, listed.id, listed.table.name))
         ]
 
 

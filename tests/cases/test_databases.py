@@ -55,6 +55,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Locks are waited for as usual, for a shorter time."""
     monkeypatch.setattr("drivers.sqlite.driver.BUSY_SECONDS", 0.05)
     monkeypatch.setattr("drivers.mysql.driver.LOCK_SECONDS", 1)
+    monkeypatch.setattr("drivers.postgresql.driver.LOCK_SECONDS", 1)
 
 
 @pytest.mark.parametrize("name", RUN)

@@ -420,12 +420,12 @@ WELCOME = spoken(b"R", struct.pack(">I", 0)) + b"".join(
     for name, value in ((b"server_version", b"15.0"), (b"client_encoding", b"UTF8"))
 )
 READY = spoken(b"K", struct.pack(">II", 1, 2)) + spoken(b"Z", b"I")
-#: The answer to `drivers.postgresql.driver._SETTINGS`: what a session asks for before anything else.
+#: The answer to `drivers.postgresql.statements.BEGIN`, with which every transaction begins.
 COLUMN = b"c\0" + struct.pack(">IhIhih", 0, 0, 25, -1, -1, 0)
-SHAPED = spoken(b"1", b"") + spoken(b"2", b"") + spoken(b"T", struct.pack(">h", 12) + COLUMN * 12)
-CELLS = [b"on", b"UTC", b"1", b"ISO", b"iso", b"1", b"on", b"10s", b"150000", b"f", b"2000", b"f"]
+SHAPED = spoken(b"C", b"BEGIN\0") + spoken(b"T", struct.pack(">h", 12) + COLUMN * 12)
+CELLS = [b"on", b"UTC", b"1", b"ISO", b"iso", b"1", b"on", b"10s", b"1", b"2000", b"UTF8", b'pg_catalog."default"']
 ROW = spoken(b"D", struct.pack(">h", 12) + b"".join(struct.pack(">i", len(cell)) + cell for cell in CELLS))
-ANSWERED = SHAPED + ROW + spoken(b"C", b"SELECT 1\0") + spoken(b"Z", b"I")
+ANSWERED = SHAPED + ROW + spoken(b"C", b"SELECT 1\0") + spoken(b"Z", b"T")
 COPYING = spoken(b"H", struct.pack(">bhh", 0, 1, 0))
 
 

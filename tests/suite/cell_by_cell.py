@@ -49,7 +49,7 @@ class _Bytes(Loader):
 
 @_cells.register
 def _(session: PostgreSQLSession, query: TableQuery, description: Description, columns: list[Column]) -> Cells:
-    cell = "convert_to(({x})::text, 'SQL_ASCII')" if session._any_bytes else "({x})::text"
+    cell = f"convert_to(({{x}})::text, '{session._encoding.sent}')"
     statement = session._dialect.select(query, description, cell)
     with session._connection.cursor() as cursor:
         cursor.adapters.register_loader("text", _Bytes)
