@@ -118,6 +118,13 @@ class Settings(BaseSettings):
         default=60, ge=1, description="A session without requests for this many minutes ends."
     )
     session_hours: int = Field(default=8, ge=1, description="A session ends after this many hours in any case.")
+    uninstall_quarantine_hours: int = Field(
+        default=48,
+        ge=0,
+        le=720,
+        description="How long the data of a portal that removed the app and asked to delete them can still be brought "
+        "back by a new installation; nothing opens them meanwhile.",
+    )
     trusted_proxies: int = Field(
         default=0, ge=0, description="How many reverse proxies in front of the app set `X-Forwarded-*`."
     )

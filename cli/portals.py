@@ -52,6 +52,8 @@ def add_local(member_id: str, language: str | None) -> None:
 def tend() -> None:
     """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
     services = current_app.extensions["services"]
+    if removed := services.tokens.check.settle():
+        click.echo(f"{removed} portals have removed the app without telling.")
     renewed, failed = services.tokens.keep_alive()
     dead, ended, deleted = (
         services.tokens.forget_dead(),
@@ -65,6 +67,15 @@ def tend() -> None:
         f"{renewed} grants renewed, {failed} failed; "
         f"{dead} dead grants, {ended} ended sessions and data of {deleted} portals deleted."
     )
+
+
+@group.command("erase")
+@click.argument("member_id")
+def erase(member_id: str) -> None:
+    """Delete everything of a portal now, without quarantine: tokens, connections, uploaded files, records."""
+    if not current_app.extensions["services"].uninstallations.erase(member_id):
+        raise click.ClickException("There is no portal with this member_id; `flask portals list` shows all.")
+    click.echo("All data of the portal are deleted.")
 
 
 def _row(portal: Portal) -> dict[str, Any]:

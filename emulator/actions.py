@@ -133,7 +133,7 @@ def finish_install(emulator: Emulator, _order: Order) -> Answer:
 def uninstall(emulator: Emulator, order: UninstallOrder) -> Answer:
     """Take the application from the portal."""
     portal = emulator.portal
-    removed = installations.remove(portal, emulator.deliveries, portal.app, clean=order.clean)
+    removed = installations.remove(portal, emulator.deliveries, portal.app, clean=order.clean, lost=order.lost)
     emulator.deliveries.wait()
     return {"uninstalled": removed, "deliveries": _deliveries(emulator)}
 

@@ -60,8 +60,10 @@ def update(portal: Portal, deliveries: Deliveries, application: Application, ver
         return application.version
 
 
-def remove(portal: Portal, deliveries: Deliveries, application: Application, *, clean: bool) -> bool:
-    """Take the application from the portal; answers False when it was not registered.
+def remove(
+    portal: Portal, deliveries: Deliveries, application: Application, *, clean: bool, lost: bool = False
+) -> bool:
+    """Take the application from the portal; answers False when it was not registered. A `lost` event is never sent.
 
     Tokens are dead before ONAPPUNINSTALL leaves; handlers and widgets disappear; BI objects stay, as their fate is
     undocumented (facts/platform 8).
@@ -76,7 +78,7 @@ def remove(portal: Portal, deliveries: Deliveries, application: Application, *, 
             grant.revoked = grant.revoked or grant.client_id == application.client_id
         _drop_registrations(portal, application)
         portal.state.users.pop(SYSTEM_USER_ID, None)
-    if was_finished:
+    if was_finished and not lost:
         deliveries.application_removed(application, handlers, clean=clean)
     return True
 

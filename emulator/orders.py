@@ -55,9 +55,13 @@ class RestoreOrder(Order):
 
 
 class UninstallOrder(Order):
-    """Take the application from the portal; `clean` is the tick "delete settings and data"."""
+    """Take the application from the portal.
+
+    `clean` is the tick "delete settings and data"; `lost` lets the event never arrive (facts/platform 4).
+    """
 
     clean: bool = False
+    lost: bool = False
 
 
 class AppUpdateOrder(Order):

@@ -36,6 +36,10 @@ class Portal(Base):
     """Whose grant serves work without a person: the system user's if there is one, else the installer's."""
     created_at: Mapped[datetime] = mapped_column(Moment, default=now)
     uninstalled_at: Mapped[datetime | None] = mapped_column(Moment, default=None)
+    erasure_asked_at: Mapped[datetime | None] = mapped_column(Moment, default=None)
+    """When a removal asked to delete all data (`CLEAN=1`), which happens after a quarantine."""
+    doubted_at: Mapped[datetime | None] = mapped_column(Moment, default=None)
+    """Since when answers say that the app is not installed, which its authorization server has not confirmed."""
 
     grants: Mapped[list[UserToken]] = relationship(
         back_populates="portal", cascade="all, delete-orphan", passive_deletes=True

@@ -141,6 +141,10 @@ SENTENCES: Mapping[str, LazyString] = {
     "REFRESH_UNDER_WAY": _l("Your permission is being renewed at this very moment. Try again %(when)s."),
     "GRANT_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
     "PORTAL_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
+    "INSTALLATION_DOUBTED": _l(
+        "The portal says that the application is not installed there. Bitrix24 is asked once more before anything "
+        "ends; charts go on meanwhile, and nothing was changed. Try again %(when)s."
+    ),
     "FORM_UNDER_WAY": _l("The same form is being saved at this very moment. Wait a few seconds."),
     "INTERNAL_SERVER_ERROR": _l("The portal had an internal error. Try again in a minute."),
     "ERROR_UNEXPECTED_ANSWER": _l("The portal had an internal error. Try again in a minute."),
@@ -178,7 +182,7 @@ MISSING_PARTS: Mapping[tuple[str, str], LazyString] = {
 }
 """By object and field, where nothing is typed: a list is without rows, a value has two ways in or is chosen."""
 OUR_WAITS = frozenset(
-    {"REFRESH_RESTS", "REFRESH_UNDER_WAY", "GRANT_UNDER_CHANGE", "PORTAL_UNDER_CHANGE"}
+    {"REFRESH_RESTS", "REFRESH_UNDER_WAY", "INSTALLATION_DOUBTED", "GRANT_UNDER_CHANGE", "PORTAL_UNDER_CHANGE"}
     | {"FORM_UNDER_WAY", "ROTATION_UNDER_WAY"}
 )
 """Codes of `PortalBusy` that are this application's: the portal is not to blame for them."""

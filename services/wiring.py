@@ -117,10 +117,11 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
     insecure_hosts = settings.bitrix24_insecure_hosts
     verifier = Verifier(servers, insecure_hosts=insecure_hosts)
     uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
-    uninstallations = Uninstallations(sessions, vault, verifier, uploads)
+    quarantine = timedelta(hours=settings.uninstall_quarantine_hours)
+    uninstallations = Uninstallations(sessions, vault, verifier, uploads, quarantine=quarantine)
     tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)
     bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
-    installations = Installations(sessions, vault, portal_clients, verifier, tokens, bindings)
+    installations = Installations(sessions, vault, portal_clients, verifier, tokens, bindings, uninstallations)
     budgets = Budgets(sessions)
     guards = Guards(policy, settings.local_files)
     shared_memory = SharedMemory()
@@ -145,7 +146,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         tokens=tokens,
         installations=installations,
         uninstallations=uninstallations,
-        lifecycle=Lifecycle(sessions, installations, uninstallations),
+        lifecycle=Lifecycle(sessions, installations, uninstallations, tokens.check),
         user_sessions=UserSessions(
             sessions,
             idle=timedelta(minutes=settings.session_idle_minutes),

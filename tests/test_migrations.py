@@ -12,7 +12,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, inspect, select, text
+from sqlalchemy import Engine, insert, inspect, select, text
 from sqlalchemy.orm import Session
 
 from app import create_app
@@ -92,9 +92,9 @@ def at_revision_0002(url: str) -> None:
         command.upgrade(config, "0002")
         portal = Portal(member_id="acme", state="active")
         Vault(settings_for(url, secret_keys=OLD).secret_keys).put(portal, "application_token", "application-secret")
-        with Session(connection) as session:
-            session.add(portal)
-            session.flush()
+        # A row of that revision: the model has columns that come later.
+        sealed = {"member_id": portal.member_id, "state": portal.state, "application_token": portal.application_token}
+        connection.execute(insert(Portal).values(sealed))
     engine.dispose()
 
 
@@ -158,18 +158,16 @@ def test_what_was_paused_says_why_and_is_tried_again(any_database: str) -> None:
 
     def states() -> list[tuple[str, str, bool]]:
         with Session(engine) as session:
-            rows = session.execute(select(Portal, UserToken).join(UserToken).order_by(Portal.member_id)).all()
-            return [(portal.state, grant.state, grant.retry_after is not None) for portal, grant in rows]
+            wanted = select(Portal.state, UserToken.state, UserToken.retry_after).join(UserToken)
+            rows = session.execute(wanted.order_by(Portal.member_id)).all()
+            return [(portal, grant, rests is not None) for portal, grant, rests in rows]
 
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0004")
-        with Session(connection) as session:
-            for name, state in (("closed", "paused"), ("unpaid", "active")):
-                portal = Portal(member_id=name, state=state)
-                portal.grants.append(UserToken(portal_id=0, user_id=1, state="paused"))
-                session.add(portal)
-            session.flush()
+        for number, (name, state) in enumerate((("closed", "paused"), ("unpaid", "active")), start=1):
+            connection.execute(insert(Portal).values(id=number, member_id=name, state=state))
+            connection.execute(insert(UserToken).values(portal_id=number, user_id=1, state="paused"))
         command.upgrade(config, "head")
     assert states() == [("closed", "closed", True), ("active", "unpaid", True)]
     with engine.begin() as connection:

@@ -46,7 +46,10 @@ class TokenSource(Protocol):
         ...
 
     def gone(self, code: str) -> None:
-        """The portal says that the app was removed or that it is closed itself."""
+        """The portal says that the app was removed or that it is closed itself.
+
+        Raises `PortalBusy` while the former is in doubt.
+        """
         ...
 
 

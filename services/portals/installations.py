@@ -32,6 +32,7 @@ from services.portal_api.client import PortalClient, PortalClients
 from services.portals.event_bindings import EventBindings
 from services.portals.launches import Launch, Proof, ProvenToken, Verifier
 from services.portals.tokens import Tokens
+from services.portals.uninstallations import Uninstallations
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
@@ -62,9 +63,11 @@ class Installations:
         verifier: Verifier,
         tokens: Tokens,
         bindings: EventBindings,
+        uninstallations: Uninstallations,
     ) -> None:
         self._sessions, self._vault, self._portal_clients = sessions, vault, portal_clients
         self._verifier, self._tokens, self._bindings = verifier, tokens, bindings
+        self._uninstallations = uninstallations
 
     def open(self, proof: Proof, launch: Launch) -> Arrival:
         """A proved user opens the app: recorded, and bindings mended if an administrator comes.
@@ -140,9 +143,13 @@ class Installations:
             "status": proof.status,
             "state": "active",
             "uninstalled_at": None,
+            "erasure_asked_at": None,
+            "doubted_at": None,
         }
         for _ in range(2):
             portal = self.find(proof.member_id)
+            if portal is not None and portal.state == "uninstalled" and self._uninstallations.carry_out(portal.id):
+                portal = None
             if portal is not None:
                 changed = {name: value for name, value in values.items() if getattr(portal, name) != value}
                 if changed:

@@ -1,7 +1,8 @@
 """Lifecycle events: what a portal tells about the app, proved and applied once (facts/platform 4).
 
-Events carry no signature. An event that brings an access token is proved by an authorization server; one without, as
-uninstalling always is, by the application token that a verified administrator left with us.
+Events carry no signature, and the application token in them proves no sender: every user's frame is posted with it. It
+is compared, and then an authorization server decides: about the access token that an event brings, or, since the event
+of a removal has none, about the tokens that the portal's users left here.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from errors import Forged, PortalBusy
 from models import LifecycleEvent, Portal, Sessions, now
+from services.portals.installation_check import InstallationCheck, Standing
 from services.portals.installations import Installations
 from services.portals.languages import portal_language
 from services.portals.launches import MEMBER_ID, Launch, Proof
@@ -71,11 +73,12 @@ class Lifecycle:
         sessions: Sessions,
         installations: Installations,
         uninstallations: Uninstallations,
+        check: InstallationCheck,
         *,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._sessions, self._installations, self._uninstallations = sessions, installations, uninstallations
-        self._clock = clock
+        self._check, self._clock = check, clock
 
     def accept(self, event: Event) -> None:
         """Apply an event, or nothing if it was applied before.
@@ -85,37 +88,43 @@ class Lifecycle:
         try:
             if event.name == "ONAPPUNINSTALL":
                 self._uninstalled(event)
-            elif self._is_new(event):
-                self._apply(event)
+            elif self._is_new(event) and self._apply(event):
                 self._remember(event)
         except Forged as problem:
             security_log.warning("%s for portal %s refused: %s", event.name, event.member_id, problem.reason)
             raise
 
-    def _apply(self, event: Event) -> None:
-        if event.name in ("ONAPPINSTALL", "ONAPPUPDATE"):
-            self._installed(event)
-        elif event.name == "ONAPPUSERREADY":
+    def _apply(self, event: Event) -> bool:
+        """Whether the event did something; one that did not must not keep a later one of the same second away."""
+        if event.name == "ONAPPUSERREADY":
             self._user_ready(event)
-        else:
-            self._known_portal(event)
+            return True
+        if event.name in ("ONAPPINSTALL", "ONAPPUPDATE") and event.auth.get("access_token"):
+            self._installed(event)
+            return True
+        self._known_portal(event)
+        log.info("%s of portal %s brings nothing to act on", event.name, event.member_id)
+        return False
 
     def _installed(self, event: Event) -> None:
         """Note the version that an administrator vouches for; one of automation has no token and changes nothing."""
-        if not event.auth.get("access_token"):
-            self._known_portal(event)
-            log.info("%s of portal %s came without an access token", event.name, event.member_id)
-            return
         portal = self._taken_in(event, *self._vouched(event))
         version = event.data.get("VERSION", "")
         if version.isdecimal() and len(version) < 10 and int(version) != portal.version:
             self._installations.updated(portal, int(version))
 
     def _uninstalled(self, event: Event) -> None:
-        """The event comes once, so it is compared with what is stored until both hold still."""
+        """End the installation unless the authorization server says that it stands; its silence ends it, too.
+
+        The event comes once, so it is compared with what is stored until both hold still.
+        """
+        standing = self._check.contradicts(self._known_portal(event).id)
+        if standing is Standing.INSTALLED:
+            raise Forged("the authorization server says that the app is installed")
+        clean, confirmed = event.data.get("CLEAN") == "1", standing is Standing.REMOVED
         for _ in range(MOST_COMPARISONS):
             portal = self._known_portal(event)
-            if self._uninstallations.end_by_event(portal, clean=event.data.get("CLEAN") == "1"):
+            if self._uninstallations.end_by_event(portal, clean=clean, confirmed=confirmed):
                 return
         raise PortalBusy("PORTAL_UNDER_CHANGE", retry_after=1)
 
@@ -147,12 +156,9 @@ class Lifecycle:
 
     def _known_portal(self, event: Event) -> Portal:
         portal = self._installations.find(event.member_id)
-        if portal is None or not self._tells(portal, event):
+        if portal is None or not self._installations.knows_token(portal, event.application_token):
             raise Forged("the application token is not this portal's")
         return portal
-
-    def _tells(self, portal: Portal, event: Event) -> bool:
-        return self._installations.knows_token(portal, event.application_token)
 
     def _is_new(self, event: Event) -> bool:
         with self._sessions() as session:

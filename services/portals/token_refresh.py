@@ -24,6 +24,7 @@ from errors import ApplicationError, PaymentRequired, PortalBusy, PortalGone, To
 from models import UserToken, new_uid
 from services.portal_api.oauth import AuthorizationServers, TokenPair
 from services.portals.token_repository import REST, RESTING, TokenRepository
+from services.portals.uninstallations import SIGNS
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
@@ -36,6 +37,10 @@ FIRST_RETRY = timedelta(seconds=2)
 COOL_DOWN = timedelta(seconds=30)
 LONGEST_COOL_DOWN = timedelta(minutes=30)
 MOST_SWAPS = 8
+
+
+class RemovalTold(PortalGone):
+    """The authorization server says that the app is not installed: one of `SIGNS`, with the old pair kept."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,8 @@ class TokenRefresh:
     def renew(self, portal_id: int, user_id: int, rejected: str) -> str:
         """An access token that is not `rejected`: the one another caller got meanwhile, or a new one.
 
-        Callers in this process share one attempt. Raises `TokenDead`, `PaymentRequired`, `PortalGone`; `PortalBusy`
-        while the authorization server gets a rest; `PortalUnreachable` when it gave no answer.
+        Callers in this process share one attempt. Raises `TokenDead`, `PaymentRequired`, `PortalGone` (`RemovalTold` by
+        the authorization server itself); `PortalBusy` while that gets a rest; `PortalUnreachable` when it was silent.
         """
         row = self._rows.usable(portal_id, user_id)
         token = self._rows.secret(row, "access_token")
@@ -119,7 +124,6 @@ class TokenRefresh:
 
     def _ask(self, lease: _Lease) -> str:
         """Ask the authorization server with one refresh token after the other; the lease is ours."""
-        portal_id = lease.row.portal_id
         try:
             for refresh_token in lease.tokens:
                 if not self._extend(lease):
@@ -131,8 +135,11 @@ class TokenRefresh:
             self._end(lease, {"state": "unpaid", "retry_after": self._rows.clock() + REST})
             raise
         except PortalGone as problem:
-            self._rows.gone(portal_id, problem.code)
-            raise
+            if problem.code.lower() not in SIGNS:
+                self._rows.rest(lease.row.portal_id, problem.code)
+                raise
+            self._rest(lease)
+            raise RemovalTold(problem.code) from None
         except ApplicationError:
             self._rest(lease)
             raise
@@ -188,7 +195,7 @@ class TokenRefresh:
         return token
 
     def _rest(self, lease: _Lease) -> None:
-        """The server gave no answer: keep the pair, and let 2 s, 30 s, 60 s ... 30 min pass between attempts."""
+        """No new pair, and the old one is not dead: it stays, and let 2 s, 30 s, 60 s ... 30 min pass between attempts."""
         fails = lease.row.fail_count + 1
         pause = FIRST_RETRY if fails == 1 else min(COOL_DOWN * 2 ** min(fails - 2, 10), LONGEST_COOL_DOWN)
         again = self._rows.clock() + pause

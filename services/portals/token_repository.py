@@ -13,7 +13,6 @@ from sqlalchemy.exc import IntegrityError
 from errors import Forged, GiveUp, PaymentRequired, PortalGone, TokenDead
 from models import Portal, Sessions, UserToken, Vault, now
 from services.portals.origins import checked_endpoint
-from services.portals.uninstallations import SIGNS, Uninstallations
 
 log = logging.getLogger(__name__)
 security_log = logging.getLogger("security")
@@ -34,12 +33,11 @@ class TokenRepository:
         self,
         sessions: Sessions,
         vault: Vault,
-        uninstallations: Uninstallations,
         *,
         insecure_hosts: tuple[str, ...] = (),
         clock: Callable[[], datetime] = now,
     ) -> None:
-        self._sessions, self._vault, self._uninstallations = sessions, vault, uninstallations
+        self._sessions, self._vault = sessions, vault
         self._insecure_hosts, self.clock = insecure_hosts, clock
 
     def find(self, portal_id: int, user_id: int) -> UserToken | None:
@@ -73,6 +71,32 @@ class TokenRepository:
         if row.state in RESTING and row.retry_after is not None and row.retry_after > self.clock():
             raise RESTING[row.state]()
         return row
+
+    def is_present(self, portal_id: int) -> bool:
+        """Whether a portal counts as having the app, closed for a while or not."""
+        with self._sessions() as session:
+            return session.scalar(select(Portal.state).where(Portal.id == portal_id)) in ("active", "closed")
+
+    def latest(self, portal_id: int) -> list[UserToken]:
+        """The tokens of all users of a portal, those first that live longest."""
+        of_all = select(UserToken).where(UserToken.portal_id == portal_id)
+        with self._sessions() as session:
+            return list(session.scalars(of_all.order_by(UserToken.expires_at.desc(), UserToken.id)))
+
+    def doubted_at(self, portal_id: int) -> datetime | None:
+        """Since when it is in doubt whether the app is still installed on a portal."""
+        with self._sessions() as session:
+            return session.scalar(select(Portal.doubted_at).where(Portal.id == portal_id))
+
+    def doubt(self, portal_id: int, since: datetime | None) -> None:
+        """Remember a doubt, or that there is none any more."""
+        self.change(update(Portal).where(Portal.id == portal_id).values(doubted_at=since))
+
+    def doubted_before(self, moment: datetime) -> list[int]:
+        """Portals whose doubt is older and whose tokens can still be asked with."""
+        living = Portal.state.in_(("active", "closed"))
+        with self._sessions() as session:
+            return list(session.scalars(select(Portal.id).where(living, Portal.doubted_at <= moment)))
 
     def due(self, renewed_before: datetime) -> list[UserToken]:
         """Tokens for background work that were not renewed since about `renewed_before`, or whose rest is over."""
@@ -165,15 +189,11 @@ class TokenRepository:
         """A canonical REST address; raises `Forged`."""
         return checked_endpoint(endpoint, self._insecure_hosts)
 
-    def gone(self, portal_id: int, code: str) -> None:
-        """The portal or its authorization server says that the app is not installed there, or that it is closed.
+    def rest(self, portal_id: int, code: str) -> None:
+        """The portal says that it is closed: it keeps its tokens and is asked again after a rest (facts/platform 5.3).
 
-        A portal that is closed for a while keeps its tokens and is asked again after a rest, or as soon as one of its
-        users opens the app (facts/platform 5.3).
+        As soon as one of its users opens the app, the rest is over for all.
         """
-        if code.lower() in SIGNS:
-            self._uninstallations.end_by_sign(portal_id, code)
-            return
         asleep = {"state": "closed", "retry_after": self.clock() + REST}
         asleep |= {"version": UserToken.version + 1, "lease_owner": None, "lease_until": None}
         alive = update(UserToken).where(UserToken.portal_id == portal_id, UserToken.state != "needs_reopen")

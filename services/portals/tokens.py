@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from errors import ApplicationError, Forged, PortalBusy
 from models import Sessions, Vault, now
 from services.portal_api.oauth import AuthorizationServers
-from services.portals.token_refresh import MOST_SWAPS, TokenRefresh
+from services.portals.installation_check import InstallationCheck
+from services.portals.token_refresh import MOST_SWAPS, RemovalTold, TokenRefresh
 from services.portals.token_repository import TokenRepository
-from services.portals.uninstallations import Uninstallations
+from services.portals.uninstallations import SIGNS, Uninstallations
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +44,9 @@ class Tokens:
         wait_clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._servers, self._clock = servers, clock
-        self._rows = TokenRepository(sessions, vault, uninstallations, insecure_hosts=insecure_hosts, clock=clock)
+        self._rows = TokenRepository(sessions, vault, insecure_hosts=insecure_hosts, clock=clock)
         self._refresh = TokenRefresh(self._rows, servers, sleep=sleep, wait_clock=wait_clock)
+        self.check = InstallationCheck(self._rows, self._refresh, servers, uninstallations)
 
     def tokens(self, portal_id: int, user_id: int) -> UserTokens:
         """The tokens of one user, as the REST client asks for them."""
@@ -90,8 +92,12 @@ class Tokens:
         return token if token is not None else self.renew(portal_id, user_id, "")
 
     def renew(self, portal_id: int, user_id: int, rejected: str) -> str:
-        """An access token that is not `rejected`; raises like `TokenRefresh.renew`."""
-        return self._refresh.renew(portal_id, user_id, rejected)
+        """An access token that is not `rejected`; raises like `TokenRefresh.renew`, and `PortalBusy` in doubt."""
+        try:
+            return self._refresh.renew(portal_id, user_id, rejected)
+        except RemovalTold as problem:
+            self.gone(portal_id, user_id, problem.code, by_server=True)
+            raise
 
     def endpoint(self, portal_id: int) -> str:
         """Base address of the portal's REST; raises `PortalGone` if there is none."""
@@ -109,9 +115,16 @@ class Tokens:
             raise Forged("the authorization server does not confirm the portal's new address")
         self._rows.follow(portal_id, named, identity.server_url)
 
-    def gone(self, portal_id: int, code: str) -> None:
-        """Stop using the tokens of a portal that removed the app or is closed."""
-        self._rows.gone(portal_id, code)
+    def gone(self, portal_id: int, user_id: int, code: str, *, by_server: bool = False) -> None:
+        """An answer to a user's token says that the app is not installed, or that the portal is closed.
+
+        Raises like `InstallationCheck.heard`; nothing if the portal is closed, whose tokens rest then.
+        """
+        if not self._rows.is_present(portal_id):
+            return
+        if code.lower() in SIGNS:
+            self.check.heard(portal_id, user_id, code, by_server=by_server)
+        self._rows.rest(portal_id, code)
 
     def keep_alive(self) -> tuple[int, int]:
         """Renew tokens that were not renewed for about 120 days, before their refresh token dies at 180.
@@ -158,5 +171,5 @@ class UserTokens:
         self._tokens.confirm_move(self._portal_id, self._user_id, endpoint)
 
     def gone(self, code: str) -> None:
-        """Stop using the tokens of a portal that is gone."""
-        self._tokens.gone(self._portal_id, code)
+        """The portal says that the app is not installed, or that it is closed; raises like `Tokens.gone`."""
+        self._tokens.gone(self._portal_id, self._user_id, code)

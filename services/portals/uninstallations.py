@@ -1,8 +1,8 @@
 """Uninstallations: a portal removes the app, by its event or by a sign (facts/platform 8, facts/security 1.21).
 
-An event is proved by the portal's application token. It comes once, late or never, so an answer which says that the app
-is not installed counts as well. Either way sessions, tokens and keys are of no use from the next request on, and
-nothing stays that logs in anywhere; what else is kept of connections lets a reinstallation find them.
+Whether it really did, `installation_check` finds out before. From the next request on sessions, tokens and keys are of
+no use. What an event asks to delete, and what logs in where nobody could confirm the removal, waits for a quarantine:
+an installation that returns meanwhile finds everything. Afterwards daily care deletes it, or whoever comes before that.
 """
 
 from __future__ import annotations
@@ -32,12 +32,8 @@ from services.portals.launches import Verifier
 
 log = logging.getLogger(__name__)
 
-DOUBTFUL_SIGNS = frozenset({"error_oauth"})
-"""Also what a portal says when it cannot ask its authorization server, so it may pass (decision 8)."""
-SIGNS = frozenset({"not_installed", "application_not_found"}) | DOUBTFUL_SIGNS
-"""Codes of answers that mean that the app was removed (facts/platform 8)."""
-KEPT_IN_DOUBT = timedelta(days=3)
-"""How long connections, whose keys open nothing then, wait for somebody who opens the app after a doubtful sign."""
+SIGNS = frozenset({"not_installed", "application_not_found", "error_oauth"})
+"""Codes of answers that say that the app was removed (facts/platform 8); none of them is believed at once."""
 KEPT_AFTER_UNINSTALL = timedelta(days=30)
 """How long settings without secrets outlive an uninstallation that did not ask to delete them (facts/security 1.21)."""
 KEPT_WITHOUT_SIGN = timedelta(days=180)
@@ -54,71 +50,106 @@ class Uninstallations:
         verifier: Verifier,
         uploads: Uploads,
         *,
+        quarantine: timedelta = timedelta(hours=48),
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._sessions, self._vault, self._verifier = sessions, vault, verifier
-        self._uploads, self.clock = uploads, clock
+        self._uploads, self._quarantine, self.clock = uploads, quarantine, clock
 
-    def end_by_event(self, portal: Portal, *, clean: bool) -> bool:
-        """Its event came: tokens, sessions, keys and credentials end at once, everything else too if `clean`.
+    def end_by_event(self, portal: Portal, *, clean: bool, confirmed: bool) -> bool:
+        """Its event came: tokens, sessions and keys end at once, and everything is deleted later if `clean`.
 
+        `confirmed`: the authorization server says so too; credentials that shall not be kept at all go at once then.
         The caller has compared the application token of `portal` as it was read. False, and nothing happens, if that
         changed meanwhile: it was sealed anew, came with a new installation, or another delivery was faster.
         """
         same = (Portal.id == portal.id, Portal.application_token == portal.application_token)
         with self._sessions.begin() as session:
-            if not _leave(session, *same, moment=self.clock(), application_token=None):
+            asked = self.clock() if clean else None
+            if not _leave(session, *same, moment=self.clock(), application_token=None, erasure_asked_at=asked):
                 return False
-            if clean:
-                _delete(session, portal)
-            else:
-                self._end(session, portal.id)
-                _forget_events(session, portal)
+            self._end(session, portal.id, connections=confirmed and not clean)
+            _forget_events(session, portal)
         self._verifier.forget()
-        if clean:
-            self._uploads.discard_all(portal.id)
-        what = "all data" if clean else "tokens and credentials"
-        log.info("portal %s uninstalled the app, %s deleted", portal.member_id, what)
+        log.info(
+            "portal %s uninstalled the app, its authorization server %s: tokens and sessions are deleted, %s",
+            portal.member_id,
+            "confirms it" if confirmed else "does not tell",
+            f"everything else in {self._quarantine}" if clean else "settings stay for a while",
+        )
+        self.carry_out(portal.id)
         return True
 
-    def end_by_sign(self, portal_id: int, code: str) -> None:
-        """The portal or its authorization server answers one of `SIGNS`; the same as the event without `clean`.
+    def end_by_sign(self, portal_id: int, code: str, *, confirmed: bool) -> None:
+        """An answer of `SIGNS` was proved; the same as the event without `clean`.
 
-        The application token stays, so that the event can still prove itself when it comes late; and connections stay
-        whole for a while if the sign is doubtful.
+        The application token stays, so that the event can still prove itself when it comes late.
         """
-        doubtful = code.lower() in DOUBTFUL_SIGNS
         installed = (Portal.id == portal_id, Portal.state.in_(("active", "closed")))
         with self._sessions.begin() as session:
-            _leave(session, *installed, moment=self.clock())
-            self._end(session, portal_id, connections=not doubtful)
+            if _leave(session, *installed, moment=self.clock()):
+                self._end(session, portal_id, connections=confirmed)
         self._verifier.forget()
         log.warning("portal %s answers %s: the app counts as removed", portal_id, code)
+
+    def carry_out(self, portal_id: int) -> bool:
+        """What the removal of a portal left to do after the quarantine, if that is over; whether all was deleted."""
+        over = (Portal.id == portal_id, Portal.state == "uninstalled", Portal.uninstalled_at <= self._quarantined())
+        with self._sessions.begin() as session:
+            portal = session.scalar(select(Portal).where(*over))
+            if portal is None:
+                return False
+            erased = portal.erasure_asked_at is not None
+            if erased:
+                _delete(session, portal)
+            else:
+                close(session, self._vault, portal_id, self.clock())
+        if erased:
+            self._uploads.discard_all(portal_id)
+            log.info("portal %s asked to delete its data: deleted", portal_id)
+        return erased
+
+    def erase(self, member_id: str) -> bool:
+        """Delete everything of a portal now, whatever its state; False if there is no such portal."""
+        with self._sessions.begin() as session:
+            portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
+            if portal is None:
+                return False
+            portal_id = portal.id
+            _delete(session, portal)
+        self._verifier.forget()
+        self._uploads.discard_all(portal_id)
+        log.info("all data of portal %s were deleted by the operator", member_id)
+        return True
 
     def purge(self) -> int:
         """Delete what was kept long enough of portals that left, with or without telling; returns how many."""
         moment = self.clock()
-        told = Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL
-        doubted = (Portal.state == "uninstalled") & (Portal.uninstalled_at < moment - KEPT_IN_DOUBT)
+        left = Portal.state == "uninstalled"
+        told = left & (Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL)
+        quarantined = left & (Portal.uninstalled_at <= self._quarantined())
+        connected = select(HostedConnectorRow.portal_id).join(
+            ConnectionRow, HostedConnectorRow.id == ConnectionRow.connector_id
+        )
+        open_ones = Portal.id.in_(connected.where(ConnectionRow.closed_at.is_(None)))
         with self._sessions.begin() as session:
             alive = select(UserToken.portal_id).where(UserToken.expires_at >= moment - KEPT_WITHOUT_SIGN)
             silent = (Portal.created_at < moment - KEPT_WITHOUT_SIGN) & Portal.id.not_in(alive)
-            left = session.scalars(select(Portal).where(Portal.state != "local", or_(told, silent))).all()
-            over = [portal.id for portal in left]
-            for portal in left:
+            leaving = session.scalars(select(Portal).where(Portal.state != "local", or_(told, silent))).all()
+            over = [portal.id for portal in leaving]
+            for portal in leaving:
                 _delete(session, portal)
             session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < moment - KEPT_WITHOUT_SIGN))
-            connected = (
-                select(Portal.id)
-                .join(HostedConnectorRow)
-                .join(ConnectionRow, HostedConnectorRow.id == ConnectionRow.connector_id)
-            )
-            in_doubt = session.scalars(connected.where(doubted, ConnectionRow.closed_at.is_(None)).distinct()).all()
-            for portal_id in in_doubt:
-                self._end(session, portal_id)
+            due = session.scalars(
+                select(Portal.id).where(quarantined, or_(Portal.erasure_asked_at.is_not(None), open_ones))
+            ).all()
         for portal_id in over:
             self._uploads.discard_all(portal_id)
-        return len(left)
+        return len(over) + sum(self.carry_out(portal_id) for portal_id in due)
+
+    def _quarantined(self) -> datetime:
+        """The moment before which a removal has to be for its quarantine to be over."""
+        return self.clock() - self._quarantine
 
     def _end(self, session: Session, portal_id: int, *, connections: bool = True) -> None:
         for model in (UserToken, UserSession):
@@ -127,9 +158,10 @@ class Uninstallations:
             close(session, self._vault, portal_id, self.clock())
 
 
-def _leave(session: Session, *which: Any, moment: datetime, **values: None) -> bool:
+def _leave(session: Session, *which: Any, moment: datetime, **values: datetime | None) -> bool:
     """Mark the portal as gone; whether it was this one caller who did."""
-    gone = {"state": "uninstalled", "uninstalled_at": moment, "background_user_id": None, "capabilities": None}
+    gone = {"state": "uninstalled", "uninstalled_at": moment, "doubted_at": None}
+    gone |= {"background_user_id": None, "capabilities": None}
     marked: Any = session.execute(
         update(Portal).where(*which).values(gone | values), execution_options={"synchronize_session": False}
     )

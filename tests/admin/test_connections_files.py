@@ -159,4 +159,6 @@ def test_what_forms_left_behind_and_portals_that_are_gone_are_purged(
 def test_files_are_gone_when_the_portal_leaves_for_good(hosted: HostedStage, client: PageClient) -> None:
     upload(client)
     hosted.stage.control("uninstall", clean=True)
+    assert files(hosted) == ["продажи.csv"]
+    assert hosted.stage.services.uninstallations.erase(hosted.stage.member_id)
     assert files(hosted) == []

@@ -239,7 +239,8 @@ def test_an_app_that_was_removed_is_not_opened_again_by_a_remembered_proof(insta
     installed.post("/", opening)
     installed.control("uninstall", clean=True)
     assert installed.post("/", opening).status_code == 403
-    assert installed.rows()["portals"] == []
+    assert installed.record().state == "uninstalled"
+    assert installed.rows()["user_sessions"] == []
 
 
 def test_the_page_speaks_the_users_language(installed: Stage) -> None:

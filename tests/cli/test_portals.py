@@ -60,3 +60,22 @@ def test_daily_care_counts_what_it_did(installed: Stage) -> None:
         0,
         "0 grants renewed, 0 failed; 0 dead grants, 1 ended sessions and data of 0 portals deleted.\n",
     )
+
+
+def test_everything_of_a_portal_is_erased_at_once_by_its_member_id(installed: Stage) -> None:
+    erase = ["portals", "erase"]
+    unknown = installed.app.test_cli_runner().invoke(args=[*erase, "nobody"])
+    assert (unknown.exit_code, "no portal" in unknown.output) == (1, True)
+    told = installed.app.test_cli_runner().invoke(args=[*erase, installed.member_id])
+    assert (told.exit_code, told.stdout) == (0, "All data of the portal are deleted.\n")
+    rows = installed.rows()
+    assert rows["portals"] == rows["grants"] == rows["user_sessions"] == rows["lifecycle_events"] == []
+
+
+def test_daily_care_says_how_many_portals_left_without_telling(installed: Stage) -> None:
+    installed.control("uninstall", lost=True)
+    with installed.services.sessions.begin() as session:
+        session.query(Portal).update({"doubted_at": now() - timedelta(minutes=1)})
+    told = installed.app.test_cli_runner().invoke(args=["portals", "tend"])
+    assert told.stdout.startswith("1 portals have removed the app without telling.\n")
+    assert installed.record().state == "uninstalled"

@@ -205,7 +205,7 @@ def test_a_removed_portal_closes_its_endpoints_and_forgets_credentials(host: Hos
     connected = unreachable(host)
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
-    assert host.services.uninstallations.end_by_event(portal, clean=False)
+    assert host.services.uninstallations.end_by_event(portal, clean=False, confirmed=True)
     assert connected.call("urlCheck").status_code == 404
     # facts/security 1 row 21: what logs in is deleted at once, other settings are kept for 30 days.
     kept = host.services.repository.get(portal.id, connected.issued.id)
@@ -566,6 +566,6 @@ def test_a_record_belongs_to_its_portal_and_goes_with_it(host: Host, deals: Conn
     portal = host.services.installations.find(MEMBER_ID)
     assert portal is not None
     assert [call.portal_id for call in host.calls()] == [portal.id]
-    host.services.uninstallations.end_by_event(portal, clean=True)
+    assert host.services.uninstallations.erase(MEMBER_ID)
     with host.services.sessions() as session:
         assert session.query(EndpointCall).count() == 0

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import html
 import io
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from models import HostedConnectorRow, LifecycleEvent, Portal, UserSession, UserToken
+from errors import PortalBusy, PortalGone
+from models import HostedConnectorRow, LifecycleEvent, Portal, UserSession, UserToken, now
 from services.portals.uninstallations import Uninstallations
 from tests.doors import Stage, database, staged
 from tests.security.test_routes import token_of
 from tests.services.clocks import Clock
+
+
+def after(**passed: float) -> Clock:
+    """The clock of a moment to come."""
+    clock = Clock()
+    clock.move(**passed)
+    return clock
 
 
 def flat(
@@ -60,6 +70,9 @@ def test_clean_leaves_no_trace_of_the_portal_and_every_byte_of_another(tmp_path:
             portal.enter("analyst")
         kept = {name: [row for row in rows if _is_of(other, row)] for name, rows in other.rows().items()}
         stage.control("uninstall", clean=True)
+        assert stage.services.uninstallations.purge() == 0
+        stage.services.uninstallations.clock = after(hours=48)
+        assert stage.services.uninstallations.purge() == 1
         assert other.rows() == kept
         dump = "\n".join(stage.services.engine.raw_connection().driver_connection.iterdump())  # type: ignore[union-attr]  # SQLite
         assert stage.member_id not in dump
@@ -120,8 +133,8 @@ def counted(
     answers: list[bool] = []
     told = Uninstallations.end_by_event
 
-    def counting(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
-        answers.append(told(self, portal, clean=clean))
+    def counting(self: Uninstallations, portal: Portal, *, clean: bool, confirmed: bool) -> bool:
+        answers.append(told(self, portal, clean=clean, confirmed=confirmed))
         return answers[-1]
 
     monkeypatch.setattr(Uninstallations, "end_by_event", counting)
@@ -136,6 +149,7 @@ def counted(
 def test_the_same_uninstall_20_times_in_parallel_deletes_once(counted: tuple[Stage, list[bool]], clean: int) -> None:
     stage, removed = counted
     event = uninstalling(stage, clean=clean)
+    stage.control("uninstall", lost=True)
     with ThreadPoolExecutor(20) as pool:
         statuses = set(pool.map(lambda _number: stage.tell(event).status_code, range(20)))
     assert removed.count(True) == 1
@@ -385,63 +399,210 @@ def files(stage: Stage) -> list[Path]:
     return [path for path in stage.services.settings.uploads.resolve().rglob("*") if path.is_file()]
 
 
-@pytest.mark.parametrize("code", SIGNS[:2])
+class Opened:
+    """A page of an analyst that stays open."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._token, self._browser = token_of(stage.enter("analyst")), stage.app.test_client()
+
+    def status(self) -> int:
+        return self._browser.get("/connectors/", headers={"X-App-Session": self._token}).status_code
+
+
+def gone(stage: Stage, code: str) -> None:
+    """The portal removes the app, its event is lost, and a user's calls are answered `code` twice within seconds."""
+    stage.control("uninstall", lost=True)
+    with pytest.raises(PortalBusy, match="INSTALLATION_DOUBTED"):
+        stage.services.tokens.gone(stage.record().id, 1, code)
+    later(stage)
+    with pytest.raises(PortalGone):
+        stage.services.tokens.gone(stage.record().id, 1, code)
+
+
+def be_back(stage: Stage) -> None:
+    """The app is installed again on the portal that removed it."""
+    stage.register()
+    assert stage.install().status_code == 200
+
+
+def later(stage: Stage) -> None:
+    """Let some seconds pass since a sign came."""
+    with stage.services.sessions.begin() as session:
+        session.query(Portal).update({"doubted_at": now() - timedelta(seconds=6)})
+
+
+@pytest.mark.parametrize("code", SIGNS)
 def test_an_answer_that_the_app_is_not_installed_ends_what_the_lost_event_would_have_ended(
     used: Stage, code: str
 ) -> None:
     """facts/platform 8 and facts/security 1.21: sessions, keys, tokens and credentials at once, the rest in 30 days."""
-    token = token_of(used.enter("analyst"))
-    used.control("fail", target="batch", shape="root", status=401, code=code)
-    page = used.app.test_client()
-    assert page.get("/connectors/", headers={"X-App-Session": token}).status_code == 403
+    page = Opened(used)
+    used.control("uninstall", lost=True)
+    used.control("fail", target="batch", shape="root", status=401, code=code, times=2)
+    assert (page.status(), used.record().state, doorway(used)) == (503, "active", True)
+    later(used)
+    assert page.status() == 403
     assert used.rows()["grants"] == used.rows()["user_sessions"] == []
     assert closed(used)
+    assert not doorway(used)
     assert len(files(used)) == 1
     assert used.record().state == "uninstalled"
-    assert page.get("/connectors/", headers={"X-App-Session": token}).status_code == 401
+    assert page.status() == 401
 
 
-def test_a_doubtful_sign_ends_sessions_tokens_and_keys_and_leaves_connections_for_three_days(used: Stage) -> None:
-    """decision 8: ERROR_OAUTH may pass, and credentials that were deleted have to be typed again."""
-    clock = Clock()
-    used.services.uninstallations.clock = clock
-    used.services.tokens.gone(used.record().id, "ERROR_OAUTH")
-    rows = used.rows()
-    assert rows["grants"] == rows["user_sessions"] == []
-    assert not doorway(used)
-    used.enter("analyst")
+@pytest.mark.parametrize("code", SIGNS)
+def test_a_sign_that_the_authorization_server_contradicts_ends_nothing(used: Stage, code: str) -> None:
+    """facts/platform 5.3: a portal that cannot ask its authorization server says ERROR_OAUTH as well."""
+    page, before = Opened(used), used.rows()
+    used.control("fail", target="batch", shape="root", status=401, code=code, times=3)
+    assert page.status() == 503
     assert doorway(used)
-    assert len(files(used)) == 1
-    used.services.tokens.gone(used.record().id, "error_oauth")
-    clock.move(days=2)
-    used.services.uninstallations.purge()
-    assert not closed(used)
-    clock.move(days=2)
-    used.services.uninstallations.purge()
-    assert closed(used)
-    clock.move(days=30)
-    used.services.uninstallations.purge()
-    assert used.rows()["portals"] == used.rows()["connections"] == used.rows()["hosted_connectors"] == []
-    assert not files(used)
+    for _ in range(2):
+        later(used)
+        assert page.status() == 503
+        assert doorway(used)
+    assert page.status() == 200
+    after = used.rows()
+    for table in ("grants", "connections", "hosted_connectors"):
+        assert after[table] == before[table]
+    assert [row["token_hash"] for row in after["user_sessions"]] == [
+        row["token_hash"] for row in before["user_sessions"]
+    ]
+
+
+def test_a_sign_about_which_the_authorization_server_is_silent_ends_nothing(used: Stage) -> None:
+    page = Opened(used)
+    used.control("fail", target="batch", shape="root", status=401, code="ERROR_OAUTH", times=2)
+    assert page.status() == 503
+    later(used)
+    used.control("fail", target="oauth", times=50, shape="text")
+    assert page.status() == 503
+    assert (used.record().state, doorway(used)) == ("active", True)
+
+
+def test_the_page_says_that_a_sign_is_being_looked_into(used: Stage) -> None:
+    token = token_of(used.enter("analyst"))
+    used.control("fail", target="batch", shape="root", status=401, code="ERROR_OAUTH")
+    answer = used.app.test_client().get("/connectors/", headers={"X-App-Session": token})
+    assert "The portal says that the application is not installed there." in html.unescape(answer.text)
+    assert "was removed" not in answer.text
 
 
 @pytest.mark.parametrize("code", SIGNS)
 def test_the_event_that_comes_after_the_sign_still_proves_itself(used: Stage, code: str) -> None:
     """facts/platform 4: events travel through a queue and are late."""
-    used.services.tokens.gone(used.record().id, code)
-    assert used.tell(uninstalling(used, clean=1)).status_code == 200
+    event = uninstalling(used, clean=1)
+    gone(used, code)
+    assert used.tell(event).status_code == 200
+    used.services.uninstallations.clock = after(hours=48)
+    used.services.uninstallations.purge()
     assert used.rows()["portals"] == used.rows()["connections"] == []
     assert not files(used)
+
+
+@pytest.mark.parametrize("clean", [0, 1])
+def test_an_employee_who_knows_the_application_token_cannot_end_an_installation(used: Stage, clean: int) -> None:
+    """facts/platform 2: every user's frame is posted with it."""
+    page, before = Opened(used), used.rows()
+    assert used.opening("viewer").fields["APPLICATION_TOKEN"] == used.portal.application().application_token
+    assert used.tell(uninstalling(used, clean=clean)).status_code == 403
+    assert page.status() == 200
+    assert doorway(used)
+    after = used.rows()
+    assert after.pop("portals")[0]["doubted_at"] is not None
+    assert before.pop("portals")[0]["doubted_at"] is None
+    assert {name: after[name] for name in ("connections", "grants", "lifecycle_events")} == {
+        name: before[name] for name in ("connections", "grants", "lifecycle_events")
+    }
+    assert len(files(used)) == 1
+
+
+def test_an_employee_with_expired_tokens_of_others_before_him_cannot_either(used: Stage) -> None:
+    """Tokens that have expired are renewed to find out, and are not taken for dead ones."""
+    used.control("expire-tokens")
+    with used.services.sessions.begin() as session:
+        session.query(UserToken).update({"expires_at": now() - timedelta(minutes=1)})
+    assert used.tell(uninstalling(used, clean=1)).status_code == 403
+    assert (used.record().state, doorway(used)) == ("active", True)
+
+
+def test_an_event_that_the_authorization_server_contradicts_too_early_is_looked_into_again(used: Stage) -> None:
+    """It comes once (facts/platform 4), and the server may hear of the removal after the portal's queue."""
+    assert used.tell(uninstalling(used)).status_code == 403
+    later(used)
+    used.control("uninstall", lost=True)
+    assert used.services.tokens.check.settle() == 1
+    assert used.record().state == "uninstalled"
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["confirmed", "nobody answers"])
+def test_what_clean_deletes_waits_for_the_quarantine_and_a_returning_installation_finds_all(
+    used: Stage, silent: bool
+) -> None:
+    page, event = Opened(used), uninstalling(used, clean=1)
+    held = used.rows()["connections"]
+    used.control("uninstall", lost=True)
+    if silent:
+        used.control("fail", target="oauth", times=1, shape="text")
+    assert used.tell(event).status_code == 200
+    assert (used.record().state, doorway(used), page.status()) == ("uninstalled", False, 401)
+    used.services.uninstallations.clock = after(hours=47)
+    assert used.services.uninstallations.purge() == 0
+    be_back(used)
+    assert used.rows()["connections"] == held
+    assert doorway(used)
+    assert len(files(used)) == 1
+    used.services.uninstallations.clock = after(hours=100)
+    assert used.services.uninstallations.purge() == 0
+
+
+def test_after_the_quarantine_a_returning_installation_finds_nothing_even_if_nobody_tended(used: Stage) -> None:
+    used.control("uninstall", clean=True)
+    used.services.uninstallations.clock = after(hours=48)
+    be_back(used)
+    assert used.rows()["connections"] == used.rows()["hosted_connectors"] == []
+    assert not files(used)
+    assert used.record().state == "active"
+
+
+def test_a_removal_that_nobody_confirms_keeps_credentials_for_the_quarantine_only(used: Stage) -> None:
+    event = uninstalling(used)
+    used.control("fail", target="oauth", times=50, shape="text")
+    assert used.tell(event).status_code == 200
+    assert (used.record().state, doorway(used), closed(used)) == ("uninstalled", False, False)
+    used.services.uninstallations.clock = after(hours=48)
+    used.services.uninstallations.purge()
+    assert closed(used)
+
+
+def test_a_quarantine_of_no_hours_deletes_at_once(tmp_path: Path) -> None:
+    with staged(f"sqlite:///{tmp_path / 'app.db'}", uninstall_quarantine_hours=0) as stage:
+        stage.register()
+        stage.install()
+        stage.finish()
+        stage.control("uninstall", clean=True)
+        assert stage.rows()["portals"] == []
+
+
+@pytest.mark.parametrize("name", ["ONAPPINSTALL", "ONAPPUPDATE", "ONAPPPAYMENT"])
+def test_an_event_without_an_access_token_does_not_keep_the_real_one_of_that_second_away(
+    installed: Stage, name: str
+) -> None:
+    """Whoever knows the application token could name seconds to come, in which the portal's own event would be lost."""
+    assert installed.tell(flat(name, bare_auth(installed), {"VERSION": 9}, ts="77")).status_code == 200
+    assert not [row for row in installed.rows()["lifecycle_events"] if row["ts"] == "77"]
+    assert installed.tell(flat("ONAPPUPDATE", full_auth(installed), {"VERSION": 2}, ts="77")).status_code == 200
+    assert installed.record().version == 2
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
     """Let something happen once between reading a portal and ending it."""
     told, once = Uninstallations.end_by_event, iter([act])
 
-    def late(self: Uninstallations, portal: Portal, *, clean: bool) -> bool:
+    def late(self: Uninstallations, portal: Portal, *, clean: bool, confirmed: bool) -> bool:
         for happens in once:
             happens()
-        return told(self, portal, clean=clean)
+        return told(self, portal, clean=clean, confirmed=confirmed)
 
     monkeypatch.setattr(Uninstallations, "end_by_event", late)
 
@@ -458,7 +619,9 @@ def test_an_uninstall_event_is_not_lost_when_the_token_is_sealed_anew_meanwhile(
             session.query(Portal).update({"application_token": portal.application_token})
 
     meanwhile(monkeypatch, rotate)
-    assert used.tell(uninstalling(used)).status_code == 200
+    event = uninstalling(used)
+    used.control("uninstall", lost=True)
+    assert used.tell(event).status_code == 200
     assert used.record().state == "uninstalled"
     assert used.rows()["grants"] == []
     assert closed(used)
@@ -469,7 +632,9 @@ def test_an_uninstall_event_of_an_installation_that_was_replaced_meanwhile_ends_
 ) -> None:
     installations = used.services.installations
     meanwhile(monkeypatch, lambda: installations.accept_token(used.record(), "of the new installation"))
-    assert used.tell(uninstalling(used)).status_code == 403
+    event = uninstalling(used)
+    used.control("uninstall", lost=True)
+    assert used.tell(event).status_code == 403
     assert used.record().state == "active"
     assert not closed(used)
     assert len(files(used)) == 1
@@ -477,9 +642,10 @@ def test_an_uninstall_event_of_an_installation_that_was_replaced_meanwhile_ends_
 
 def test_a_removed_portal_that_opens_again_is_taken_in_again(installed: Stage) -> None:
     """The events of removal and reinstallation may both be late or lost."""
-    installed.services.tokens.gone(installed.record().id, "NOT_INSTALLED")
+    gone(installed, "NOT_INSTALLED")
     with installed.services.sessions() as session:
         assert session.query(UserToken).count() == 0
+    installed.register()
     assert installed.enter("analyst").status_code == 200
     assert installed.record().state == "active"
     with installed.services.sessions() as session:

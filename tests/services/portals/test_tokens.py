@@ -30,7 +30,7 @@ from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
 from tests.doors import database, key, settings_for
 from tests.services.clocks import Clock
-from tests.services.oauth_server import CLIENT_ID, OAuthServer, oauth_server
+from tests.services.oauth_server import CLIENT_ID, Answer, OAuthServer, oauth_server
 from tests.waiting import HANG
 
 ENDPOINT = "https://acme.bitrix24.com/rest/"
@@ -309,17 +309,62 @@ def test_an_unpaid_app_is_asked_once_an_hour_and_works_again_as_soon_as_it_is_pa
     assert (row.state, row.retry_after) == ("valid", None)
 
 
-def test_not_installed_is_taken_for_the_uninstall_event_that_was_lost(bench: Bench) -> None:
+NOT_INSTALLED = (401, {"error": "NOT_INSTALLED"})
+HICCUP = timedelta(seconds=6)
+"""Longer than a sign is in doubt."""
+
+
+def test_not_installed_said_twice_is_taken_for_the_uninstall_event_that_was_lost(bench: Bench) -> None:
     """facts/platform 8: events are never repeated."""
     portal, tokens = bench.portal(), bench.tokens()
-    bench.server.next_answers.append((401, {"error": "NOT_INSTALLED"}))
+    bench.server.next_answers += [NOT_INSTALLED, NOT_INSTALLED]
+    with pytest.raises(PortalBusy, match="INSTALLATION_DOUBTED"):
+        tokens.renew(portal, USER, "old-acme")
+    assert (state_of(bench, portal), bench.secret(portal, "refresh_token") is not None) == ("active", True)
+    bench.clock.move(seconds=HICCUP.seconds)
     for _ in range(3):
         with pytest.raises(PortalGone):
             tokens.renew(portal, USER, "old-acme")
-    assert len(bench.server.forms) == 1
+    assert len(bench.server.forms) == 2
     with bench.sessions() as session:
         assert session.query(UserToken).count() == 0
         assert session.query(Portal).one().state == "uninstalled"
+
+
+def test_a_sign_that_another_users_token_contradicts_ends_nothing(bench: Bench) -> None:
+    portal, tokens = bench.portal(), bench.tokens()
+    tokens.keep(portal, USER + 1, "living", bench.clock() + timedelta(minutes=30), None)
+    bench.server.knows("living", "acme", USER + 1, ENDPOINT)
+    for _ in range(3):
+        bench.server.next_answers.append(NOT_INSTALLED)
+        with pytest.raises(PortalBusy):
+            tokens.renew(portal, USER, "old-acme")
+        bench.clock.move(minutes=5)
+    assert state_of(bench, portal) == "active"
+    assert tokens.renew(portal, USER, "old-acme").startswith("access-")
+
+
+@pytest.mark.parametrize("answer", [(500, {}), (200, {"error": "internal"}), (401, {"error": "PAYMENT_REQUIRED"})])
+def test_a_sign_about_which_the_authorization_server_says_nothing_ends_nothing(bench: Bench, answer: Answer) -> None:
+    portal, tokens = bench.portal(), bench.tokens()
+    for _ in range(3):
+        bench.server.next_answers.append(answer)
+        with pytest.raises(PortalBusy):
+            tokens.gone(portal, USER, "ERROR_OAUTH")
+        bench.clock.move(minutes=10)
+    assert state_of(bench, portal) == "active"
+    assert bench.secret(portal, "refresh_token") is not None
+
+
+def test_daily_care_finds_out_about_a_sign_that_nobody_came_back_to(bench: Bench) -> None:
+    portal, tokens = bench.portal(), bench.tokens()
+    with pytest.raises(PortalBusy):
+        tokens.gone(portal, USER, "ERROR_OAUTH")
+    bench.clock.move(hours=20)
+    bench.server.next_answers.append(NOT_INSTALLED)
+    assert tokens.check.settle() == 1
+    assert state_of(bench, portal) == "uninstalled"
+    assert tokens.check.settle() == 0
 
 
 def state_of(bench: Bench, portal_id: int) -> str:
@@ -331,7 +376,7 @@ def state_of(bench: Bench, portal_id: int) -> str:
 def test_a_closed_portal_keeps_its_tokens_and_is_tried_again_after_an_hour(bench: Bench, code: str) -> None:
     """PORTAL_DELETED is also a box whose public part is closed for a while: suspend (facts/platform 5.3)."""
     portal, tokens = bench.portal(), bench.tokens()
-    tokens.gone(portal, code)
+    tokens.gone(portal, USER, code)
     with pytest.raises(PortalGone):
         tokens.access_token(portal, USER)
     assert (bench.row(portal).state, state_of(bench, portal)) == ("closed", "closed")
@@ -347,7 +392,7 @@ def test_a_closed_portal_keeps_its_tokens_and_is_tried_again_after_an_hour(bench
 def test_one_user_who_opens_the_app_wakes_the_grants_of_all(bench: Bench, why: str) -> None:
     portal, tokens = bench.portal(), bench.tokens()
     if why == "closed":
-        tokens.gone(portal, "PORTAL_DELETED")
+        tokens.gone(portal, USER, "PORTAL_DELETED")
     else:
         bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
         with pytest.raises(PaymentRequired):
@@ -362,7 +407,7 @@ def test_a_grant_that_needs_its_user_is_not_woken_without_him(bench: Bench) -> N
     bench.server.owners.clear()
     with pytest.raises(TokenDead):
         tokens.renew(portal, USER, "old-acme")
-    tokens.gone(portal, "PORTAL_DELETED")
+    tokens.gone(portal, USER, "PORTAL_DELETED")
     tokens.keep(portal, USER + 1, "opened", bench.clock() + timedelta(hours=1), None)
     assert bench.row(portal).state == "needs_reopen"
 
@@ -377,7 +422,7 @@ def test_daily_care_tries_the_background_grant_of_a_closed_or_unpaid_portal(benc
     portal, tokens = bench.portal(), bench.tokens()
     serve_background(bench)
     if why == "closed":
-        tokens.gone(portal, "PORTAL_DELETED")
+        tokens.gone(portal, USER, "PORTAL_DELETED")
     else:
         bench.server.next_answers.append((401, {"error": "PAYMENT_REQUIRED"}))
         with pytest.raises(PaymentRequired):
