@@ -57,6 +57,7 @@ def tables_page(
         state=state,
         page=found.page if found else None,
         read_at=found.at if found else None,
+        hidden=found.hidden if found else None,
         problem=problem,
         below=below(connection),
         external_code=external_code,

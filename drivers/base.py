@@ -29,6 +29,7 @@ from typing import ClassVar, Literal
 
 from drivers.columns import Column, PortalType
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
+from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.query import TableName, TableQuery
 from egress.deadline import Deadline
 from egress.policy import Policy
@@ -241,6 +242,10 @@ class Session(ABC):
         wanted = search.casefold()
         found = [table for table in self._tables() if wanted in f"{table.name.schema}.{table.name.name}".casefold()]
         return sorted(found, key=lambda table: (not table.plain, table.name.schema, table.name.name))
+
+    def hidden(self) -> HiddenTables:
+        """Tables that exist and that the user may not read; none where the server does not tell of such."""
+        return NOTHING_HIDDEN
 
     def describe(self, table: TableName) -> Description:
         """The columns of a table. Raises `QueryRefused("unknown_table")`."""

@@ -58,6 +58,7 @@ from drivers.clickhouse.protocol import (
 from drivers.columns import Column, Form
 from drivers.conditions import as_double, datetimes_in, is_ambiguous
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
+from drivers.hidden import HiddenTables, hidden_tables
 from drivers.http_client import (
     PROTOCOL_ERRORS,
     HttpConnection,
@@ -87,6 +88,12 @@ _TABLES = """
 SELECT database, name, engine LIKE '%View', database = currentDatabase(), comment FROM system.tables
 WHERE NOT is_temporary AND database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema')
   AND NOT startsWith(name, '.inner')
+"""
+# Who may read a table may see its columns.
+_HIDDEN = """
+SELECT database, name, currentUser() FROM system.tables
+WHERE NOT is_temporary AND database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema')
+  AND NOT startsWith(name, '.inner') AND (database, name) NOT IN (SELECT database, table FROM system.columns)
 """
 _COLUMNS = """
 SELECT name, type, comment FROM system.columns
@@ -298,6 +305,12 @@ class ClickHouseSession(Session):
             Table(TableName(schema, name), "view" if view else "table", bool(plain), comment)
             for schema, name, view, plain, comment in self._fetch(Sql(_TABLES))
         ]
+
+    def hidden(self) -> HiddenTables:
+        """Tables that the user may see and not read: the server tells of no others."""
+        rows = self._fetch(_HIDDEN)
+        user = quote(rows[0][2]) if rows else ""
+        return hidden_tables((TableName(schema, name) for schema, name, _ in rows), quote, user)
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []

@@ -40,6 +40,7 @@ from drivers.base import (
 from drivers.columns import Column, Form, TypeRow
 from drivers.conditions import as_double, comparisons_in, is_ambiguous, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
+from drivers.hidden import HiddenTables, hidden_tables
 from drivers.mssql.protocol import PROTOCOL_ERRORS, TdsConnection, open_connection, target_error
 from drivers.query import TableName, TableQuery, TextSearch, Value
 from drivers.rows import json_rows
@@ -73,12 +74,13 @@ _MOST_DIGITS = 38
 _ROW_ROOM = 1024 * 1024
 _EXACT = "COLLATE Latin1_General_100_BIN2"
 
-_TABLES = """
-SELECT s.name, o.name, o.type, CASE WHEN s.name = SCHEMA_NAME() THEN 1 ELSE 0 END
+_LISTED = """
 FROM sys.objects o JOIN sys.schemas s ON s.schema_id = o.schema_id
 WHERE o.type IN ('U', 'V') AND o.is_ms_shipped = 0
-  AND HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'SELECT') = 1
+  AND HAS_PERMS_BY_NAME(QUOTENAME(s.name) + '.' + QUOTENAME(o.name), 'OBJECT', 'SELECT') =
 """
+_TABLES = f"SELECT s.name, o.name, o.type, CASE WHEN s.name = SCHEMA_NAME() THEN 1 ELSE 0 END {_LISTED} 1"
+_HIDDEN = f"SELECT s.name, o.name, USER_NAME() {_LISTED} 0"
 _COLUMNS = f"""
 SELECT c.name, CASE WHEN t.is_assembly_type = 1 THEN t.name ELSE COALESCE(TYPE_NAME(c.system_type_id), t.name) END,
   t.name, CAST(c.is_nullable AS int), CAST(c.precision AS int), CAST(c.scale AS int)
@@ -278,6 +280,12 @@ class SQLServerSession(Session):
             Table(TableName(schema, name), "view" if kind.strip() == "V" else "table", bool(plain))
             for schema, name, kind, plain in self._fetch(_TABLES)
         ]
+
+    def hidden(self) -> HiddenTables:
+        """Tables to which the user has rights, but not to read: the server tells of no others."""
+        rows = self._fetch(_HIDDEN)
+        user = quote(rows[0][2]) if rows else ""
+        return hidden_tables((TableName(row[0], row[1]) for row in rows), quote, user)
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []

@@ -40,6 +40,7 @@ from drivers.base import (
 )
 from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import QueryRefused, SettingsWrong
+from drivers.hidden import HiddenTables, hidden_tables
 from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
@@ -79,12 +80,17 @@ SHAPES = {
     Form.INSTANT: _SECONDS,
 }
 
-_TABLES = """
-SELECT table_schema, table_name, table_type, table_schema = DATABASE(), table_comment
-FROM information_schema.tables
-WHERE table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
-  AND table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED')
+# A table with any right to it is listed, and a broken view has no columns for anybody.
+_LISTED = """
+SELECT t.table_schema, t.table_name, t.table_type, t.table_schema = DATABASE(), t.table_comment, CURRENT_USER()
+FROM information_schema.tables AS t LEFT JOIN (
+  SELECT DISTINCT table_schema, table_name FROM information_schema.columns WHERE FIND_IN_SET('select', privileges)
+) AS c ON BINARY c.table_schema = t.table_schema AND BINARY c.table_name = t.table_name
+WHERE t.table_schema NOT IN ('information_schema', 'mysql', 'performance_schema', 'sys')
+  AND t.table_type IN ('BASE TABLE', 'VIEW', 'SYSTEM VERSIONED') AND
 """
+_TABLES = _LISTED + "(c.table_name IS NOT NULL OR t.table_type = 'VIEW')"
+_HIDDEN = _LISTED + "c.table_name IS NULL AND t.table_type <> 'VIEW'"
 _COLUMNS = """
 SELECT column_name, column_type, data_type, is_nullable, column_comment, character_set_name
 FROM information_schema.columns
@@ -205,6 +211,12 @@ class MySQLSession(Session):
                 (row[0], row[1], row[2], row[3], "" if row[4] == "VIEW" else row[4]) for row in self._fetch(_TABLES)
             )
         ]
+
+    def hidden(self) -> HiddenTables:
+        """Tables that the user may change or the like, but not read: the server tells of no others."""
+        rows = self._fetch(_HIDDEN)
+        user = "@".join(map(quote, str(rows[0][5]).rsplit("@", 1))) if rows else ""
+        return hidden_tables((TableName(row[0], row[1]) for row in rows), quote, user)
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []

@@ -45,6 +45,8 @@ from drivers.base import (
 )
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
 from drivers.errors import Broken, QueryRefused, SettingsWrong
+from drivers.hidden import HiddenTables
+from drivers.postgresql import rights
 from drivers.postgresql.connection import connect, target_error
 from drivers.postgresql.copy import Connection, copy_rows
 from drivers.postgresql.encodings import ONE_IN_BYTES, ServerEncoding, regular_expression
@@ -168,6 +170,11 @@ class PostgreSQLSession(Session):
             )
             for schema, name, kind, plain, comment, part in found
         ]
+
+    def hidden(self) -> HiddenTables:
+        """Tables of all schemas that the user may not read."""
+        found = self._fetch(rights.HIDDEN, (bytes, bytes, bool, bool, bytes))
+        return rights.of_rows([(self._text(s), self._text(n), *flags, self._text(u)) for s, n, *flags, u in found])
 
     def _describe(self, table: TableName) -> list[Column]:
         columns = []

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from drivers.base import Guards, Limits, Session, Table
 from drivers.errors import LoginFailed, SettingsWrong
+from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.query import TableQuery
 from egress.addresses import normal_host, normal_port
 from egress.errors import TargetError, TargetRefused, Unreachable
@@ -44,13 +45,14 @@ class Step:
 @dataclass(frozen=True)
 class ConnectionTest:
     """What came of it. `code`, `field` and `detail` belong to the step that failed: a word of ours, the setting that
-    caused it or an empty text, and what the server said.
+    caused it or an empty text, and what the server said. `hidden` are tables that the user may not read.
     """
 
     steps: tuple[Step, ...]
     code: str = ""
     field: str = ""
     detail: str = ""
+    hidden: HiddenTables = NOTHING_HIDDEN
 
     @property
     def passed(self) -> bool:
@@ -69,6 +71,7 @@ class _Run:
 
     wanted: tuple[StepName, ...]
     steps: list[Step] = field(default_factory=list)
+    hidden: HiddenTables = NOTHING_HIDDEN
 
     @contextlib.contextmanager
     def step(self, name: StepName) -> Iterator[list[str]]:
@@ -109,7 +112,7 @@ class ConnectionTester:
         except TargetError as problem:
             self._access.count(problem, destination, subject)
             return ConnectionTest(run.rest(), problem.code, field_of(problem, settings), problem.detail)
-        return ConnectionTest(run.rest())
+        return ConnectionTest(run.rest(), hidden=run.hidden)
 
     def _run_steps(self, run: _Run, destination: Destination) -> None:
         settings, policy = destination.settings, destination.guards.policy
@@ -127,7 +130,9 @@ class ConnectionTester:
                 policy.resolve(*_parts(settings["url"]), "web")
         with _logged_in(run, destination) as session:
             with run.step("tables") as note:
-                tables = [table for table in session.tables() if not table.part]
+                run.hidden = session.hidden()
+                closed = frozenset(run.hidden.tables)
+                tables = [table for table in session.tables() if not table.part and table.name not in closed]
                 note.append(str(len(tables)))
             if tables:
                 with run.step("row"):

@@ -17,6 +17,7 @@ from datetime import datetime
 from cachetools import TTLCache
 
 from drivers.base import Description, Session, Table
+from drivers.hidden import HiddenTables
 from models import now
 from services.connections.connection import Credentials
 from services.contract.ledger import Ledger
@@ -39,6 +40,8 @@ class TableList:
     tables: PublishedTables
     at: datetime
     read: float
+    hidden: HiddenTables | None = None
+    """What the user may not read; None where nobody has asked."""
 
 
 class TableLists:
@@ -59,13 +62,20 @@ class TableLists:
         outdated = self._memory.moment(f"tables {key}") - PAGE_SECONDS
         return known if known.read >= max(time.monotonic() - seconds, outdated) else None
 
-    def read(self, of: Credentials, session: Session) -> TableList:
-        """The list as it is now."""
+    def read(self, of: Credentials, session: Session, *, with_hidden: bool = False) -> TableList:
+        """The list as it is now; `with_hidden` tells also which tables the user may not read, and lists none of them.
+
+        Pages ask for those; portals' calls save the time.
+        """
         at, read = self.clock(), time.monotonic()
-        listed = session.tables()
+        listed, hidden = session.tables(), None
+        if with_hidden:
+            hidden = session.hidden()
+            closed = frozenset(hidden.tables)
+            listed = [table for table in listed if table.name not in closed]
         tables = PublishedTables(listed, self.ledger.codes(of.ledger_owner))
         by_name = {table.name: table for table in listed}
-        known = TableList({row.id: by_name[row.table] for row in tables.all}, tables, at, read)
+        known = TableList({row.id: by_name[row.table] for row in tables.all}, tables, at, read, hidden)
         with self._lock:
             self._lists[_key(of)] = known
         return known

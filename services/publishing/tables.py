@@ -16,6 +16,7 @@ from typing import Any
 from drivers.base import Description, Guards, Session
 from drivers.columns import PortalType
 from drivers.errors import TooBig
+from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.query import TableQuery
 from egress.errors import TargetError
 from errors import PortalRefused
@@ -56,10 +57,11 @@ class ListedTable:
 
 @dataclass(frozen=True)
 class TablePage:
-    """A page of tables, and when the list was read."""
+    """A page of tables, when the list was read, and which tables the connection's user may not read."""
 
     page: Page[ListedTable]
     at: datetime
+    hidden: HiddenTables
 
 
 @dataclass(frozen=True)
@@ -127,16 +129,16 @@ class Publishing:
         if fresh:
             self._lists.outdate(connection)
         known = self._lists.recent(connection, PAGE_SECONDS)
-        if known is None:
+        if known is None or known.hidden is None:
             with self._access.page_session(connection, self._guards) as session:
-                known = self._lists.read(connection, session)
+                known = self._lists.read(connection, session, with_hidden=True)
         found = known.tables.matching(search)
         start = (number - 1) * PAGE_SIZE
         shown = tuple(
             ListedTable(row, known.listed[row.id].kind == "view", known.listed[row.id].comment)
             for row in found[start : start + PAGE_SIZE]
         )
-        return TablePage(Page(shown, number, len(found) > start + PAGE_SIZE), known.at)
+        return TablePage(Page(shown, number, len(found) > start + PAGE_SIZE), known.at, known.hidden or NOTHING_HIDDEN)
 
     def table(self, connection: Connection, table_id: str) -> TableView:
         """One table by its exact name; raises `NameRefused` and the driver's errors."""

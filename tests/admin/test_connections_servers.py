@@ -9,7 +9,7 @@ import pytest
 
 from services.limits.budgets import FAILED_LOGINS
 from tests.admin.shops import PASSWORD, watched
-from tests.databases import POSTGRESQL, postgresql_database
+from tests.databases import POSTGRESQL, own_name, postgresql_database
 from tests.pages import PageClient
 from tests.services.hosted import HostedStage
 
@@ -167,3 +167,22 @@ def test_after_five_wrong_passwords_nobody_asks_the_server(hosted: HostedStage, 
         hosted.house.budgets.strike(FAILED_LOGINS, "127.0.0.1 5432", "postgres")
     page = client.post("/connections/new", server("whatever"))
     assert "This user failed to log in there too often" in page.alerts[0]
+
+
+def test_tables_without_a_right_are_counted_with_what_to_run_for_them(client: PageClient, database: str) -> None:
+    role = own_name("pages_reader")
+    with psycopg.connect(f"{POSTGRESQL} dbname={database}", autocommit=True) as owner:
+        owner.execute(f"CREATE ROLE {role} LOGIN".encode())
+        owner.execute("CREATE SCHEMA crm; CREATE TABLE crm.leads (id int); CREATE TABLE open_to_all (id int)")
+        owner.execute(f"GRANT SELECT ON open_to_all TO {role}".encode())
+        page = client.post("/connections/new", {**server(database, username=role), "_test": "1"})
+        assert page.one(".alert.warn h2").text == "2 tables are hidden: no right"
+        client.post("/connections/new", server(database, username=role))
+        page = client.get("/connections/1/tables")
+        assert [row.text for row in page.all("tbody .item-title")] == ["open_to_all"]
+        assert page.one(".alert.warn h2").text == "2 tables are hidden: no right"
+        owner.execute(page.one(".alert.warn pre").text.encode())
+        page = client.get("/connections/1/tables?refresh=1")
+        assert page.all(".alert.warn") == []
+        assert [row.text for row in page.all("tbody .item-title")] == ["deals", "open_to_all", "leads"]
+        owner.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())

@@ -28,8 +28,9 @@ _EXECUTE_SQL = b"\xff\xff\x0a\0"
 _VERSION = "SELECT '16.0.1000.6'"
 _TABLES = """
 SELECT table_schema, table_name, CASE table_type WHEN 'VIEW' THEN 'V ' ELSE 'U ' END, 1
-FROM information_schema.tables
+FROM information_schema.tables WHERE table_schema <> 'closed'
 """
+_HIDDEN = "SELECT table_schema, table_name, 'reader' FROM information_schema.tables WHERE table_schema = 'closed'"
 _COLUMNS = """
 SELECT column_name, type, type, CASE is_nullable WHEN 'YES' THEN 1 ELSE 0 END, numeric_precision, numeric_scale
 FROM (SELECT *, CASE regexp_extract(data_type, '[A-Z]+') WHEN 'BOOLEAN' THEN 'bit' WHEN 'VARCHAR' THEN 'nvarchar'
@@ -144,7 +145,7 @@ def _for_duckdb(statement: str) -> str:
     if "sys.columns" in statement:
         return _COLUMNS
     if "sys.objects" in statement:
-        return _TABLES
+        return _HIDDEN if "USER_NAME" in statement else _TABLES
     limit = ""
     if top := _TOP.match(statement):
         statement, limit = "SELECT" + statement[top.end() :], f" LIMIT {top[1]}"
