@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from psycopg import pq
 from drivers.base import Limits
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
 from drivers.postgresql.copy import Connection
-from drivers.postgresql.meter import MeteredConnection
+from drivers.postgresql.meter import LoginProblem, MeteredConnection
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
 
@@ -51,7 +51,7 @@ def connect(settings: dict[str, str], target: Target, limits: Limits) -> Connect
         try:
             connection = MeteredConnection.connect(autocommit=True, **options)
         except (psycopg.Error, OSError) as problem:
-            raise _login_error(problem) from problem
+            raise _login_error(problem, settings["tls"] != "disable") from problem
     try:
         _check_peer(connection, target)
     except BaseException:
@@ -89,43 +89,74 @@ def _check_peer(connection: Connection, target: Target) -> None:
             raise Unreachable("connect_failed", "connected to another address than the checked one")
 
 
-#: libpq tells why a connection failed in words only: words of its own, and of servers that speak English.
-_LOCAL_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
-    ("does not support SSL", SettingsWrong, ("tls", "not_offered")),
-    ("root certificate", SettingsWrong, ("ca", "not_readable")),
-    ("certificate", SettingsWrong, ("tls", "certificate_refused")),
-    ("authentication method requirement", LoginFailed, ("unsafe_method",)),
-    ("no password supplied", LoginFailed, ("password",)),
-    ("Connection refused", Unreachable, ("connect_refused",)),
-    ("timeout", Unreachable, ("connect_timeout",)),
+Meaning = tuple[type[TargetError], tuple[str, ...]]
+#: libpq tells in words why it does not go on; they are English, since it is the one that comes with psycopg.
+_LOCAL_SIGNS: tuple[tuple[str, Meaning], ...] = (
+    ("does not support SSL", (SettingsWrong, ("tls", "not_offered"))),
+    ("root certificate", (SettingsWrong, ("ca", "not_readable"))),
+    ("certificate", (SettingsWrong, ("tls", "certificate_refused"))),
+    ("authentication method requirement", (LoginFailed, ("unsafe_method",))),
+    ("Connection refused", (Unreachable, ("connect_refused",))),
+    ("timeout", (Unreachable, ("connect_timeout",))),
 )
-_SERVER_SIGNS: tuple[tuple[str, type[TargetError], tuple[str, ...]], ...] = (
-    ("SSL off", SettingsWrong, ("tls", "required_by_server")),
-    ("no encryption", SettingsWrong, ("tls", "required_by_server")),
-    ("password", LoginFailed, ("password",)),
-    ("too many", LoginFailed, ("too_many_connections",)),
-    ("connection slots", LoginFailed, ("too_many_connections",)),
-    ("database system is", Unreachable, ("starting",)),
-    ("database", LoginFailed, ("database",)),
+_PASSWORD: Meaning = (LoginFailed, ("password",))
+_TLS_REQUIRED: Meaning = (SettingsWrong, ("tls", "required_by_server"))
+_DATABASE: Meaning = (LoginFailed, ("database",))
+_TOO_MANY: Meaning = (LoginFailed, ("too_many_connections",))
+_STARTING: Meaning = (Unreachable, ("starting",))
+#: SQLSTATE of a server that refuses a login, whichever language it speaks. 55000: the database takes no connections.
+_STATES: dict[str, Meaning] = {
+    "28P01": _PASSWORD,
+    "3D000": _DATABASE,
+    "42501": _DATABASE,
+    "55000": _DATABASE,
+    "53300": _TOO_MANY,
+    "57P03": _STARTING,
+    "57P01": _STARTING,
+}
+#: Poolers have one state for everything, and speak English.
+_POOLER_SIGNS: tuple[tuple[str, Meaning], ...] = (
+    ("SSL required", _TLS_REQUIRED),
+    ("SSL connection is required", _TLS_REQUIRED),
+    ("connection is insecure", _TLS_REQUIRED),
+    ("no such database", _DATABASE),
+    ("password", _PASSWORD),
+    ("auth", _PASSWORD),
+    ("no more connections", _TOO_MANY),
+    ("shutting down", _STARTING),
 )
-_FROM_SERVER = re.compile(r"failed: \S+:  (.*)")
+# A severity and the server's words are in its own language; state, and the name of the function, never are.
+_FROM_SERVER = re.compile(r":  ([0-9A-Z]{5}): (.*)")
+_LOCATION = re.compile(r"\nLOCATION:  (\w+), .*")
+_RULES = "ClientAuthentication"
+"""The server's function that looks into its rules of who may come from where, and whether encrypted."""
 
 
-def _login_error(problem: Exception) -> TargetError:
-    """What a failed connection means; the server's own words follow a severity and two spaces."""
+def _login_error(problem: Exception, encrypted: bool) -> TargetError:
+    """What a failed connection means."""
     said = str(problem).strip()
-    from_server = _FROM_SERVER.search(said)
-    signs = _SERVER_SIGNS if from_server else _LOCAL_SIGNS
-    text = from_server[1] if from_server else said
-    kind: type[TargetError] = LoginFailed if from_server else Unreachable
-    arguments: tuple[str, ...] = ("refused",) if from_server else ("connect_failed",)
-    for sign, sign_kind, sign_arguments in signs:
-        if sign in text:
-            kind, arguments = sign_kind, sign_arguments
-            break
+    kind, arguments = _meaning(problem, said, encrypted)
     error = kind(*arguments)
-    error.detail = said
+    error.detail = _LOCATION.sub("", said)
     return error
+
+
+def _meaning(problem: Exception, said: str, encrypted: bool) -> Meaning:
+    if not (from_server := _FROM_SERVER.search(said)):
+        if isinstance(problem, LoginProblem) and problem.needs_password:
+            return _PASSWORD
+        return _first(_LOCAL_SIGNS, said, (Unreachable, ("connect_failed",)))
+    state, words = from_server.groups()
+    if state in _STATES:
+        return _STATES[state]
+    location = _LOCATION.search(said)
+    if location and location[1] == _RULES and not encrypted:
+        return _TLS_REQUIRED
+    return _first(_POOLER_SIGNS, words, (LoginFailed, ("refused",)))
+
+
+def _first(signs: Iterable[tuple[str, Meaning]], text: str, otherwise: Meaning) -> Meaning:
+    return next((meaning for sign, meaning in signs if sign in text), otherwise)
 
 
 def target_error(problem: Exception) -> TargetError:

@@ -21,6 +21,7 @@ from pymysql.constants import CLIENT
 
 from tests.databases import POSTGRESQL, mariadb_administrator, own_name
 from tests.drivers.old_clickhouse import PROGRAM, old_clickhouse
+from tests.postgresql_server import PASSWORD, PGBOUNCER, SPEAKS_RUSSIAN, own_postgresql, pgbouncer
 from tests.suite.clickhouse_engine import IS_HERE, ClickHouseDatabase
 
 FOLDER = Path(__file__).parent / "databases"
@@ -48,6 +49,10 @@ class Server(ABC):
     @abstractmethod
     def run(self, name: str, case: Mapping[str, Any], statements: str) -> AbstractContextManager[None]:
         """Run statements as the owner of the case's database; within the block their session stays open."""
+
+    def said(self, name: str, case: Mapping[str, Any], statement: str) -> str:
+        """What another program of the customer's, connected as we are, gets for a statement."""
+        raise NotImplementedError
 
     @abstractmethod
     def close(self) -> None:
@@ -91,6 +96,69 @@ class PostgreSQL(Server):
         for (role,) in roles.fetchall():
             self._admin.execute(f"DROP ROLE {role}".encode())
         self._admin.close()
+
+
+class Pooled(PostgreSQL):
+    """The same behind PgBouncer in transaction mode, where `databases_pgb` is a customer's own program as well."""
+
+    usual: ClassVar[Mapping[str, str]] = {**PostgreSQL.usual, "username": "databases_pgb"}
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._opening = contextlib.ExitStack()
+        self._port = self._opening.enter_context(pgbouncer(self.own("databases_pgb")))
+
+    def settings(self, name: str, case: Mapping[str, Any]) -> dict[str, str]:
+        return {**super().settings(name, case), "port": str(self._port)}
+
+    def said(self, name: str, case: Mapping[str, Any], statement: str) -> str:
+        """What the program's own statement gives through the pooler: its only value, or what was done."""
+        with psycopg.connect(
+            host="127.0.0.1",
+            port=self._port,
+            user=self.own("databases_pgb"),
+            dbname=self.own(self.usual["database"]),
+            autocommit=True,
+            prepare_threshold=None,
+        ) as session:
+            done = session.execute(statement.encode())
+            row = done.fetchone() if done.description else None
+            return str(row[0]) if row else str(done.statusmessage)
+
+    def close(self) -> None:
+        self._opening.close()
+        super().close()
+
+
+class OwnPostgreSQL(Server):
+    """A server that speaks Russian and takes nobody but with TLS and SCRAM."""
+
+    driver = "postgresql"
+    usual: ClassVar[Mapping[str, str]] = {
+        "host": "127.0.0.1",
+        "tls": "require",
+        "database": "postgres",
+        "username": "postgres",
+        "password": PASSWORD,
+    }
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self._opening = contextlib.ExitStack()
+        self._server = self._opening.enter_context(own_postgresql())
+
+    def settings(self, name: str, case: Mapping[str, Any]) -> dict[str, str]:
+        given = {**super().settings(name, case), "port": str(self._server.port)}
+        return {**given, "ca": self._server.ca} if given["tls"].startswith("verify") else given
+
+    @contextlib.contextmanager
+    def run(self, name: str, case: Mapping[str, Any], statements: str) -> Iterator[None]:
+        with psycopg.connect(f"{self._server.administrator} dbname=postgres", autocommit=True) as session:
+            session.execute(self.own(statements).encode())
+            yield
+
+    def close(self) -> None:
+        self._opening.close()
 
 
 class MariaDB(Server):
@@ -215,6 +283,8 @@ KINDS: Mapping[str, type[Server]] = {
     "sqlite": SQLite,
     **({"ch": ClickHouse} if IS_HERE else {}),
     **({"ch_old": OldClickHouse} if PROGRAM else {}),
+    **({"pg_own": OwnPostgreSQL} if SPEAKS_RUSSIAN else {}),
+    **({"pgbouncer": Pooled} if PGBOUNCER.exists() else {}),
 }
 """By the word that stands as `server` in a case; what `.ci/run` installs may be missing elsewhere."""
 

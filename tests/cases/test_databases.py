@@ -4,7 +4,8 @@ A case is a folder: `setup.sql` for the `server` (`database_servers.py`), and `c
 not the usual ones, what another session does `meanwhile`, and `steps`: an `endpoint` with `table`, `select`, `filter`
 (fields of a form as portals send them) or `search`, statements that run `before` it, and what to `expect` (`status`,
 `rows` in any order, `count`, types of `columns`, codes of `tables`, and of the record that is kept of the call
-`log_code`, or a word of it: `log_has`). `right` says in words what is right; `source` is the public report behind it.
+`log_code`, or a word of it: `log_has`), or what the customer's own program is told through the same pooler (`psql`).
+`right` says in words what is right; `source` is the public report behind it.
 """
 
 from __future__ import annotations
@@ -70,6 +71,9 @@ def test_a_database_answers_as_it_is_meant(name: str, stage: Stage) -> None:
             sessions.enter_context(server.run(name, case, meanwhile))
         connected = stage.host.connect(server.driver, server.settings(name, case))
         for step in case["steps"]:
+            if "psql" in step:
+                assert server.said(name, case, step["psql"]) == step["expect"]
+                continue
             if before := step.get("before"):
                 with server.run(name, case, before):
                     pass

@@ -1,0 +1,1 @@
+drop role if exists databases_group; create role databases_group nologin password 'pw';
