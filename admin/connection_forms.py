@@ -12,6 +12,7 @@ from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from admin import file_previews
 from drivers import catalogue
 from drivers.base import Driver, Field
 from errors import FieldProblem, InvalidInput
@@ -19,13 +20,14 @@ from sentences.lookup import by_field, diagnosis
 from services.connections import connection_strings, uploads
 from services.connections.connection_test import ConnectionTest
 from web.forms import FormField, Kind, PageForm
-from web.session import current_session, services
+from web.session import current_session, services, submitted
 from web.submission import Failure
 from web.typed_secrets import SETTINGS as PREFIX
 
 UPLOAD = "upload"
 UPLOADED = "_uploaded"
 PASTED = "settings-connection_string"
+TYPES = "settings-types"
 KINDS: Mapping[str, Kind] = {"secret": "secret", "choice": "choice"}
 """How an input is read by the kind of the driver's field; every other one holds exactly what was typed."""
 GROUPS = {"databases": _l("Databases"), "files": _l("Files"), "web": _l("Web services")}
@@ -45,6 +47,8 @@ class ConnectionForm(PageForm):
         ]
         own = (FormField("title"), FormField(UPLOADED, "exact"), FormField(PASTED, "secret"))
         super().__init__([*own, *inputs], {"title": title, **known})
+        if self.takes_files and submitted():
+            self[TYPES] = file_previews.chosen_types(self[TYPES])
         if self.takes_files and self.settings["url"] and self.upload_name:
             self.read_upload("")
         elif self.takes_files and not self.settings["url"] and uploads.shown_name(self[UPLOADED]):
@@ -151,15 +155,19 @@ def settings_failure(error: InvalidInput, names: set[str]) -> Failure:
     return Failure({name: text for name, text in texts.items() if name in names}, form_errors, 422)
 
 
-def failure_of_test(test: ConnectionTest, names: set[str]) -> Failure:
+def failure_of_test(test: ConnectionTest, form: ConnectionForm) -> Failure:
     """What a connection test says, beside the field that caused it."""
-    if test.passed:
-        return Failure()
-    name = PREFIX + test.field
-    if test.field == "path" and name not in names:
+    return Failure() if test.passed else failure_beside(test.field, test.code, form)
+
+
+def failure_beside(field: str, code: str, form: ConnectionForm) -> Failure:
+    """What is wrong with a setting, beside it; what is wrong with a file stands where the file was named."""
+    name, text = PREFIX + field, str(diagnosis(code))
+    if field == "path" and form.settings.get("url"):
+        name = PREFIX + "url"
+    elif field == "path" and name not in form.names:
         name = UPLOAD
-    text = str(diagnosis(test.code))
-    return Failure({name: text}, (), 422) if test.field and name in names else Failure({}, (text,), 422)
+    return Failure({name: text}, (), 422) if field and name in form.names else Failure({}, (text,), 422)
 
 
 def groups(search: str) -> Sequence[tuple[str, Sequence[Driver]]]:

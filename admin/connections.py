@@ -8,27 +8,30 @@ from flask import g, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
-from admin import blueprint
+from admin import blueprint, file_previews
 from admin.access import analysts_only
 from admin.connection_forms import (
     PASTED,
     UPLOAD,
     ConnectionForm,
     driver_named,
+    failure_beside,
     failure_of_test,
     groups,
     in_words,
     is_offered,
     settings_failure,
 )
+from admin.file_previews import PreviewPanel
 from admin.listing import list_answer, list_state
 from drivers import catalogue
+from egress.errors import TargetError
 from errors import FieldProblem, InvalidInput
 from sentences import questions
 from sentences.lookup import all_sentences, diagnosis
 from services.bi.sources import Source
 from services.connections.connection import Connection, checked_settings
-from services.connections.connection_test import ConnectionTest
+from services.connections.connection_test import ConnectionTest, field_of
 from services.connections.lifecycle import ConnectionTestFailed, PortalRefusal
 from services.connections.portal_comparison import KEY
 from services.connections.portal_sync import ConnectorTexts, PortalContext
@@ -219,6 +222,8 @@ def _answer(
     """What the button that was pressed asks for: fill the form, test it, or save it, which gives the number."""
     if is_shown_again():
         return _form_page(form, lost_file(UPLOAD), connection=connection)
+    if form.takes_files and file_previews.is_asked():
+        return _previewed(form, connection)
     is_test = "_test" in request.form
     if "_fill" in request.form or (form.is_typed(PASTED) and not is_test):
         # Enter in the string's field presses the form's first button, which saves: it was typed to fill the fields.
@@ -228,16 +233,34 @@ def _answer(
         settings = _checked_settings(form, form["title"] or ("-" if is_test else ""), form.keep_upload())
         if is_test:
             trial = services().connection_tester.run(current_session().portal_id, form.driver.name, settings)
-            return _form_page(form, failure_of_test(trial, form.names), connection=connection, trial=trial)
+            return _form_page(form, failure_of_test(trial, form), connection=connection, trial=trial)
         with form_once() as use:
             if use.outcome is None:
                 use.done(url_for("admin.connection", connection_id=save(settings)))
         notice = "" if g.get("afterword") else _("The connection works and was saved.")
         return page_at(use.outcome or use.path or "/", notice)
     except ConnectionTestFailed as failed:
-        return _form_page(form, failure_of_test(failed.test, form.names), connection=connection, trial=failed.test)
+        return _form_page(form, failure_of_test(failed.test, form), connection=connection, trial=failed.test)
     except InvalidInput as error:
         return _form_page(form, settings_failure(error, form.names), connection=connection)
+
+
+def _previewed(form: ConnectionForm, connection: Connection | None) -> ResponseReturnValue:
+    """The form with what is understood of its file, or with what keeps that from being read."""
+    asked = file_previews.asked()
+    try:
+        settings = _checked_settings(form, "-", form.keep_upload())
+        found = services().previews.look(current_session().portal_id, form.driver.name, settings, asked)
+    except InvalidInput as error:
+        problem = settings_failure(error, form.names)
+        told = " ".join([*problem.field_errors.values(), *problem.form_errors])
+        return _form_page(form, problem, connection=connection, panel=PreviewPanel(problem=told))
+    except TargetError as error:
+        problem = failure_beside(field_of(error, settings), error.code, form)
+        panel = PreviewPanel(problem=str(diagnosis(error.code)), detail=error.detail)
+        return _form_page(form, problem, connection=connection, panel=panel)
+    panel = PreviewPanel(found, gave_up=asked.whole and not found.is_whole)
+    return _form_page(form, connection=connection, panel=panel)
 
 
 def _checked_settings(form: ConnectionForm, title: str, wrong: Sequence[FieldProblem]) -> dict[str, str]:
@@ -301,7 +324,10 @@ def _form_page(
     *,
     connection: Connection | None = None,
     trial: ConnectionTest | None = None,
+    panel: PreviewPanel | None = None,
 ) -> ResponseReturnValue:
+    if form.takes_files and panel is None:
+        panel = PreviewPanel(wanted=bool(form.settings["path"] or form.settings["url"]))
     page = render_template(
         "connections/form.html",
         form=form,
@@ -309,6 +335,7 @@ def _form_page(
         connection=connection,
         stray=_stray() if connection is None else None,
         trial=trial,
+        panel=panel,
         advanced_open=form.opens_advanced(problem),
         statements=form.driver.read_only_user_of(form.settings.get("database", "")),
         pasted_name=PASTED,

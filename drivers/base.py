@@ -29,7 +29,11 @@ from typing import ClassVar, Literal
 
 from drivers.columns import Column, PortalType
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
+<<<<<<< HEAD
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
+=======
+from drivers.previews import Preview, PreviewRequest
+>>>>>>> 006b0d8 (Show how a file is read before anything is saved)
 from drivers.query import TableName, TableQuery
 from egress.deadline import Deadline
 from egress.policy import Policy
@@ -320,7 +324,8 @@ class Driver(ABC):
     reads_only: ClassVar[bool] = True
     #: Reads nothing but the operator's folder of local files, and cannot be used without one.
     needs_folder: ClassVar[bool] = False
-    #: Reads a file that was uploaded, named by the field `path`, in place of one at the address in the field `url`.
+    #: Reads a file that was uploaded, named by the field `path`, in place of one at the address in the field `url`, and
+    #: tells what it understands of it (`preview`).
     reads_uploads: ClassVar[bool] = False
 
     def settings(self, values: SettingValues) -> dict[str, str]:
@@ -356,3 +361,10 @@ class Driver(ABC):
 
         Raises `SettingsWrong`, `TargetRefused`, `Unreachable`, `LoginFailed`, `Timeout` and `Broken`.
         """
+
+    def preview(self, values: SettingValues, guards: Guards, asked: PreviewRequest) -> Preview:
+        """What is understood of a file before it is a connection, where the driver `reads_uploads`.
+
+        Raises what `open` does, but for values that do not fit a chosen type: these are counted.
+        """
+        raise NotImplementedError

@@ -175,6 +175,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     "columns": (_l("The table has too many columns."), _l("Choose fewer of them.")),
     "portal_room": (_l("Too many large answers were on their way at once."), _NARROW),
     "disk": (_l("The application had no room for the answer."), _ASK_OPERATOR),
+    "preview_too_long": (
+        _l("The file could not be looked at within 20 seconds."),
+        _l("Try again in a moment; bring a table of very many columns, or very large data, into a database."),
+    ),
     "deadline": (_l("The database took too long, so it was stopped."), _l("Filter the chart, or add an index.")),
     "cancelled": (_l("The query was stopped."), _AGAIN),
     "connection_lost": (_l("The connection broke off."), _AGAIN),

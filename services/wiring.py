@@ -22,6 +22,7 @@ from services.connections.lifecycle import ConnectionLifecycle
 from services.connections.operators import OperatorConnections
 from services.connections.portal_comparison import PortalComparison
 from services.connections.portal_sync import PortalSync
+from services.connections.previews import Previews
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
 from services.connections.typed_credentials import KnownTargets, TypedConnectors
@@ -82,6 +83,7 @@ class Services:
     guards: Guards
     access: Access
     connection_tester: ConnectionTester
+    previews: Previews
     publishing: Publishing
     batch_publishing: BatchPublishing
     contract_reports: ContractReports
@@ -167,6 +169,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         guards=guards,
         access=access,
         connection_tester=tester,
+        previews=Previews(guards, access),
         publishing=publishing,
         batch_publishing=BatchPublishing(publishing, portal_sync),
         contract_reports=ContractReports(access, guards, table_lists),

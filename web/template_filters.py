@@ -116,6 +116,11 @@ def host(url: str) -> str:
         return url
 
 
+def one_line(text: str) -> str:
+    """A text whose blanks and line ends are one blank each, as a line of a setting has it."""
+    return " ".join(text.split())
+
+
 def is_number(text: str) -> bool:
     """Whether a text can stand for an object's number in an address."""
     return number_in(text) is not None
@@ -132,6 +137,7 @@ def column_types(codes: Sequence[str], current: str) -> list[tuple[str, str]]:
 
 
 FILTERS: Sequence[Callable[..., Any]] = (
-    *(dom_id, initials, data_image, moment, ago, data_size, grouped, upload_name, keyless, day, host, is_number),
+    *(dom_id, initials, data_image, moment, ago, data_size, grouped, upload_name, keyless, day, host),
+    *(one_line, is_number),
     *(setting_type, setting_types, column_type, column_types),
 )

@@ -33,6 +33,7 @@ from drivers.files.grammar import (
     nothing_sql,
 )
 from drivers.files.sql_texts import literal, quoted
+from drivers.files.told import Told
 
 SAMPLE_ROWS = 5000
 MOST_EXAMPLES = 5
@@ -44,7 +45,6 @@ FIRST_ROWS = 20
 NOTHING_AT_ALL = "\\N"
 #: What the reader parses just as the conversion does.
 _PARSED: Mapping[Candidate, str] = {INTEGER: "BIGINT", DECIMAL: "DECIMAL", ISO_DATE: "DATE"}
-PORTAL_TYPES = ("int", "double", "string", "date", "datetime")
 
 Check = Callable[[], None]
 
@@ -61,64 +61,14 @@ class Conversion:
     read_as: str = "VARCHAR"
 
 
-@dataclass(frozen=True)
-class Told:
-    """What the user says of the values: types by column, marks of numbers, the order of dates, words for nothing.
-
-    Empty where nothing is said; `thousands` may be `none`. `semicolons` where the file is separated by them, as it is
-    where commas are decimal.
-    """
-
-    types: Mapping[str, str]
-    decimal: str = ""
-    thousands: str = ""
-    day_first: str = ""
-    nulls: tuple[str, ...] = ()
-    semicolons: bool = False
-
-    @classmethod
-    def of(cls, settings: Mapping[str, str], columns: Sequence[str], semicolons: bool) -> Told:
-        """What settings say. Raises `SettingsWrong` for what cannot be understood."""
-        thousands = settings["thousands"]
-        return cls(
-            overrides(settings["types"], columns),
-            settings["decimal"],
-            {"space": " ", "apostrophe": "'"}.get(thousands, thousands),
-            settings["day_first"],
-            null_words(settings["nulls"]),
-            semicolons,
-        )
-
-    def allows(self, candidate: Candidate) -> bool:
-        """Whether a candidate reads marks and dates as the user says."""
-        if self.decimal and (candidate.decimal not in ("", self.decimal) or candidate.thousands == self.decimal):
-            return False
-        if self.thousands and (candidate.decimal == self.thousands or candidate.thousands not in ("", self.thousands)):
-            return False
-        return candidate.order != {"yes": "month", "no": "day"}.get(self.day_first, "none")
-
-
-def null_words(text: str) -> tuple[str, ...]:
-    """The words of the setting `nulls`, one a line or between commas."""
-    return tuple(word for word in map(str.strip, re.split(r"[\n,;]", text)) if word)
-
-
-def overrides(text: str, columns: Sequence[str]) -> dict[str, str]:
-    """The user's `column: type` lines. Raises `SettingsWrong("types")` for a line that cannot be understood."""
-    chosen = {}
-    for line in filter(None, map(str.strip, text.splitlines())):
-        name, _, portal = line.rpartition(":")
-        if name.strip() not in columns or portal.strip() not in PORTAL_TYPES:
-            raise SettingsWrong("types", "line_not_understood", line[:200])
-        chosen[name.strip()] = portal.strip()
-    return chosen
-
-
 class Columns:
     """The columns of a text that `source`, a piece of SQL, reads as texts.
 
     `kinds` are those of its values, where its file has some; `check` is called before each statement and may raise.
     """
+
+    #: Whether the reader of all rows may parse values, which fails where a later one does not fit.
+    parses = True
 
     def __init__(
         self,
@@ -153,13 +103,17 @@ class Columns:
         for name, also in self._proved(others).items():
             fitting[name] += also
         typed = self._settled(fitting)
-        for name, portal in self._told.types.items():
-            if portal != "string" and name not in typed:
-                raise SettingsWrong("types", "value_type", self._examples(name, portal))
+        self._judge_texts({name: fitting[name] for name in self._names if name not in typed})
         return self._narrowed(typed)
 
+    def _judge_texts(self, fitting: Mapping[str, list[Candidate]]) -> None:
+        """Refuse columns that stay texts though another type was chosen; `fitting` is what fits beside each other."""
+        for name in fitting:
+            if self._told.type_of(name) not in ("", "string"):
+                raise SettingsWrong("types", "value_type", self._examples(name, self._told.type_of(name)))
+
     def _candidates(self, name: str) -> list[Candidate]:
-        chosen = self._told.types.get(name)
+        chosen = self._told.type_of(name) or None
         among: Sequence[Candidate] = CANDIDATES
         if self._kinds is not None and chosen is None:
             among = OF_KINDS.get(self._kinds[name] - {"nothing"}, ())
@@ -186,9 +140,7 @@ class Columns:
             if value is not None:
                 values[name].add(value)
         return {
-            name: [
-                candidate for candidate in among[name] if found and all(_may_be(candidate, value) for value in found)
-            ]
+            name: [candidate for candidate in among[name] if found and all(may_be(candidate, value) for value in found)]
             for name, found in values.items()
         }
 
@@ -218,7 +170,7 @@ class Columns:
             kept = [candidate for candidate in candidates if self._is_meant(candidate, candidates, decimals)]
             orders = {candidate.order for candidate in kept if candidate.order}
             if len(orders) > 1:
-                said = "day" if name in self._told.types else ""
+                said = "day" if self._told.type_of(name) else ""
                 first = {"yes": "day", "no": "month"}.get(self._told.day_first, said)
                 kept = [candidate for candidate in kept if not candidate.order or candidate.order == first]
             if kept:
@@ -249,7 +201,7 @@ class Columns:
         for name in self._names:
             facts = list(itertools.islice(answers, len(_facts_of(typed.get(name)))))
             if name in typed:
-                found[name] = _conversion(typed[name], name, self._words, facts)
+                found[name] = _conversion(typed[name], name, self._words, facts, self.parses)
             else:
                 found[name] = _text(name, self._told.nulls, facts)
         return found
@@ -257,7 +209,7 @@ class Columns:
     def _examples(self, name: str, portal: str) -> str:
         candidates = [candidate for candidate in self._candidates(name) if candidate.portal == portal]
         value = nothing_sql(self._words, quoted(name))
-        fits = " OR ".join(_fits(candidate).replace("{c}", "v") for candidate in candidates) or "FALSE"
+        fits = " OR ".join(fits_sql(candidate).replace("{c}", "v") for candidate in candidates) or "FALSE"
         rows = self._asked(
             f"SELECT n, v FROM (SELECT row_number() OVER () AS n, {value} AS v FROM {self._source}) "
             f"WHERE v IS NOT NULL AND NOT ({fits}) ORDER BY n LIMIT {MOST_EXAMPLES}"
@@ -296,13 +248,14 @@ def _is_later(candidate: Candidate, among: Sequence[Candidate]) -> bool:
     return candidate in OTHERS
 
 
-def _may_be(candidate: Candidate, value: str) -> bool:
+def may_be(candidate: Candidate, value: str) -> bool:
+    """Whether a value has the form of a candidate."""
     if candidate.is_date and re.fullmatch(NO_DATE, value):
         return True
     return re.fullmatch(candidate.pattern, value) is not None
 
 
-def _fits(candidate: Candidate) -> str:
+def fits_sql(candidate: Candidate) -> str:
     """Whether a text is nothing or fits a candidate, as SQL with `{c}` for the text."""
     value = NO_DATE_SQL if candidate.is_date else "{c}"
     converted = candidate.convert.replace("{c}", value)
@@ -313,7 +266,7 @@ def _fits(candidate: Candidate) -> str:
 
 def _all_fit(candidate: Candidate) -> str:
     """Whether all texts of a column fit a candidate, as an aggregate with `{c}` for the text."""
-    return f"bool_and({_fits(candidate)})"
+    return f"bool_and({fits_sql(candidate)})"
 
 
 def _holds(candidate: Candidate) -> str:
@@ -360,7 +313,9 @@ def _text(name: str, nulls: Sequence[str], facts: Sequence[int]) -> Conversion:
     return Conversion(f"CASE WHEN trim({column}) IN ({listed}) THEN NULL ELSE {column} END")
 
 
-def _conversion(candidate: Candidate, name: str, words: Sequence[str], facts: Sequence[int]) -> Conversion:
+def _conversion(
+    candidate: Candidate, name: str, words: Sequence[str], facts: Sequence[int], parses: bool
+) -> Conversion:
     worded, *others = facts
     convert, read_as = candidate.convert, _PARSED.get(candidate, "")
     value = nothing_sql(words, quoted(name)) if worded else quoted(name)
@@ -373,6 +328,6 @@ def _conversion(candidate: Candidate, name: str, words: Sequence[str], facts: Se
             convert = f"({convert} * CAST(0.01 AS DECIMAL(3, 2)))"
     elif candidate.is_date and any(others):
         value, worded = NO_DATE_SQL.replace("{c}", value), 1
-    if read_as and not worded:
+    if read_as and parses and not worded:
         return Conversion(quoted(name), read_as)
     return Conversion(convert.replace("{c}", value))

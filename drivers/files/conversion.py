@@ -42,19 +42,27 @@ class Converted:
     """One table as CSV without a header, and the number of its rows.
 
     `columns` are names and kinds of values (`converter/`) of a workbook or JSON, None for a text, whose layout says
-    them.
+    them; so it does `titles`, the numbered rows above a sheet's table, and `header_row`, the number of its names or 0.
     """
 
     name: str
     path: Path
     rows: int
     columns: tuple[tuple[str, Kinds], ...] | None
+    titles: tuple[tuple[int, str], ...] = ()
+    header_row: int | None = None
 
 
 def converted(
-    path: Path, kind: Literal["csv", "xlsx", "jsonl"], deadline: Deadline, asked: Mapping[str, Any]
+    path: Path,
+    kind: Literal["csv", "xlsx", "jsonl"],
+    deadline: Deadline,
+    asked: Mapping[str, Any],
+    most_rows: int | None = None,
 ) -> tuple[Temporary, list[Converted]]:
     """The tables of a text, a workbook or of JSON, and the folder that they lie in; `asked` is the rest of the task.
+
+    Of each table the first `most_rows` alone, if that is said.
 
     Raises `SettingsWrong` when the file is no such file or needs too much, `Timeout`, `Broken`.
     """
@@ -62,6 +70,7 @@ def converted(
     with _place(deadline):
         task = {
             "kind": kind,
+            "most_rows": most_rows,
             "path": str(path),
             "folder": str(folder.path),
             "unpacked": MOST_UNPACKED_BYTES,
@@ -79,6 +88,8 @@ def converted(
             folder.path / made["file"],
             made["rows"],
             tuple((name, frozenset(kinds)) for name, kinds in made["columns"]) if "columns" in made else None,
+            tuple((number, text) for number, text in made.get("titles", ())),
+            made.get("header_row"),
         )
         for made in answer["made"]
     ]

@@ -10,7 +10,9 @@ from typing import ClassVar
 
 from drivers.base import CA, N_, TIMEZONE, Driver, Field, Group, Guards, Session, SettingValues
 from drivers.errors import SettingsWrong
+from drivers.files.preview import PreviewSession
 from drivers.files.session import FileSession
+from drivers.previews import Preview, PreviewRequest
 
 
 class File(Driver):
@@ -153,6 +155,12 @@ class File(Driver):
             session.__exit__(None, None, None)
             raise
         return session
+
+    def preview(self, values: SettingValues, guards: Guards, asked: PreviewRequest) -> Preview:
+        """What is understood of the file (see `Driver.preview`)."""
+        session = PreviewSession(guards.limits)
+        with session:
+            return session.look(self.settings(values), guards, asked)
 
 
 def _one_of_two(settings: SettingValues) -> SettingsWrong | None:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from drivers.columns import PortalType
 from drivers.files.sql_texts import literal
 
 Order = Literal["", "day", "month", "year"]
@@ -35,7 +36,7 @@ class Candidate:
     how the value is read where another way exists.
     """
 
-    portal: str
+    portal: PortalType
     pattern: str
     convert: str
     kept: str = "{v} IS NOT NULL"
@@ -104,7 +105,7 @@ _CURRENCY = (
 )
 
 
-def _number(portal: str, decimal: str, group: str, beside: str = "") -> Candidate:
+def _number(portal: PortalType, decimal: str, group: str, beside: str = "") -> Candidate:
     """Numbers with a decimal mark, groups of thousands, a sign or brackets, and a percent sign or currency `beside`."""
     between, mark = _GROUPS.get(group, ""), _GROUPS.get(decimal, "")
     whole, few = "0|[1-9][0-9]{0,17}", "0|[1-9][0-9]{0,5}"

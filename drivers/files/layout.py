@@ -17,7 +17,7 @@ from typing import BinaryIO
 
 from drivers.errors import SettingsWrong
 from drivers.files.converter.delimited import BadRow, CsvDialect, CsvReader
-from drivers.files.converter.headers import Start, fits, is_strong_header, table_start
+from drivers.files.converter.headers import Start, fits, is_strong_header, table_start, titles_of
 from drivers.files.converter.output import LONGEST_LINE, MOST_EXAMPLES, TOO_LONG, Cell
 from drivers.files.encoding import Text
 from drivers.files.sql_texts import literal
@@ -36,7 +36,9 @@ class Layout:
     """Everything that reading the file takes.
 
     `above` rows stand above the data, blank ones and the header among them; `line_end` is the only one in the file, and
-    empty where only `converter` can read it; `width` cells are in each row. `sample` are the first rows of data.
+    empty where only `converter` can read it; `width` cells are in each row. `sample` are the first rows of data,
+    `titles` the rows above the table with their numbers, `header_row` the number of the row with the names or 0, None
+    where rows have no numbers.
     """
 
     form: CsvDialect
@@ -44,6 +46,8 @@ class Layout:
     line_end: str
     columns: tuple[str, ...]
     sample: tuple[tuple[Cell, ...], ...] = ()
+    titles: tuple[tuple[int, str], ...] = ()
+    header_row: int | None = None
 
     def source(self, path: Path, types: Mapping[str, str] | None = None) -> str:
         """The SQL that reads all cells, those of no other type as texts; DuckDB has nothing left to guess."""
@@ -173,7 +177,8 @@ def layout_of(path: Path, text: Text, settings: Mapping[str, str]) -> Layout:
     if found.prose and form.delimiter != "\t":
         form = form._replace(padded=True)
     line_end = text.line_end if direct and found.width > 1 and not form.padded else ""
-    return Layout(form, first + header, line_end, distinct(names), data)
+    above = titles_of(found.rows[:first])
+    return Layout(form, first + header, line_end, distinct(names), data, above, first + 1 if header else 0)
 
 
 def refuse_long_lines(path: Path, check: Callable[[], None]) -> None:

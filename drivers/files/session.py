@@ -138,26 +138,20 @@ class FileSession(Session):
             self._database, self._connection = database, database.cursor()
             files = [found for _, found in key[1] if isinstance(found, Prepared)]
         else:
-            self._database = self._connection = duckdb.connect(":memory:")
-            files = self._confined(settings, sources, keys)
+            files = self._prepared_files(settings, sources, keys)
             key = (settings["timezone"], tuple(zip(keys, files, strict=True)))
-            self._connection = self._database.cursor()
+            self._connection = self._connection.cursor()
         self._read = [source for source, file in zip(sources, files, strict=True) if source.path in file.paths]
         named = _named(sources, files)
         self._names = [name for name, _ in named]
         self._problems = {name: file.problem for name, file in named if isinstance(file, Prepared) and file.problem}
         self._key = key
 
-    def _confined(
+    def _prepared_files(
         self, settings: dict[str, str], sources: Sequence[_Source], keys: Sequence[Hashable]
     ) -> list[Prepared]:
         """What the files hold, after the database knows it and nothing else."""
-        self._run("SET threads = 2; SET memory_limit = '256MB'; SET temp_directory = ''")
-        self._run("SET enable_progress_bar = false; SET arrow_large_buffer_size = true")
-        self._run("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
-        # Files are read from the disk each time: what is kept open shall not fill the memory.
-        self._run("SET enable_external_file_cache = false")
-        self._run(f"SET GLOBAL TimeZone = {literal(settings['timezone'])}")
+        self._open_database(settings["timezone"])
         preparation = Preparation(self._connection, settings, self.deadline)
         files = [
             KEPT.once(
@@ -170,13 +164,26 @@ class FileSession(Session):
         ]
         if all(file.problem for file in files):
             raise SettingsWrong(*next(file.problem for file in files if file.problem))
-        allowed = ", ".join(literal(str(path)) for file in files for path in file.paths)
-        self._run(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false")
-        for name, rows in _named(sources, files):
-            if isinstance(rows, str):
-                self._run(f"CREATE VIEW {quote(name)} AS {rows}")
-        self._run("SET lock_configuration = true")
+        named = [(name, rows) for name, rows in _named(sources, files) if isinstance(rows, str)]
+        self._confine(named, [path for file in files for path in file.paths])
         return files
+
+    def _open_database(self, timezone: str) -> None:
+        self._database = self._connection = duckdb.connect(":memory:")
+        self._run("SET threads = 2; SET memory_limit = '256MB'; SET temp_directory = ''")
+        self._run("SET enable_progress_bar = false; SET arrow_large_buffer_size = true")
+        self._run("SET autoinstall_known_extensions = false; SET autoload_known_extensions = false")
+        # Files are read from the disk each time: what is kept open shall not fill the memory.
+        self._run("SET enable_external_file_cache = false")
+        self._run(f"SET GLOBAL TimeZone = {literal(timezone)}")
+
+    def _confine(self, tables: Sequence[tuple[str, str]], paths: Sequence[Path]) -> None:
+        """Let the database know the tables, each a name and its SELECT, and read nothing but `paths`."""
+        allowed = ", ".join(literal(str(path)) for path in paths)
+        self._run(f"SET allowed_paths = [{allowed}]; SET enable_external_access = false")
+        for name, rows in tables:
+            self._run(f"CREATE VIEW {quote(name)} AS {rows}")
+        self._run("SET lock_configuration = true")
 
     def _sources(self, settings: dict[str, str], guards: Guards) -> list[_Source]:
         """The files to read."""

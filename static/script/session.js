@@ -51,6 +51,9 @@
     return fetch(address, request);
   }
 
+  // For scripts that ask for a part of a page themselves.
+  window.askApp = (address, request) => send(address, { ...request, headers: { "X-App-Session": token() } });
+
   document.addEventListener("htmx:config:request", ({ detail: { ctx } }) => {
     ctx.request.headers["X-App-Session"] = token();
     ctx.request.body?.delete("_s");

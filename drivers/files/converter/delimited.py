@@ -143,16 +143,18 @@ def convert(task: dict[str, Any]) -> list[dict[str, Any]]:
         opened(task) as source,
         target.open("w", encoding="utf-8", newline="") as file,
     ):
-        rows = _copy(CsvReader(source, form), form, width, task["above"], file.write)
+        rows = _copy(CsvReader(source, form), form, width, task["above"], file.write, task["most_rows"])
     return [{"name": "", "file": target.name, "rows": rows}]
 
 
-def _copy(reader: CsvReader, form: CsvDialect, width: int, above: int, write: Callable[[str], Any]) -> int:
+def _copy(
+    reader: CsvReader, form: CsvDialect, width: int, above: int, write: Callable[[str], Any], most: int | None
+) -> int:
     special = re.compile(rf'[{re.escape(form.delimiter)}"\r\n]')
     wrong: list[str] = []
     number = written = 0
     rows = iter(reader)
-    while True:
+    while written != most:
         number += 1
         try:
             row = next(rows, None)

@@ -23,6 +23,7 @@ Header = Literal["auto", "yes", "no"]
 NOTHING = ("-", "NULL", "\\N", "NA", "N/A", "#N/A")
 SAMPLE_ROWS = 1000
 MOST_TITLES = 30
+LONGEST_TITLE = 200
 
 _CURRENCY = r"(?:[$€£¥₽₴₸₺₹₩₪₫]|[A-Z]{3}|руб\.?|р\.)"
 _NUMBER = re.compile(
@@ -56,6 +57,12 @@ def table_start(rows: Rows, width: int, header: Header = "auto") -> Start:
 def filled(row: Sequence[Cell]) -> int:
     """How many cells of a row hold something."""
     return sum(1 for cell in row if cell and not cell.isspace())
+
+
+def titles_of(rows: Rows, first: int = 1) -> tuple[tuple[int, str], ...]:
+    """Rows above a table as people are told about them: their numbers, of which the first is `first`, and texts."""
+    told = ((number, " ".join(filter(None, row)).strip()) for number, row in enumerate(rows, first) if filled(row))
+    return tuple((number, text[:LONGEST_TITLE]) for number, text in itertools.islice(told, MOST_TITLES))
 
 
 def fits(row: Sequence[Cell], width: int) -> bool:

@@ -57,7 +57,8 @@ def _written(task: dict[str, Any], target: Path, seen: dict[str, set[type]], not
         first = list(itertools.islice(rows, 1))
         _learn(first[0] if first else dict.fromkeys(table.names or ()), seen, nothing)
         names = list(seen)
-        cells = (_cells(row, names, seen, nothing, place) for row in itertools.chain(first, rows))
+        wanted = itertools.islice(itertools.chain(first, rows), task["most_rows"])
+        cells = (_cells(row, names, seen, nothing, place) for row in wanted)
         count = write(target, cells, place)
     return len(names), count
 

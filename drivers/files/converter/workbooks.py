@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from drivers.files.converter.headers import NOTHING, SAMPLE_ROWS, Start, filled, table_start
+from drivers.files.converter.headers import NOTHING, SAMPLE_ROWS, Start, filled, table_start, titles_of
 from drivers.files.converter.output import Cell, Place, Refused, write
 
 Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
@@ -92,10 +92,13 @@ def _table(target: Path, rows: Iterable[Sequence[Value]], task: dict[str, Any]) 
     kinds: list[set[str]] = [set() for _ in range(width)]
     names = [cell or "" for cell in texts[start.row]] if start.header else [""] * width
     place.row = len(skipped) + start.row + start.header
-    data = itertools.chain(sample[start.row + start.header :], left)
+    place_of_names = place.row if start.header else 0
+    data = itertools.islice(itertools.chain(sample[start.row + start.header :], left), task["most_rows"])
     count = write(target, _learned(data, kinds, {*NOTHING, *task["nulls"]}, place), place)
     return {
         "rows": count,
+        "titles": titles_of([*map(_texts, skipped), *texts[: start.row]]),
+        "header_row": place_of_names,
         "columns": [[name, sorted(found)] for name, found in itertools.zip_longest(names, kinds, fillvalue="")],
     }
 

@@ -8,10 +8,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from drivers.files.column_types import FIRST_ROWS, MOST_CHECKS, SAMPLE_ROWS, Columns, Told
+from drivers.files.column_types import FIRST_ROWS, MOST_CHECKS, SAMPLE_ROWS, Columns
 from drivers.files.encoding import text_of
 from drivers.files.grammar import CANDIDATES
 from drivers.files.layout import layout_of
+from drivers.files.told import Told
 from egress.errors import Timeout
 from tests.drivers.files.samples import table_of, written
 
