@@ -29,11 +29,8 @@ from typing import ClassVar, Literal
 
 from drivers.columns import Column, PortalType
 from drivers.errors import QueryRefused, SettingsWrong, TooBig
-<<<<<<< HEAD
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
-=======
 from drivers.previews import Preview, PreviewRequest
->>>>>>> 006b0d8 (Show how a file is read before anything is saved)
 from drivers.query import TableName, TableQuery
 from egress.deadline import Deadline
 from egress.policy import Policy
