@@ -26,5 +26,7 @@ def activity() -> ResponseReturnValue:
         search=state.search,
         number=state.page,
     )
-    html = render_template("activity/list.html", state=state, page=page, titles=titles)
+    chosen = number_in(state.filters["connection"])
+    failing = services().health.failing([number for number in titles if chosen in (None, number)])
+    html = render_template("activity/list.html", state=state, page=page, titles=titles, failing=failing)
     return list_answer(html, state)

@@ -65,7 +65,7 @@ def connections() -> ResponseReturnValue:
         "connections/list.html",
         state=state,
         page=page,
-        health=services().call_log.health([row.id for row in page.items]),
+        health=services().health.connections([row.id for row in page.items]),
         sources=known,
         strays=[row for row in known.values() if row.id not in taken],
         drivers=catalogue.DRIVERS,
@@ -111,14 +111,14 @@ def connection(connection_id: int) -> ResponseReturnValue:
     page = render_template(
         "connections/view.html",
         connection=connection,
-        health=services().call_log.health([connection.id]).get(connection.id),
+        health=services().health.connections([connection.id]).get(connection.id),
+        tables=services().health.tables([connection.id]),
         driver=driver,
         settings=_shown(connection),
         sync_state=sync_state,
         calls=recent,
         trial=g.get("trial"),
         afterword=g.get("afterword", ""),
-        gone=services().call_log.gone_tables(connection.portal_id, connection.id),
     )
     return same_place(page)
 

@@ -20,6 +20,7 @@ from services.bi import sources
 from services.bi.datasets import Dataset
 from services.bi.sources import Source
 from services.connections.connection import Connection
+from services.connections.health import TableHealth
 from web.answers import same_place
 from web.forms import PageForm, number_in
 from web.session import capabilities, current_session, portal_client, probe_anew, services, submitted
@@ -36,8 +37,15 @@ def datasets() -> ResponseReturnValue:
     source_id = number_in(state.filters["sourceId"])
     listing = state.for_portal({"=sourceId": source_id} if source_id else {})
     page = service.page(portal_client(), capabilities(), listing)
+    owners = services().repository.source_owners(current_session().portal_id)
     html = render_template(
-        "datasets/list.html", state=state, page=page, sources=above, titles={row.id: row for row in above}
+        "datasets/list.html",
+        state=state,
+        page=page,
+        sources=above,
+        titles={row.id: row for row in above},
+        owners=owners,
+        health=services().health.tables({owners[row.source_id] for row in page.items if row.source_id in owners}),
     )
     return list_answer(html, state)
 
@@ -112,11 +120,15 @@ def _delete_page(dataset_id: int, problem: Failure = NOTHING_WRONG) -> ResponseR
 
 
 def _dataset_page(found: Dataset, form: PageForm, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+    connection = _connection_of(found)
+    health = services().health.tables([connection.id]) if connection else TableHealth()
     page = render_template(
         "datasets/view.html",
         dataset=found,
         source=_source_of(found),
-        connection=_connection_of(found),
+        connection=connection,
+        health=health.of(connection.id, found.external_code) if connection else None,
+        kept_preview=connection and services().health.failed_preview(connection.id, found.external_code),
         form=form,
         problem=problem,
         caps=capabilities(),

@@ -54,11 +54,12 @@ def start_page() -> ResponseReturnValue:
         found = sources.page(client, NEWEST)
         owners = services().repository.source_owners(current_session().portal_id)
         owner = next((owners[row.id] for row in found.items if row.id in owners), None)
+        titles = services().repository.titles(current_session().portal_id)
         progress = Progress(
             connectors.page(client, NEWEST),
             found,
             datasets.page(client, caps, NEWEST),
-            len(services().repository.titles(current_session().portal_id)),
+            len(titles),
             owner,
         )
     except AccessDenied as error:
@@ -66,4 +67,12 @@ def start_page() -> ResponseReturnValue:
             "start.html", progress=None, causes=permissions.causes(error), closed=0, bi_builder=BI_BUILDER
         ), 403
     closed = services().repository.closed(current_session().portal_id)
-    return render_template("start.html", progress=progress, causes=(), closed=closed, bi_builder=BI_BUILDER)
+    return render_template(
+        "start.html",
+        progress=progress,
+        causes=(),
+        closed=closed,
+        bi_builder=BI_BUILDER,
+        titles=titles,
+        failing=services().health.failing(titles),
+    )

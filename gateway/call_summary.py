@@ -27,6 +27,11 @@ def names_of(call: CheckCall | TableListCall | TableDescriptionCall | DataCall) 
     return {}
 
 
+def table_of(call: CheckCall | TableListCall | TableDescriptionCall | DataCall) -> str:
+    """The whole name of the table that was asked for, or nothing."""
+    return call.table if isinstance(call, TableDescriptionCall | DataCall) else ""
+
+
 def _keys(tree: Mapping[str, Tree]) -> Iterator[str]:
     for key, value in tree.items():
         if not (key.isascii() and key.isdigit()):

@@ -19,11 +19,11 @@ from typing import Generic
 import orjson
 
 from drivers.base import Guards, Session
-from gateway.call_summary import names_of
+from gateway.call_summary import names_of, table_of
 from gateway.calls import Call, Reader
 from gateway.problems import CALLER_GONE, NOT_FOUND, CallerGone, CallFailure, KeyRefused, problem_of
 from gateway.spool import Room, Spool
-from models import EndpointCall
+from models import EndpointCall, identity_of
 from services.connections import typed_credentials
 from services.connections.access import Access, target_of
 from services.connections.call_log import CallLog
@@ -162,6 +162,8 @@ class Pipeline:
         call.inside = tenant
         asked = endpoint.read(arrived.body(), arrived.content_type)
         call.record.asked = names_of(asked)
+        if table := table_of(asked):
+            call.record.table_hash = identity_of(table)
         credentials = self._credentials(connector, endpoint.connection_of(asked), arrived.source)
         call.credentials = credentials
         target = target_of(credentials.driver, credentials.settings)

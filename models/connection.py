@@ -112,7 +112,10 @@ class EndpointCall(Base):
     """The record of one call of an endpoint, or of a test: names and numbers, never values (facts/field 5 item 14)."""
 
     __tablename__ = "endpoint_calls"
-    __table_args__ = (Index("ix_endpoint_calls_portal", "portal_id", "at"),)
+    __table_args__ = (
+        Index("ix_endpoint_calls_portal", "portal_id", "at"),
+        Index("ix_endpoint_calls_table", "connection_id", "table_hash", "id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(String(32), unique=True)
@@ -123,6 +126,8 @@ class EndpointCall(Base):
     endpoint: Mapped[str] = mapped_column(String(16))
     asked: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Table, selected names, keys of the filter and the limit, as far as the endpoint has them."""
+    table_hash: Mapped[str | None] = mapped_column(String(64), default=None)
+    """`identity_of` the table, since a database cannot index names of any length, nor tell them apart by case."""
     status: Mapped[int]
     code: Mapped[str] = mapped_column(String(64), default="")
     """Why it failed, as a key of a sentence; empty for an answer."""

@@ -159,11 +159,14 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     "published_table_gone": (_l("The table that was published under this name is gone."), _NEW_DATASET),
     "published_column_gone": (
         _l("The column that was published under this name is gone."),
-        _NEW_DATASET,
+        _l("Bring it back, accept the table as it is today, or delete the dataset and publish the table anew."),
     ),
     "type_changed": (
         _l("The column holds values of another type than when it was published."),
-        _l("Give the column its former type again, or delete its dataset and publish the table anew."),
+        _l(
+            "Give the column its former type again, accept the table as it is today, "
+            "or delete the dataset and publish the table anew."
+        ),
     ),
     "unknown_column": (_l("The table has no such column any more."), _SYNCHRONIZE),
     "ambiguous_name": (_l("Several tables or columns have this name."), _SYNCHRONIZE),

@@ -17,6 +17,7 @@ from services.bi.discovery import Discovery
 from services.connections.access import Access
 from services.connections.call_log import CallLog
 from services.connections.connection_test import ConnectionTester
+from services.connections.health import Health
 from services.connections.keys import ConnectionKeys
 from services.connections.lifecycle import ConnectionLifecycle
 from services.connections.operators import OperatorConnections
@@ -88,6 +89,7 @@ class Services:
     batch_publishing: BatchPublishing
     contract_reports: ContractReports
     call_log: CallLog
+    health: Health
     uploads: Uploads
     known_targets: KnownTargets
     typed_connectors: TypedConnectors
@@ -131,6 +133,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
     comparison = PortalComparison(repository, connection_keys, settings.base_url)
     portal_sync = PortalSync(repository, connection_keys, comparison, settings.base_url)
     access, call_log = Access(repository, budgets, uploads), CallLog(sessions)
+    health = Health(sessions)
     known_targets = KnownTargets(sessions, budgets)
     tester = ConnectionTester(guards, access)
     publishing = Publishing(access, guards, table_lists, portal_sync)
@@ -157,7 +160,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         form_nonces=FormNonces(sessions),
         connections=OperatorConnections(repository, connection_keys, settings.base_url),
         connection_lifecycle=ConnectionLifecycle(
-            repository, tester, portal_sync, access, guards, table_lists, call_log, uploads
+            repository, tester, portal_sync, access, guards, table_lists, call_log, health, uploads
         ),
         connection_keys=connection_keys,
         repository=repository,
@@ -172,8 +175,9 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         previews=Previews(guards, access),
         publishing=publishing,
         batch_publishing=BatchPublishing(publishing, portal_sync),
-        contract_reports=ContractReports(access, guards, table_lists),
+        contract_reports=ContractReports(access, guards, table_lists, call_log),
         call_log=call_log,
+        health=health,
         uploads=uploads,
         known_targets=known_targets,
         typed_connectors=TypedConnectors(repository, comparison, known_targets),

@@ -6,21 +6,20 @@ back as a `PortalRefusal`, and the page of the connection offers to try again.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, Any
+from typing import IO
 
 from drivers.base import Guards
 from egress.errors import TargetError
 from errors import ApplicationError, AskUser, PortalRefused, TryLater
-from models import EndpointCall
 from services.bi import datasets
 from services.connections.access import Access
-from services.connections.call_log import UNKNOWN_TABLE, CallLog
+from services.connections.call_log import CallLog
 from services.connections.connection import Connection
 from services.connections.connection_test import ConnectionTest, ConnectionTester
+from services.connections.health import Health
 from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
@@ -63,11 +62,12 @@ class ConnectionLifecycle:
         guards: Guards,
         lists: TableLists,
         call_log: CallLog,
+        health: Health,
         uploads: Uploads,
     ) -> None:
         self._repository, self._tester, self._portal_sync = repository, tester, portal_sync
         self._access, self._guards, self._lists = access, guards, lists
-        self._call_log, self._uploads = call_log, uploads
+        self._call_log, self._health, self._uploads = call_log, health, uploads
 
     def keep_upload(self, portal_id: int, file_name: str, content: IO[bytes]) -> str:
         """Keep a file for a form and give back its setting `path`; raises `InvalidInput` for one that is not taken.
@@ -91,8 +91,9 @@ class ConnectionLifecycle:
         Its source is added, unless it is to open `stray_source`, one of `PortalComparison.strays`. Raises
         `ConnectionTestFailed`.
         """
-        self._test(portal_id, driver, settings)
+        test = self._test(portal_id, driver, settings)
         connection, _key = self._repository.add(portal_id, driver, title, settings, proven=True, source_id=stray_source)
+        self._call_log.note_test(connection, milliseconds=test.milliseconds)
         tell = self._portal_sync.connect if stray_source is None else self._portal_sync.restore
         return connection, self.attempt(connection, lambda: tell(portal, connection))
 
@@ -103,8 +104,9 @@ class ConnectionLifecycle:
 
         Raises `ConnectionTestFailed`.
         """
-        self._test(connection.portal_id, connection.driver, settings)
+        test = self._test(connection.portal_id, connection.driver, settings)
         changed = self._repository.change(connection, title, settings, proven=True)
+        self._call_log.note_test(changed, milliseconds=test.milliseconds)
         self._discard_upload(connection, still=settings.get("path", ""))
         if connection.closed:
             return self.attempt(changed, lambda: self._portal_sync.restore(portal, changed))
@@ -127,7 +129,7 @@ class ConnectionLifecycle:
             self._repository.prove(connection.id)
             self._note_gone_tables(client, caps, connection)
         failed = {} if test.passed else {"status": 502, "code": test.code, "reason": test.detail}
-        self._record(connection, milliseconds=test.milliseconds, **failed)
+        self._call_log.note_test(connection, milliseconds=test.milliseconds, **failed)
         return test
 
     def attempt(self, connection: Connection, change: Callable[[], object]) -> PortalRefusal | None:
@@ -142,10 +144,11 @@ class ConnectionLifecycle:
 
     # --- inside
 
-    def _test(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> None:
+    def _test(self, portal_id: int, driver: str, settings: Mapping[str, str]) -> ConnectionTest:
         test = self._tester.run(portal_id, driver, settings)
         if not test.passed:
             raise ConnectionTestFailed(test)
+        return test
 
     def _discard_upload(self, connection: Connection, still: str = "") -> None:
         """Delete the uploaded file that a connection read until now, unless it or another one still does."""
@@ -158,7 +161,8 @@ class ConnectionLifecycle:
         if connection.source_id is None:
             return
         published = {row.external_code for row in datasets.of_source(client, caps, connection.source_id)}
-        known = self._call_log.gone_tables(connection.portal_id, connection.id)
+        health = self._health.tables([connection.id])
+        known = {code for code in published if health.is_gone(connection.id, code)}
         try:
             with self._access.page_session(connection, self._guards) as session:
                 tables = self._lists.read(connection, session).tables
@@ -166,11 +170,6 @@ class ConnectionLifecycle:
             return
         gone = {code for code in published if not tables.has(code)}
         for table in sorted(gone - known):
-            self._record(connection, status=404, code=UNKNOWN_TABLE, asked={"table": table})
-        for table in sorted((known - gone) & published):
-            self._record(connection, asked={"table": table})
-
-    def _record(self, connection: Connection, **outcome: Any) -> None:
-        values = {"status": 200, "asked": {}, "portal_id": connection.portal_id, "connection_id": connection.id}
-        call = EndpointCall(ref=secrets.token_hex(8), endpoint="test", **(values | outcome))
-        self._call_log.record(call, connection)
+            self._call_log.note_test(connection, status=404, code="unknown_table", asked={"table": table})
+        for table in sorted(known - gone):
+            self._call_log.note_test(connection, asked={"table": table})

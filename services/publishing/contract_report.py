@@ -10,6 +10,7 @@ from drivers.base import Guards, Session
 from drivers.columns import PortalType
 from drivers.errors import QueryRefused
 from services.connections.access import Access
+from services.connections.call_log import CallLog
 from services.connections.connection import Connection
 from services.connections.table_lists import TableLists
 from services.contract.ledger import KeptTable
@@ -43,8 +44,8 @@ class TableReport:
 class ContractReports:
     """Compares ledgers with databases, and takes what is there today as the contract."""
 
-    def __init__(self, access: Access, guards: Guards, lists: TableLists) -> None:
-        self._access, self._guards, self._lists = access, guards, lists
+    def __init__(self, access: Access, guards: Guards, lists: TableLists, call_log: CallLog) -> None:
+        self._access, self._guards, self._lists, self._call_log = access, guards, lists, call_log
 
     def report(self, connection: Connection) -> tuple[TableReport, ...]:
         """Every table of the contract; raises the driver's errors."""
@@ -56,12 +57,15 @@ class ContractReports:
     def accept(self, connection: Connection, table: str) -> TableReport:
         """Take a table's columns and types of today as its contract; raises `NameRefused` and the driver's errors.
 
-        Names that were given out stay taken, so nothing that was published can come to mean something else.
+        Names that were given out stay taken, so nothing that was published can come to mean something else. What was
+        refused of the table before says nothing about its health any more.
         """
         with self._access.session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table)
             today = session.describe(found.table).portal_types
             self._lists.ledger.accept(connection.ledger_owner, found, today)
+            for name in sorted({found.id, found.code}):  # datasets may have either as their external code
+                self._call_log.note_test(connection, asked={"table": name})
             kept = self._lists.ledger.tables(connection.ledger_owner)
             tables = self._lists.read(connection, session).tables
             return next(_report(session, tables, row) for row in kept if row.table == found.table)

@@ -115,7 +115,7 @@ def test_a_check_that_fails_is_the_connections_health_without_its_secrets(hosted
     settings = checked_settings("postgresql", "Server", {**given, "tls": "disable"})
     connection, _key = hosted.house.repository.add(hosted.portal_id, "postgresql", "Server", settings)
     assert not hosted.house.connection_lifecycle.check(hosted.client, hosted.caps, connection).passed
-    last = hosted.house.call_log.health([connection.id])[connection.id]
+    last = hosted.house.health.connections([connection.id])[connection.id]
     assert (last.endpoint, last.status, last.code) == ("test", 502, "database")
     assert "[hidden]" in last.reason
     assert "no_such_base" not in last.reason
@@ -132,7 +132,8 @@ def test_a_check_notes_published_tables_that_are_gone_and_those_that_came_back(h
             database.execute(f"ALTER TABLE {name} RENAME TO {other}")
         database.close()
         assert check(hosted.client, hosted.caps, connection).passed
-        assert hosted.house.call_log.gone_tables(hosted.portal_id, connection.id) == gone
+        health = hosted.house.health.tables([connection.id])
+        assert {name for name in ("orders", "away") if health.is_gone(connection.id, name)} == gone
 
 
 def test_an_uploaded_file_goes_with_the_last_connection_that_reads_it(hosted: HostedStage) -> None:

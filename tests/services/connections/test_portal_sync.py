@@ -73,7 +73,7 @@ def test_our_own_check_that_says_no_makes_no_source(hosted: HostedStage) -> None
         hosted.connect(held)
     assert refusal.value.code == "SOURCE_CREATE_CONNECTION_ERROR"
     assert (sources_of(hosted), hosted.held(held.id).source_id) == ([], None)
-    assert hosted.house.call_log.health([held.id])[held.id].code == "not_found"
+    assert hosted.house.health.connections([held.id])[held.id].code == "not_found"
     (hosted.folder / "missing.sqlite").write_bytes((hosted.folder / "shop.sqlite").read_bytes())
     assert hosted.connect(held) == 1
 
