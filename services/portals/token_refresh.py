@@ -195,7 +195,7 @@ class TokenRefresh:
         return token
 
     def _rest(self, lease: _Lease) -> None:
-        """No new pair, and the old one is not dead: it stays, and let 2 s, 30 s, 60 s ... 30 min pass between attempts."""
+        """No new pair, and the old one is not dead: it stays, with 2 s, 30 s, 60 s ... 30 min between attempts."""
         fails = lease.row.fail_count + 1
         pause = FIRST_RETRY if fails == 1 else min(COOL_DOWN * 2 ** min(fails - 2, 10), LONGEST_COOL_DOWN)
         again = self._rows.clock() + pause
