@@ -236,20 +236,16 @@ _SQLITE_RULES: tuple[tuple[re.Pattern[str], Form], ...] = (
     (re.compile("BOOL"), Form.BOOLEAN),
     (re.compile("DATETIME|TIMESTAMP"), Form.DATETIME),
     (re.compile("DATE"), Form.DATE),
+    (re.compile("FLOATING"), Form.FLOAT),
     (re.compile("POINT|INTERVAL|PRINT"), Form.RENDERED),
     (re.compile("INT"), Form.INTEGER),
     (re.compile("CHAR|CLOB|TEXT|ENUM"), Form.TEXT),
     (re.compile("BLOB|BINARY"), Form.BINARY),
     (re.compile("REAL|FLOA|DOUB"), Form.FLOAT),
-    (re.compile("DEC|NUM|MONEY"), Form.EXACT),
+    (re.compile("DEC|NUM|MONEY|CURRENCY|LONG|SERIAL|YEAR"), Form.EXACT),
 )
 
 
 def sqlite_form(declared: str) -> Form | None:
-    """The form for a declared type, by SQLite's own rule of substrings; None for a column without a declared type."""
-    if not declared.strip():
-        return None
-    for pattern, form in _SQLITE_RULES:
-        if pattern.search(declared.upper()):
-            return form
-    return Form.RENDERED
+    """The form that a declared type hints at, by SQLite's own rule of substrings; None where only values tell."""
+    return next((form for pattern, form in _SQLITE_RULES if pattern.search(declared.upper())), None)

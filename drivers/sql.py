@@ -279,7 +279,8 @@ class _Where:
         if not values:
             return self._null(column, negated=True) if condition.negated else _NOTHING
         bounds = [self._dialect.bind(value, column) for value in values]
-        if column.type == "datetime" or len({type(bind) for bind in bounds}) > 1:
+        has_fractions = column.type == "datetime" and not self._dialect.whole_seconds
+        if has_fractions or len({type(bind) for bind in bounds}) > 1:
             # In a list of several types the database would compare all of them as the widest one.
             found = _combine("OR", [self._compare(column, "=", value) for value in values])
             if not condition.negated:

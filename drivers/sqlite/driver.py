@@ -1,9 +1,8 @@
 """SQLite files in the operator's folder, through apsw.
 
-SQLite's columns hold whatever was put there: a value that does not fit its column's declared type counts as NULL.
-Dates are texts (ISO 8601), seconds since 1970 or Julian days; texts and numbers that name an instant are shown in the
-connection's zone. Rows come as JSON from the database itself, whole tables in ranges by more than one connection
-(`drivers/sqlite/ranges.py`).
+SQLite's columns hold whatever was put there, so that their values decide what they are (`stored_values.py`). Texts and
+numbers that name an instant are shown in the connection's zone. Rows come as JSON from the database itself, whole
+tables in ranges by more than one connection (`drivers/sqlite/ranges.py`).
 """
 
 from __future__ import annotations
@@ -34,68 +33,25 @@ from drivers.base import (
     SettingValues,
     Table,
 )
-from drivers.columns import Column, Form, sqlite_form
+from drivers.columns import Column, Form
 from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
 from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
-from drivers.sql import Dialect, Shape, Sql, quoting
-from drivers.sqlite.ranges import RowidTable, is_large, readers, row_number, rows_in_ranges
+from drivers.sql import Dialect, Shape, Sql
+from drivers.sqlite.ranges import RowidTable, data_version, is_large, readers, row_number, rows_in_ranges
+from drivers.sqlite.stored_values import FileStates, Kinds, quote, state_of, stored_columns
+from drivers.sqlite.written_dates import shown
 from egress.errors import TargetError, Timeout
 
 PATH = Field("path", N_("File"), required=True, hint=N_("Below the folder that the operator opened for local files."))
 
 # How long a session waits for others who write.
 BUSY_SECONDS = 2.0
-_SAMPLE_ROWS = 1000
 _MOST_CELLS = 1000
 _INTEGERS = range(-(2**63), 2**63)
-_DAY_SHAPE = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
-_CUT = "'1900-01-01 00:00:00'"
-
-_REAL_DAY = f"{{c}} GLOB '{_DAY_SHAPE}*' AND date(substr({{c}}, 1, 10)) = substr({{c}}, 1, 10)"
-
-# What is written as it is shown, by far the most, is decided by one comparison.
-_DATE = (
-    f"CASE WHEN date({{c}}) = {{c}} THEN {{c}} WHEN typeof({{c}}) = 'text' THEN "
-    f"CASE WHEN {_REAL_DAY} THEN substr({{c}}, 1, 10) END "
-    "WHEN typeof({c}) = 'integer' THEN bi_day(datetime({c}, 'unixepoch')) "
-    "WHEN typeof({c}) = 'real' THEN date({c}) END"
-)
-_TEXT_TIME = (
-    f"CASE WHEN {_REAL_DAY} THEN CASE WHEN substr({{c}}, 12) GLOB '*[-+Zz]*' THEN bi_zone(datetime({{c}})) "
-    "ELSE datetime({c}) END END"
-)
-_DATETIME = (
-    f"CASE WHEN datetime({{c}}) = {{c}} THEN CASE WHEN {{c}} > {_CUT} THEN {{c}} END ELSE "
-    f"nullif(max(CASE typeof({{c}}) WHEN 'text' THEN {_TEXT_TIME} WHEN 'integer' THEN "
-    f"bi_zone(datetime({{c}}, 'unixepoch')) WHEN 'real' THEN datetime({{c}}) END, {_CUT}), {_CUT}) END"
-)
-_ANY_TEXT = "CASE typeof({c}) WHEN 'blob' THEN lower(hex({c})) ELSE CAST({c} AS TEXT) END"
-_EXPRESSIONS = {
-    Form.TEXT: "CAST({c} AS TEXT)",
-    Form.RENDERED: _ANY_TEXT,
-    Form.BINARY: "CASE WHEN {c} IS NOT NULL THEN lower(hex({c})) END",
-    Form.DATE: _DATE,
-    Form.DATETIME: _DATETIME,
-}
-_WHOLE = Shape(present="typeof({x}) = 'integer'")
-_REAL = Shape(present="{x} BETWEEN -1.7976931348623157e308 AND 1.7976931348623157e308")
 _TEXT = Shape(operand="{x} COLLATE BINARY")
-SHAPES = {
-    Form.BOOLEAN: _WHOLE,
-    Form.INTEGER: _WHOLE,
-    Form.EXACT: _REAL,
-    Form.FLOAT: _REAL,
-    Form.TEXT: _TEXT,
-    Form.RENDERED: _TEXT,
-    Form.BINARY: _TEXT,
-    Form.DATE: Shape(),
-    Form.DATETIME: Shape(),
-}
-
-
-quote = quoting('"', '"')
+SHAPES = {**dict.fromkeys(Form, Shape()), **dict.fromkeys((Form.TEXT, Form.RENDERED, Form.BINARY), _TEXT)}
 
 
 def bind(value: Value, column: Column) -> Any:
@@ -111,6 +67,7 @@ def bind(value: Value, column: Column) -> Any:
     return whole if whole == value and whole in _INTEGERS else float(value)
 
 
+STATES = FileStates()
 DIALECT = Dialect(
     quote,
     SHAPES,
@@ -142,7 +99,7 @@ class SQLite(Driver):
         path = local_file(guards.local_files, settings["path"])
         zone = zoneinfo.ZoneInfo(settings["timezone"])
         try:
-            session = SQLiteSession(lambda: _reader(str(path), zone, guards.limits), guards.limits)
+            session = SQLiteSession(str(path), lambda: _reader(str(path), zone, guards.limits), guards.limits)
         except apsw.Error as problem:
             raise SettingsWrong("path", "not_readable", str(problem)) from problem
         try:
@@ -177,10 +134,24 @@ def _reader(path: str, zone: zoneinfo.ZoneInfo, limits: Limits) -> apsw.Connecti
         shown = local(text)
         return shown and shown[:10]
 
+    def written(value: str | float | None, form: str, order: str, unit: str) -> str | None:
+        return shown(value, form, order, unit, zone)
+
     create: Any = connection.create_scalar_function
     create("bi_zone", local, 1, deterministic=True)
     create("bi_day", day, 1, deterministic=True)
+    create("bi_shown", written, 4, deterministic=True)
+    create("bi_text", _text_of, 1, deterministic=True)
     return connection
+
+
+def _text_of(value: bytes) -> str:
+    """Bytes beside texts: some programs store texts so. What is no text is shown as all bytes are."""
+    with contextlib.suppress(UnicodeDecodeError):
+        text = value.decode()
+        if text.isprintable():
+            return text
+    return value.hex()
 
 
 def _array(cells: list[str]) -> str:
@@ -196,8 +167,9 @@ def _array(cells: list[str]) -> str:
 class SQLiteSession(Session):
     """A read-only session; `connect` opens further connections like its own."""
 
-    def __init__(self, connect: Callable[[], apsw.Connection], limits: Limits) -> None:
-        self._connect, self._connection = connect, connect()
+    def __init__(self, path: str, connect: Callable[[], apsw.Connection], limits: Limits) -> None:
+        self._path, self._connect, self._connection = path, connect, connect()
+        self._described: dict[TableName, tuple[int, list[Column]]] = {}
         self._helpers: list[apsw.Connection] = []
         self._encoding = "utf-8"
         self._dialect = DIALECT
@@ -217,6 +189,8 @@ class SQLiteSession(Session):
 
         create: Any = self._connection.create_scalar_function
         create("bi_fold", fold, 1, deterministic=True)
+        aggregate: Any = self._connection.create_aggregate_function
+        aggregate("bi_kinds", Kinds, 1)
         if self._encoding != "UTF-8":
             # SQLite's own order is that of the bytes, which is the order of code points in UTF-8 only.
             self._connection.create_collation("bi_points", lambda one, other: (one > other) - (one < other))
@@ -237,7 +211,8 @@ class SQLiteSession(Session):
                     yield Chunk(valid_utf8(chunk.data), chunk.rows)
                 return
         statement = self._dialect.tail(Sql(f"SELECT {self._bytes(row)}"), query, description)
-        with self._errors():
+        with self._errors(), self._snapshot() as version:
+            self._check_described(query.table, version)
             cursor = self._execute(statement.with_markers("?"), statement.values)
             while rows := [cells[0] for cells in itertools.islice(cursor, CHUNK_ROWS)]:
                 self.deadline.check()
@@ -256,6 +231,9 @@ class SQLiteSession(Session):
             yield []
             return
         with readers(self._connection, self._connect) as opened:
+            if opened and query.table in self._described:
+                # Nothing was written since the columns were looked at, or one connection looks again.
+                opened = opened if self._described[query.table][0] == data_version(self._connection) else []
             self._helpers = opened
             try:
                 self.deadline.check()
@@ -282,30 +260,44 @@ class SQLiteSession(Session):
         return [Table(TableName("", name), "view" if kind == "view" else "table") for name, kind in rows]
 
     def _describe(self, table: TableName) -> list[Column]:
+        before = state_of(self._path)
+        with self._errors(), self._snapshot() as version:
+            state = before if before == state_of(self._path) else None
+            columns = STATES.get(state, table.name)
+            if columns is None:
+                columns = self._stored_columns(table)
+                STATES.keep(state, table.name, columns)
+            self._described[table] = version, list(columns)
+            return list(columns)
+
+    def _stored_columns(self, table: TableName) -> tuple[Column, ...]:
         known = self._fetch("SELECT 1 FROM sqlite_schema WHERE type IN ('table', 'view') AND name = ?", (table.name,))
         if table.schema or not known:
-            return []
+            return ()
         rows = self._fetch('SELECT name, type, "notnull", pk, hidden FROM pragma_table_xinfo(?)', (table.name,))
-        return [
-            self._column(table, name, declared, not (required or key))
-            for name, declared, required, key, hidden in rows
-            if hidden != 1
+        declared = [
+            (name, native, not (required or key)) for name, native, required, key, hidden in rows if hidden != 1
         ]
+        return stored_columns(self._fetch, table.name, declared) if declared else ()
 
-    def _column(self, table: TableName, name: str, declared: str, nullable: bool) -> Column:
-        form = sqlite_form(declared)
-        if form is not None:
-            return Column(name, form, declared, nullable, expression=_EXPRESSIONS.get(form, "{c}"))
-        form = self._sample_form(table, name)
-        return Column(name, form, "", nullable, expression=_ANY_TEXT if form is Form.RENDERED else "{c}")
+    def _check_described(self, table: TableName, version: int) -> None:
+        """Raise `Broken("file_changed")` where columns are no longer those that were described in this session."""
+        seen, columns = self._described.get(table, (version, []))
+        if seen != version and list(self._stored_columns(table)) != columns:
+            raise Broken("file_changed", table.name)
 
-    def _sample_form(self, table: TableName, name: str) -> Form:
-        """The form of a column without a declared type, by the first rows; views have many of them."""
-        statement = f"SELECT DISTINCT typeof(c) FROM (SELECT {quote(name)} AS c FROM {quote(table.name)} LIMIT ?)"  # noqa: S608 - both names are the catalogue's and quoted
-        kinds = {row[0] for row in self._fetch(statement, (_SAMPLE_ROWS,))} - {"null"}
-        if kinds == {"integer"}:
-            return Form.INTEGER
-        return Form.FLOAT if kinds and kinds <= {"integer", "real"} else Form.RENDERED
+    @contextlib.contextmanager
+    def _snapshot(self) -> Iterator[int]:
+        """One state of the file for all statements within, and the number that this connection has for it."""
+        if self._connection.in_transaction:
+            yield data_version(self._connection)
+            return
+        self._fetch("BEGIN")
+        try:
+            yield int(self._fetch("PRAGMA data_version")[0][0])
+        finally:
+            with contextlib.suppress(apsw.Error):
+                self._connection.execute("COMMIT")
 
     def _fetch(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         with self._errors():
@@ -335,6 +327,9 @@ class SQLiteSession(Session):
         except apsw.Error as problem:
             self.deadline.check()
             raise self._target_error(problem) from problem
+        except ValueError as problem:
+            # A value that none was when all of them were looked at.
+            raise Broken("file_changed", str(problem)) from problem
 
     def _target_error(self, problem: apsw.Error) -> TargetError:
         said = str(problem)

@@ -94,19 +94,19 @@ def _began_together(
 ) -> bool:
     """Open the connections and begin to read; whether the file stayed as it was meanwhile."""
     try:
-        before = _data_version(watcher)
+        before = data_version(watcher)
         for _ in range(1 + READERS):
             opened.append(open_reader())
             # A transaction begins to see the file with its first look.
             list(opened[-1].execute("BEGIN; SELECT 1 FROM sqlite_schema LIMIT 1"))
-        return _data_version(watcher) == before
+        return data_version(watcher) == before
     except (apsw.BusyError, apsw.ReadOnlyError):
         # A writer waits for those who read already and lets nobody begin, or ends just now (see `driver.py`).
         return False
 
 
-def _data_version(watcher: apsw.Connection) -> int:
-    """A number that changes when another connection has written (https://sqlite.org/pragma.html#pragma_data_version)."""
+def data_version(watcher: apsw.Connection) -> int:
+    """A number that changes when another connection has written (https://sqlite.org/pragma.html#pragmadata_version)."""
     (version,) = next(watcher.execute("PRAGMA data_version"))
     return int(version)
 
