@@ -27,12 +27,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal
 
-from drivers.columns import Column, PortalType
-from drivers.errors import QueryRefused, SettingsWrong, TooBig
+from drivers.columns import Column, ColumnCasts, PortalType
+from drivers.errors import QueryRefused, SettingsWrong, TooBig, misfit_in
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.previews import Preview, PreviewRequest
 from drivers.query import TableName, TableQuery
 from egress.deadline import Deadline
+from egress.errors import TargetError
 from egress.policy import Policy
 
 Group = Literal["databases", "files", "web"]
@@ -214,6 +215,11 @@ class Session(ABC):
         self.limits = limits
         self.deadline = Deadline(limits.seconds, interrupt, limits.is_wanted)
 
+    @property
+    def casts(self) -> ColumnCasts | None:
+        """How columns are delivered in other types than their own (`drivers/casts.py`); None where none are."""
+        return None
+
     @abstractmethod
     def check(self) -> Server:
         """Ask the server who it is. Raises `Timeout`, `Broken`."""
@@ -267,14 +273,23 @@ class Session(ABC):
         if not query.columns:
             raise QueryRefused("unknown_column")
         sent_bytes = sent_rows = 0
-        for chunk in self._chunks(query, described):
-            sent_bytes += len(chunk.data)
-            sent_rows += chunk.rows
-            if sent_bytes > self.limits.bytes:
-                raise TooBig("bytes", self.limits.bytes)
-            if self.limits.rows is not None and sent_rows > self.limits.rows:
-                raise TooBig("rows", self.limits.rows)
-            yield chunk
+        try:
+            for chunk in self._chunks(query, described):
+                sent_bytes += len(chunk.data)
+                sent_rows += chunk.rows
+                if sent_bytes > self.limits.bytes:
+                    raise TooBig("bytes", self.limits.bytes)
+                if self.limits.rows is not None and sent_rows > self.limits.rows:
+                    raise TooBig("rows", self.limits.rows)
+                yield chunk
+        except TargetError as problem:
+            if misfit := misfit_in(problem):
+                raise QueryRefused("value_unfit", *misfit) from problem
+            raise
+
+    def first_misfit(self, table: TableName, column: Column, wanted: PortalType) -> tuple[int, str] | None:
+        """Row and text of the first value that a type does not hold, where that is cheap to find out; else None."""
+        return None
 
     def __enter__(self) -> Session:
         return self

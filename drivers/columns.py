@@ -22,7 +22,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, Protocol
 
 PortalType = Literal["int", "string", "double", "date", "datetime"]
 
@@ -62,6 +62,7 @@ class Column:
 
     `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `spelling`
     gives a text as the database shows it, where a value can be spelt in several ways: filters compare what is shown.
+    `source` is the database's name where `name` is another one, since a query may ask for one column in two types.
     """
 
     name: str
@@ -71,6 +72,12 @@ class Column:
     comment: str = ""
     expression: str = "{c}"
     spelling: Callable[[str], str] = str
+    source: str = ""
+
+    @property
+    def own_name(self) -> str:
+        """What the database calls it."""
+        return self.source or self.name
 
     @property
     def type(self) -> PortalType:
@@ -81,6 +88,30 @@ class Column:
     def is_number(self) -> bool:
         """Whether values stand in JSON without quotes."""
         return self.type in ("int", "double")
+
+
+class ColumnCasts(Protocol):
+    """How columns are delivered in other types than their own; `drivers/casts.py` has it for what speaks SQL."""
+
+    def choices(self, column: Column) -> tuple[PortalType, ...]:
+        """The types in which a column can be delivered, its own first."""
+
+    def can(self, column: Column, wanted: PortalType) -> bool:
+        """Whether there is a cast of this column."""
+
+    def delivered(
+        self, column: Column, wanted: PortalType, misfits: Literal["refuse", "null"], key: str, code: str
+    ) -> Column:
+        """The column under the name `key` and in the type `wanted`.
+
+        Values that do not fit are null, or an error of the database that calls the column `code` (`misfit_in`).
+        """
+
+    def count(self, column: Column, wanted: PortalType) -> Column:
+        """The number of a column's values that do not fit, as the column of an aggregate."""
+
+    def example(self, column: Column, wanted: PortalType) -> Column:
+        """One of the values that do not fit, as the column of an aggregate."""
 
 
 TypeRow = tuple[Form, str]

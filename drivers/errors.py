@@ -16,7 +16,11 @@ the connection's owner only, never for the portal and never for logs, hence abse
 
 from __future__ import annotations
 
+import re
+
 from egress.errors import TargetError
+
+_MISFIT = re.compile(r"misfit\(([A-Z0-9_]+)\)(?: (.*?) \(misfit\))?", re.DOTALL)
 
 
 class SettingsWrong(TargetError):
@@ -40,7 +44,8 @@ class LoginFailed(TargetError):
 class QueryRefused(TargetError):
     """The query cannot be answered as asked; `name` is the table or column at fault, or empty.
 
-    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `filter_too_long`, `no_permission`.
+    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `filter_too_long`, `no_permission`; of a
+    value that its column's chosen type does not hold `value_unfit`, where `detail` is the value, if known.
     """
 
     def __init__(self, code: str, name: str = "", detail: str = "") -> None:
@@ -61,3 +66,9 @@ class Broken(TargetError):
 
     Codes: `connection_lost`, `server_error`, `bad_answer`, `file_changed`.
     """
+
+
+def misfit_in(problem: TargetError) -> tuple[str, str] | None:
+    """The column and the value of which casts (`drivers/casts.py`) made a database's error; None for other errors."""
+    found = _MISFIT.search(problem.detail)
+    return (found[1], found[2] or "") if found else None

@@ -137,7 +137,7 @@ class Dialect:
 
     def raw(self, column: Column) -> str:
         """The SQL for a column's value."""
-        return column.expression.replace("{c}", self.quote(column.name))
+        return column.expression.replace("{c}", self.quote(column.own_name))
 
     def shown(self, column: Column) -> str:
         """The SQL for what is shown of a column."""
@@ -222,7 +222,7 @@ class _Where:
         shape, expression = self._shape(column)
         if column.form in (Form.TEXT, Form.BINARY):
             # A text is missing where the column is: to put it together would cost, and may be too much for the server.
-            expression = self._dialect.quote(column.name)
+            expression = self._dialect.quote(column.own_name)
         present = f"{expression} IS NOT NULL"
         if shape.present:
             present += f" AND {shape.present.replace('{x}', expression)}"

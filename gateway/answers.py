@@ -5,12 +5,14 @@ from __future__ import annotations
 import orjson
 
 from drivers.base import Session
+from drivers.errors import QueryRefused
 from gateway.calls import CheckCall, DataCall, TableDescriptionCall, TableListCall
 from gateway.rows import write_rows
 from gateway.spool import Spool
 from gateway.table_query import query_of
 from services.connections.connection import Credentials
 from services.connections.table_lists import TableLists
+from services.contract.delivery import Delivery
 from services.contract.names import PublishedTable
 from services.publishing.tables import external_code, title_of
 
@@ -36,7 +38,7 @@ def write_description(
 ) -> int:
     """The table's columns; code and name are the same (facts/field 0 item 8)."""
     table = lists.find(credentials, session, call.table)
-    columns = lists.describe(credentials, session, table)[1].all
+    columns = lists.describe(credentials, session, table, told=True)[1].all
     spool.write(orjson.dumps([{"code": each.code, "name": each.code, "type": each.type} for each in columns]))
     return len(columns)
 
@@ -46,8 +48,12 @@ def write_data(call: DataCall, credentials: Credentials, session: Session, lists
     table = lists.find(credentials, session, call.table)
     description = session.describe(table.table)
     columns = lists.ledger.published(credentials.ledger_owner, table, description.portal_types, call.map_fields)
-    header, query = query_of(call, description, columns, credentials.connector.language)
-    return write_rows(header, session.rows(query, description), spool)
+    delivery = Delivery(session, description, columns)
+    header, query = query_of(call, delivery, credentials.connector.language)
+    try:
+        return write_rows(header, session.rows(query, delivery.description), spool)
+    except QueryRefused as problem:
+        raise delivery.explained(problem) from problem
 
 
 def _item(table: PublishedTable) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from models.base import Base, Moment, now
@@ -42,7 +42,10 @@ class ContractTable(Base):
 
 
 class ContractColumn(Base):
-    """A column of such a table; `type` is the portal's type that was told of it last."""
+    """A column of such a table; `type` is the portal's type that was told of it last.
+
+    A column of the database has several where it was published in another type than it had been told in.
+    """
 
     __tablename__ = "contract_columns"
     __table_args__ = (
@@ -53,6 +56,7 @@ class ContractColumn(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     table_id: Mapped[int] = mapped_column(ForeignKey("contract_tables.id", ondelete="CASCADE"))
     identity: Mapped[str] = mapped_column(String(64))
+    """The hash of the name; of further columns of that name, with their code."""
     name: Mapped[str] = mapped_column("column_name", Text)
     code: Mapped[str] = mapped_column(String(32))
     type: Mapped[str] = mapped_column("portal_type", String(8))
@@ -60,6 +64,10 @@ class ContractColumn(Base):
     """A dataset has the column in this type, so no later description changes it."""
     retired: Mapped[bool] = mapped_column(default=False)
     """Somebody accepted that the column is gone; its code stays taken."""
+    told: Mapped[bool] = mapped_column(default=False, server_default=true())
+    """A portal was told of it, so that a dataset may rest on it that nobody here sees."""
+    unfit: Mapped[str] = mapped_column("unfit_values", String(8), default="", server_default=text("''"))
+    """`refuse` or `null` where an analyst chose the type: what becomes of values that it does not hold."""
 
 
 def identity_of(*names: str) -> str:

@@ -80,6 +80,10 @@ SENTENCES: Mapping[str, LazyString] = {
     "TABLE_NOT_FOUND": _l("There is no such dataset, or another application made it. Choose one from the list."),
     "DATASET_ALREADY_EXIST": _l("A dataset with this name exists in the portal already. Choose another name."),
     "NAME_EXISTS": _l("A dataset with this name exists in the portal already. Choose another name."),
+    "COLUMN_CODE_TAKEN": _l("Another column of this table has this name, or had it. Choose another one."),
+    "COLUMN_CODE_HAS_TYPE": _l(
+        "The portal knows this name with another type, which stays. Give the column another name for the chosen type."
+    ),
     "NAME_CHOSEN_TWICE": _l("Another table of this page has this name already. Give each its own."),
     "VALIDATION_SOURCE_ID_REQUIRED": _l("Choose the source that the dataset reads from."),
     "VALIDATION_DATASET_NAME_INVALID": _l(

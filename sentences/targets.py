@@ -168,6 +168,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
             "or delete the dataset and publish the table anew."
         ),
     ),
+    "value_unfit": (
+        _l("A value is not of the type that was chosen for its column, so nothing was sent."),
+        _l("Correct it in the source, or publish the table anew and let such values be empty."),
+    ),
     "unknown_column": (_l("The table has no such column any more."), _SYNCHRONIZE),
     "ambiguous_name": (_l("Several tables or columns have this name."), _SYNCHRONIZE),
     "filter_too_deep": (_LONG_FILTER, _l("Simplify it.")),

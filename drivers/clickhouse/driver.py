@@ -41,6 +41,8 @@ from drivers.base import (
     Table,
     port_field,
 )
+from drivers.casts import Casts
+from drivers.clickhouse.casts import casts_in
 from drivers.clickhouse.column_types import clickhouse_row, fraction_digits, is_nullable
 from drivers.clickhouse.protocol import (
     OLDEST,
@@ -234,6 +236,11 @@ class ClickHouseSession(Session):
         with self._errors():
             answer = self._http.ask("POST", "/", self._headers, b"SELECT version()")
             return answer.start(_MESSAGE).decode("utf-8", "replace").strip() if answer.status == 200 else ""
+
+    @property
+    def casts(self) -> Casts:
+        """ClickHouse's casts in the connection's zone."""
+        return Casts(dialect(self._zone, as_text=False), casts_in(self._zone.key))
 
     def check(self) -> Server:
         """ClickHouse and its version."""

@@ -25,7 +25,8 @@ from drivers.base import (
     Session,
     Table,
 )
-from drivers.columns import Column, Form, duckdb_row
+from drivers.casts import Casts, CastSql, TextConversion
+from drivers.columns import Column, Form, PortalType, duckdb_row
 from drivers.conditions import as_double
 from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.files.arrow_texts import text_batches
@@ -90,6 +91,18 @@ DIALECT = Dialect(
     folded="lower({x})",
     like="{x} LIKE {v} ESCAPE '|'",
     bind=bind,
+)
+CASTS = Casts(
+    DIALECT,
+    CastSql(
+        "regexp_matches({t}, '{p}')",
+        {
+            "int": TextConversion(Form.INTEGER, "CAST(split_part({t}, '.', 1) AS BIGINT)", "BIGINT"),
+            "double": TextConversion(Form.FLOAT, "CAST({t} AS DOUBLE)", "DOUBLE"),
+            "date": TextConversion(Form.DATE, "CAST({t} AS DATE)", "DATE"),
+            "datetime": TextConversion(Form.DATETIME, "CAST({t} AS TIMESTAMP)", "TIMESTAMP"),
+        },
+    ),
 )
 
 
@@ -207,6 +220,11 @@ class FileSession(Session):
             for file, holds in [without_wildcards(found)]
         ]
 
+    @property
+    def casts(self) -> Casts:
+        """DuckDB's casts."""
+        return CASTS
+
     def check(self) -> Server:
         """DuckDB and its version; the file was looked at when the session was opened."""
         return Server("DuckDB", str(self._fetch("SELECT version()")[0][0]).removeprefix("v"), encrypted=False)
@@ -257,6 +275,12 @@ class FileSession(Session):
             form, expression = duckdb_row(native)
             columns.append(Column(name, form, native, nullable == "YES", "", expression))
         return columns
+
+    def first_misfit(self, table: TableName, column: Column, wanted: PortalType) -> tuple[int, str] | None:
+        """Row and text of the first value that a type does not hold."""
+        numbered = f"SELECT row_number() OVER () AS n, {CASTS.misfit(column, wanted)} AS v FROM {DIALECT.name(table)}"  # noqa: S608 - names are quoted
+        found = self._fetch(f"SELECT n, v FROM ({numbered}) WHERE v IS NOT NULL ORDER BY n LIMIT 1")  # noqa: S608 - the same
+        return (int(found[0][0]), str(found[0][1])) if found else None
 
     def _check_unchanged(self) -> None:
         for source in self._read:

@@ -37,6 +37,7 @@ from drivers.base import (
     Table,
     port_field,
 )
+from drivers.casts import Casts, CastSql
 from drivers.columns import Column, Form, TypeRow
 from drivers.conditions import as_double, comparisons_in, is_ambiguous, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
@@ -206,6 +207,12 @@ class SQLServerSession(Session):
         """Begin what is never committed, and wait for no lock longer than ten seconds."""
         with self._errors():
             self._send("SET IMPLICIT_TRANSACTIONS ON; SET LOCK_TIMEOUT 10000; SET TEXTSIZE 2147483647", ())
+
+    @property
+    def casts(self) -> Casts:
+        """SQL Server's casts: it knows no patterns, so that values become texts and nothing else."""
+        shifted = {Form.INSTANT} if self._zone.key != "UTC" else set()
+        return Casts(self._dialect, CastSql("", {}, silent=frozenset({Form.FLOAT, Form.EXACT} | shifted)))
 
     def check(self) -> Server:
         """SQL Server and its version."""

@@ -38,6 +38,7 @@ from drivers.base import (
     Table,
     port_field,
 )
+from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
 from drivers.errors import QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables, hidden_tables
@@ -126,6 +127,22 @@ DIALECT = Dialect(
     like="{x} COLLATE utf8mb4_bin LIKE {v} COLLATE utf8mb4_bin ESCAPE '|'",
     bind=bind,
 )
+# The other way round it would be one of a text that is too long (`drivers/columns.py`).
+_OVERFLOW = "(LENGTH(CONCAT({t})) + 18446744073709551615)"
+CASTS = Casts(
+    DIALECT,
+    CastSql(
+        "{t} REGEXP '{p}'",
+        {
+            "int": TextConversion(Form.INTEGER, "CAST({t} AS SIGNED)", refuse=_OVERFLOW),
+            "double": TextConversion(Form.FLOAT, "({t} + 0e0)", refuse=_OVERFLOW),
+            "date": TextConversion(Form.DATE, "CAST({t} AS DATE)", refuse=f"CAST({_OVERFLOW} AS DATE)"),
+            "datetime": TextConversion(Form.DATETIME, "CAST({t} AS DATETIME)", refuse=f"CAST({_OVERFLOW} AS DATETIME)"),
+        },
+        # Casts give zero and only warn; an error about numbers that are too large repeats the function, not the value.
+        message="'{m} ', {t}",
+    ),
+)
 
 
 class MySQL(Driver):
@@ -182,6 +199,11 @@ class MySQLSession(Session):
         except QueryRefused as problem:
             raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
         self._fetch("SET SESSION TRANSACTION READ ONLY")
+
+    @property
+    def casts(self) -> Casts:
+        """MySQL's casts."""
+        return CASTS
 
     def check(self) -> Server:
         """MySQL or MariaDB and its version."""
@@ -265,7 +287,7 @@ def _cell_expression(column: Column) -> str:
         return f"IFNULL({DIALECT.shown(column)}, 'null')"
     if column.type == "string":
         text = raw if column.form is Form.TEXT else f"CONVERT({raw} USING utf8mb4)"
-        missing = f"{raw if column.form is Form.RENDERED else quote(column.name)} IS NULL"
+        missing = f"{raw if column.form is Form.RENDERED else quote(column.own_name)} IS NULL"
         # A text that is too long to be put together makes the whole row NULL, which `only_cell` refuses.
         return f"IF({missing}, 'null', CONCAT({_TEXT_MARK}, {text}, CHAR(255)))"
     # Days and months of zero are looked for in the texts, which is cheaper than asking for them here.

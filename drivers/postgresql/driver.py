@@ -43,6 +43,7 @@ from drivers.base import (
     Table,
     port_field,
 )
+from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
 from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables
@@ -114,6 +115,17 @@ def dialect(encoding: ServerEncoding, folding: str | None) -> Dialect:
     return replace(spoken, folded=folded, like='{x} COLLATE "C" LIKE {v} COLLATE "C" ESCAPE \'|\'')
 
 
+CASTS = CastSql(
+    "{t} ~ '{p}'",
+    {
+        "int": TextConversion(Form.INTEGER, "split_part({t}, '.', 1)::int8"),
+        "double": TextConversion(Form.FLOAT, "({t})::float8"),
+        "date": TextConversion(Form.DATE, "({t})::date"),
+        "datetime": TextConversion(Form.DATETIME, "({t})::timestamp"),
+    },
+)
+
+
 class PostgreSQL(Driver):
     """PostgreSQL 12 and later."""
 
@@ -152,6 +164,11 @@ class PostgreSQLSession(Session):
         self._transaction: Literal["", "open", "failed"] = ""
         self._encoding = ServerEncoding()
         self._dialect = dialect(self._encoding, DATABASE_COLLATION)
+
+    @property
+    def casts(self) -> Casts:
+        """PostgreSQL's casts."""
+        return Casts(self._dialect, CASTS)
 
     def check(self) -> Server:
         """PostgreSQL and its version."""

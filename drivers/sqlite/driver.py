@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import itertools
+import re
 import time
 import zoneinfo
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ from drivers.base import (
     SettingValues,
     Table,
 )
+from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import Column, Form
 from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
 from drivers.local_files import local_file
@@ -79,6 +81,19 @@ DIALECT = Dialect(
 )
 _BY_POINTS = Shape(operand="{x} COLLATE bi_points")
 IN_UTF16 = replace(DIALECT, shapes={**SHAPES, **dict.fromkeys((Form.TEXT, Form.RENDERED, Form.BINARY), _BY_POINTS)})
+_SHOWN_NUMBER = "CASE WHEN {x} IS NOT NULL THEN trim(json_array({x}), '[]') END"
+_REFUSED = "bi_refuse({t})"
+CASTS = CastSql(
+    "bi_matches({t}, '{p}')",
+    {
+        "int": TextConversion(Form.INTEGER, "CAST({t} AS INTEGER)", refuse=_REFUSED),
+        "double": TextConversion(Form.FLOAT, "CAST({t} AS REAL)", refuse=_REFUSED),
+        "date": TextConversion(Form.DATE, "({t})", refuse=_REFUSED),
+        "datetime": TextConversion(Form.DATETIME, "({t})", refuse=_REFUSED),
+    },
+    # As text, SQLite itself gives fifteen digits of a number.
+    texts={Form.FLOAT: _SHOWN_NUMBER, Form.EXACT: _SHOWN_NUMBER},
+)
 
 
 class SQLite(Driver):
@@ -140,6 +155,8 @@ def _reader(path: str, zone: zoneinfo.ZoneInfo, limits: Limits) -> apsw.Connecti
     create: Any = connection.create_scalar_function
     create("bi_zone", local, 1, deterministic=True)
     create("bi_day", day, 1, deterministic=True)
+    create("bi_matches", _matches, 2, deterministic=True)
+    create("bi_refuse", _refuse, 1, deterministic=True)
     create("bi_shown", written, 4, deterministic=True)
     create("bi_text", _text_of, 1, deterministic=True)
     return connection
@@ -152,6 +169,15 @@ def _text_of(value: bytes) -> str:
         if text.isprintable():
             return text
     return value.hex()
+
+
+def _matches(text: str | None, pattern: str) -> bool | None:
+    return None if text is None else re.fullmatch(pattern, text, re.ASCII) is not None
+
+
+def _refuse(said: str | None) -> None:
+    if said is not None:
+        raise Broken("server_error", said)
 
 
 def _array(cells: list[str]) -> str:
@@ -195,6 +221,11 @@ class SQLiteSession(Session):
             # SQLite's own order is that of the bytes, which is the order of code points in UTF-8 only.
             self._connection.create_collation("bi_points", lambda one, other: (one > other) - (one < other))
             self._dialect = IN_UTF16
+
+    @property
+    def casts(self) -> Casts:
+        """SQLite's casts."""
+        return Casts(self._dialect, CASTS)
 
     def check(self) -> Server:
         """SQLite and the version that reads the file."""

@@ -42,6 +42,7 @@ from drivers.base import (
     Table,
     port_field,
 )
+from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import Column, Form
 from drivers.conditions import as_double, datetimes_in, is_ambiguous, refuse_float_texts
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
@@ -143,6 +144,19 @@ def _seconds(expression: str) -> str:
     return f"CAST(date_trunc('second', {expression}) AS timestamp(0))"
 
 
+CASTS = CastSql(
+    "regexp_like({t}, '{p}')",
+    {
+        "int": TextConversion(Form.INTEGER, "CAST(split_part({t}, '.', 1) AS bigint)"),
+        "double": TextConversion(Form.FLOAT, "CAST({t} AS double)"),
+        "date": TextConversion(Form.DATE, "CAST({t} AS date)"),
+        "datetime": TextConversion(Form.DATETIME, "CAST({t} AS timestamp(6))"),
+    },
+    # The server writes the text of floating numbers in a way of its own.
+    silent=frozenset({Form.FLOAT}),
+)
+
+
 class Trino(Driver):
     """Trino 418 and later; `database` is a catalog."""
 
@@ -205,6 +219,11 @@ class TrinoSession(Session):
             self._fetch(f"SELECT 1 FROM {self._schema}.schemata LIMIT 1")  # noqa: S608 - the catalog is quoted
         except QueryRefused as problem:
             raise LoginFailed("database", problem.detail) from problem
+
+    @property
+    def casts(self) -> Casts:
+        """Trino's casts in the connection's zone."""
+        return Casts(dialect(self._zone, as_shown=False), CASTS)
 
     def check(self) -> Server:
         """Trino and its version."""

@@ -96,11 +96,14 @@ class TableLists:
         return known.tables.resolve(asked)
 
     def describe(
-        self, of: Credentials, session: Session, table: PublishedTable
+        self, of: Credentials, session: Session, table: PublishedTable, *, told: bool = False
     ) -> tuple[Description, PublishedColumns]:
-        """A table's columns as its database has them, and under their names of the contract, which this adds to."""
+        """A table's columns as its database has them, and under their names of the contract, which this adds to.
+
+        `told` where a portal asks.
+        """
         description = session.describe(table.table)
-        return description, self.ledger.describe(of.ledger_owner, table, description.portal_types)
+        return description, self.ledger.describe(of.ledger_owner, table, description.portal_types, told=told)
 
     def matching(self, of: Credentials, session: Session, search: str) -> list[PublishedTable]:
         """The tables that a search finds; one that finds nothing in the remembered list is made in a fresh one."""

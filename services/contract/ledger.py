@@ -9,8 +9,9 @@ wrong: codes do not change, and a type that seems not to fit is read again befor
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 
@@ -19,11 +20,13 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
+from drivers.casts import is_castable
 from drivers.columns import PortalType
 from drivers.query import TableName
-from errors import PortalBusy
+from errors import FieldProblem, InvalidInput, PortalBusy
 from models import ContractColumn, ContractTable, Sessions, identity_of, now
-from services.contract.names import KeptColumn, PublishedColumns, PublishedTable
+from services.contract.names import KeptColumn, PublishedColumns, PublishedTable, Unfit
+from services.limits.shared_memory import SharedMemory
 
 REMEMBERED_SECONDS = 600.0
 TABLES_REMEMBERED = 2000
@@ -51,15 +54,58 @@ class KeptTable:
     columns: tuple[KeptColumn, ...]
 
 
+@dataclass(frozen=True)
+class ColumnChoice:
+    """What an analyst chose for a column: its code, its type, and what becomes of values that the type does not hold.
+
+    `unfit` is empty where the type is the column's own.
+    """
+
+    code: str
+    type: PortalType
+    unfit: Unfit = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be written of a table, beside columns that are new.
+
+    `tell`: types that no dataset has are today's; `told`: a portal is told. `accepted`: all are today's, and what has
+    gone is retired. `fixed`: a dataset has these codes in these types.
+    """
+
+    tell: bool = False
+    told: bool = False
+    accepted: bool = False
+    fixed: Mapping[str, PortalType] = field(default_factory=dict)
+    choices: Mapping[str, ColumnChoice] = field(default_factory=dict)
+
+
+NO_CHANGE = Change()
+
+
 class Ledger:
     """The ledgers of all connections."""
 
-    def __init__(self, sessions: Sessions, *, clock: Callable[[], datetime] = now) -> None:
-        self._sessions, self._clock = sessions, clock
-        self._remembered: TTLCache[tuple[str, TableName], tuple[KeptColumn, ...]] = TTLCache(
+    def __init__(
+        self, sessions: Sessions, memory: SharedMemory | None = None, *, clock: Callable[[], datetime] = now
+    ) -> None:
+        self._sessions, self._memory, self._clock = sessions, memory, clock
+        self._remembered: TTLCache[tuple[str, TableName], tuple[float, tuple[KeptColumn, ...]]] = TTLCache(
             TABLES_REMEMBERED, REMEMBERED_SECONDS
         )
         self._lock = threading.Lock()
+
+    def _outdate(self, owner: Owner, table: PublishedTable) -> None:
+        """No process uses what it remembers of the table."""
+        if self._memory is not None:
+            moment = time.monotonic() + REMEMBERED_SECONDS
+            self._memory.change(_subject(owner, table), lambda _: moment)
+
+    def _outdated(self, owner: Owner, table: PublishedTable) -> float:
+        if self._memory is None:
+            return 0.0
+        return self._memory.moment(_subject(owner, table)) - REMEMBERED_SECONDS
 
     def codes(self, owner: Owner) -> dict[str, TableName]:
         """The codes of tables that were given out, the oldest first."""
@@ -87,50 +133,67 @@ class Ledger:
         Asks our own database only where something is new or does not fit. Raises `SQLAlchemyError`.
         """
         with self._lock:
-            known = self._remembered.get((owner.uid, table.table))
-        if known is not None:
+            read, known = self._remembered.get((owner.uid, table.table), (0.0, None))
+        if known is not None and read >= self._outdated(owner, table):
             columns = PublishedColumns(today, map_fields, known)
             if not columns.is_new and all(column.keeps_its_type for column in columns.all):
                 return columns
         return PublishedColumns(today, map_fields, self._written(owner, table, today))
 
-    def describe(self, owner: Owner, table: PublishedTable, today: Columns) -> PublishedColumns:
-        """The same for a description: types that no dataset has yet are those of today from now on."""
-        return PublishedColumns(today, None, self._written(owner, table, today, tell=True))
+    def describe(self, owner: Owner, table: PublishedTable, today: Columns, *, told: bool = False) -> PublishedColumns:
+        """The same for a description: types that no dataset has yet are those of today from now on.
+
+        `told`: a portal asked for it, and may rest a dataset on it.
+        """
+        return PublishedColumns(today, None, self._written(owner, table, today, Change(tell=True, told=told)))
 
     def fix(self, owner: Owner, table: PublishedTable, today: Columns, types: Mapping[str, PortalType]) -> None:
         """A dataset has these columns, by their codes, in these types: they hold, whoever describes the table later."""
-        self._written(owner, table, today, fixed=types)
+        self._written(owner, table, today, Change(fixed=types))
+
+    def choose(
+        self, owner: Owner, table: PublishedTable, today: Columns, choices: Mapping[str, ColumnChoice]
+    ) -> PublishedColumns:
+        """What an analyst chose for columns, by their own names, before a dataset is made of them.
+
+        A code that no portal was told of is renamed. Otherwise its meaning and type stay, and the column gets a further
+        code. Raises `InvalidInput` with the columns' names as fields.
+        """
+        return PublishedColumns(today, None, self._written(owner, table, today, Change(choices=choices)))
 
     def accept(self, owner: Owner, table: PublishedTable, today: Columns) -> PublishedColumns:
         """Take today's columns and types as the contract; names that are taken stay taken."""
-        return PublishedColumns(today, None, self._written(owner, table, today, tell=True, accepted=True))
+        return PublishedColumns(today, None, self._written(owner, table, today, Change(tell=True, accepted=True)))
 
     def _written(
-        self,
-        owner: Owner,
-        table: PublishedTable,
-        today: Columns,
-        *,
-        tell: bool = False,
-        accepted: bool = False,
-        fixed: Mapping[str, PortalType] | None = None,
+        self, owner: Owner, table: PublishedTable, today: Columns, change: Change = NO_CHANGE
     ) -> tuple[KeptColumn, ...]:
+        read = time.monotonic()
         for _ in range(MOST_TRIES):
             try:
                 with self._sessions.begin() as session:
                     row = _row(session, owner, table, self._clock())
                     _add_new(row, today)
-                    _update(row, dict(today), tell=tell, accepted=accepted, fixed=fixed or {})
+                    before = [(column.code, column.type, column.unfit) for column in row.columns]
+                    _choose(row, change.choices)
+                    _update(row, dict(today), change)
                     session.flush()
+                    is_same = before == [(column.code, column.type, column.unfit) for column in row.columns]
                     kept = tuple(map(_kept, row.columns))
             except IntegrityError:
                 # Another process wrote the same table at this moment; its names are the names.
                 continue
+            if not is_same:
+                self._outdate(owner, table)
+                read = time.monotonic()
             with self._lock:
-                self._remembered[owner.uid, table.table] = kept
+                self._remembered[owner.uid, table.table] = (read, kept)
             return kept
         raise PortalBusy("PORTAL_UNDER_CHANGE", retry_after=1)
+
+
+def _subject(owner: Owner, table: PublishedTable) -> str:
+    return f"contract {owner.uid} {identity_of(table.table.schema, table.table.name)}"
 
 
 def _row(session: Session, owner: Owner, table: PublishedTable, moment: datetime) -> ContractTable:
@@ -163,31 +226,66 @@ def _add_new(row: ContractTable, today: Columns) -> None:
             type=column.type,
             fixed=False,
             retired=False,
+            told=False,
+            unfit="",
         )
         for column in published
         if column.name not in known
     )
 
 
-def _update(
-    row: ContractTable,
-    today: Mapping[str, PortalType],
-    *,
-    tell: bool,
-    accepted: bool,
-    fixed: Mapping[str, PortalType],
-) -> None:
+def _choose(row: ContractTable, choices: Mapping[str, ColumnChoice]) -> None:
+    problems = []
+    for name, choice in choices.items():
+        columns = [column for column in row.columns if column.name == name]
+        same = next((column for column in row.columns if column.code == choice.code), None)
+        if same is not None and same.name != name:
+            problems.append(FieldProblem(name, "COLUMN_CODE_TAKEN"))
+        elif same is not None and (same.told or same.fixed) and same.type != choice.type:
+            problems.append(FieldProblem(name, "COLUMN_CODE_HAS_TYPE"))
+        elif same is None and (free := next((each for each in columns if not (each.told or each.fixed)), None)):
+            free.code, free.type, free.unfit = choice.code, choice.type, choice.unfit
+        elif same is not None:
+            same.type, same.unfit = choice.type, choice.unfit
+        else:
+            row.columns.append(
+                ContractColumn(
+                    identity=identity_of(name, choice.code),
+                    name=name,
+                    code=choice.code,
+                    type=choice.type,
+                    fixed=False,
+                    retired=False,
+                    told=False,
+                    unfit=choice.unfit,
+                )
+            )
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _update(row: ContractTable, today: Mapping[str, PortalType], change: Change) -> None:
     for column in row.columns:
-        if not column.fixed and column.code in fixed:
-            column.type, column.fixed = fixed[column.code], True
+        if not column.fixed and column.code in change.fixed:
+            column.type, column.fixed = change.fixed[column.code], True
         here = today.get(column.name)
         if here is None:
-            column.retired = column.retired or accepted
+            column.retired = column.retired or change.accepted
             continue
         column.retired = False
-        if accepted or (tell and not column.fixed):
-            column.type = here
+        column.told = column.told or change.told
+        is_kept = bool(column.unfit) and is_castable(here, cast(PortalType, column.type))
+        if not is_kept and (change.accepted or (change.tell and not column.fixed and not column.unfit)):
+            column.type, column.unfit = here, ""
 
 
 def _kept(column: ContractColumn) -> KeptColumn:
-    return KeptColumn(column.code, column.name, cast(PortalType, column.type), column.fixed, column.retired)
+    return KeptColumn(
+        column.code,
+        column.name,
+        cast(PortalType, column.type),
+        column.fixed,
+        column.retired,
+        column.told,
+        cast(Unfit, column.unfit),
+    )

@@ -7,13 +7,15 @@ meaning: what `contract.ledger` holds comes first, and only what it lacks is nam
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from drivers.base import Table
+from drivers.casts import is_castable
 from drivers.columns import PortalType
 from drivers.query import TableName
 from errors import ApplicationError
@@ -22,6 +24,8 @@ LONGEST_COLUMN = 32
 LONGEST_TABLE = 230
 WIDER: frozenset[tuple[PortalType, PortalType]] = frozenset({("double", "int")})
 """Types whose values stand in JSON as those of another one do: the contract's, and today's."""
+Unfit = Literal["", "refuse", "null"]
+"""What becomes of values that a type does not hold; empty where nobody chose the type, so that nothing is converted."""
 MOST_COLUMNS = 1600
 """Of one answer: more than any table of PostgreSQL has, and as many as every database gives in one row."""
 
@@ -46,7 +50,8 @@ class NameRefused(ApplicationError):
 
     Codes: `unknown_table`, `unknown_column`, `ambiguous_name`; `name` is the one that was asked for. Of a name that was
     published: `published_table_gone`, `published_column_gone`, and `type_changed` for a column whose values are no
-    longer of the type under which it was published; `name` tells the real one and the types as well.
+    longer of the type under which it was published, and `value_unfit` where one value is not of the type that was
+    chosen; `name` tells the real one and the types as well.
     """
 
     def __init__(self, code: str, name: str = "") -> None:
@@ -58,7 +63,8 @@ class NameRefused(ApplicationError):
 class KeptColumn:
     """A column as the contract holds it: `type` is the portal's, and `fixed` where a dataset has the column so.
 
-    `retired`: somebody accepted that the column is gone.
+    `told`: a portal was told of it, so that a dataset may rest on it that nobody here sees. `retired`: somebody
+    accepted that the column is gone. `unfit` says that an analyst chose the type.
     """
 
     code: str
@@ -66,6 +72,8 @@ class KeptColumn:
     type: PortalType
     fixed: bool = False
     retired: bool = False
+    told: bool = False
+    unfit: Unfit = ""
 
 
 @dataclass(frozen=True)
@@ -79,16 +87,29 @@ class PublishedColumn:
     name: str
     type: PortalType
     now: PortalType | None = None
+    unfit: Unfit = ""
+
+    @property
+    def is_cast(self) -> bool:
+        """Whether values have to be converted into the contract's type."""
+        return self.now is not None and (self.type, self.now) not in WIDER
 
     @property
     def keeps_its_type(self) -> bool:
-        """Whether today's values can be told in the contract's type without losing anything."""
-        return self.now is None or (self.type, self.now) in WIDER
+        """Whether today's values can be told in the contract's type: losing nothing, or as an analyst chose it."""
+        if self.now is None or not self.is_cast or self.type == "string":
+            return True
+        return bool(self.unfit) and is_castable(self.now, self.type)
 
     def check(self, asked: str = "") -> None:
         """Raise `NameRefused` unless the column keeps its type; `asked` is the name that was asked for."""
         if not self.keeps_its_type:
-            raise NameRefused("type_changed", f"{asked or self.code} ({self.name}): {self.type}, {self.now}")
+            raise self.refusal(asked)
+
+    def refusal(self, asked: str = "", value: str = "") -> NameRefused:
+        """Why it is not answered: its type and today's, and a value that does not fit."""
+        told = f"{asked or self.code} ({self.name}): {self.type}, {self.now}" + (f", {value}" if value else "")
+        return NameRefused("value_unfit" if self.keeps_its_type else "type_changed", told)
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,8 @@ Item = TypeVar("Item", PublishedColumn, PublishedTable)
 class PublishedColumns:
     """The published columns of one table, and the way back from the names of a call.
 
-    `kept` are those of the contract, in any order; whatever of `columns` it lacks is named anew.
+    `kept` are those of the contract, in any order; whatever of `columns` it lacks is named anew. A column of the
+    database may be several published ones, each with its code and type.
     """
 
     def __init__(
@@ -122,15 +144,22 @@ class PublishedColumns:
         map_fields: Mapping[str, str] | None = None,
         kept: Iterable[KeptColumn] = (),
     ) -> None:
-        listed, known = list(columns), {column.name: column for column in kept}
-        fresh = [name for name, _ in listed if name not in known]
-        codes = iter(column_codes(fresh, {column.code for column in known.values()}))
+        listed, known = list(columns), list(kept)
+        by_name = itertools.groupby(sorted(known, key=lambda column: column.name), lambda column: column.name)
+        held = {name: list(group) for name, group in by_name}
+        fresh = [name for name, _ in listed if name not in held]
+        codes = iter(column_codes(fresh, {column.code for column in known}))
         self.all = tuple(
-            _published(known[name], now) if name in known else PublishedColumn(next(codes), name, now)
+            column
             for name, now in listed
+            for column in (
+                [_published(each, now) for each in held[name]]
+                if name in held
+                else [PublishedColumn(next(codes), name, now)]
+            )
         )
         self._by_code = {column.code: column for column in self.all}
-        self.gone = tuple(column for column in known.values() if column.code not in self._by_code)
+        self.gone = tuple(column for column in known if column.code not in self._by_code)
         self.is_new = bool(fresh)
         self._map_fields = map_fields or {}
 
@@ -140,25 +169,32 @@ class PublishedColumns:
         A published code; the code that `mapFields` gives for it; the database's own name; the one column whose
         normalised name it is. A name that was published and whose column has gone means no other one.
         """
-        found = self._find(asked)
+        found = self.find(asked)
         found.check(asked)
         return found
 
-    def _find(self, asked: str) -> PublishedColumn:
+    def find(self, asked: str) -> PublishedColumn:
+        """The same, whether or not the column keeps its type."""
         if found := self._by_code.get(asked):
             return found
         for column in self.gone:
             if column.code == asked:
                 raise NameRefused("published_column_gone", f"{asked} ({column.name})")
         if codes := {code for code, name in self._map_fields.items() if name == asked}:
-            return _only([column for column in self.all if {column.code, column.name} & codes], asked, "column")
-        if same := [column for column in self.all if column.name == asked]:
+            exact = [column for column in self.all if column.code in codes]
+            return _only(exact or self._first_of(lambda column: column.name in codes), asked, "column")
+        if same := self._first_of(lambda column: column.name == asked):
             return _only(same, asked, "column")
-        return _only([column for column in self.all if asked in _normalised(column)], asked, "column")
+        return _only(self._first_of(lambda column: asked in _normalised(column)), asked, "column")
+
+    def _first_of(self, is_meant: Callable[[PublishedColumn], bool]) -> list[PublishedColumn]:
+        """Of each column of the database that is meant, the published one that was there first."""
+        found = filter(is_meant, reversed(self.all))
+        return list({column.name: column for column in found}.values())
 
 
 def _published(kept: KeptColumn, now: PortalType) -> PublishedColumn:
-    return PublishedColumn(kept.code, kept.name, kept.type, None if now == kept.type else now)
+    return PublishedColumn(kept.code, kept.name, kept.type, None if now == kept.type else now, kept.unfit)
 
 
 class PublishedTables:

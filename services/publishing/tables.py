@@ -27,6 +27,7 @@ from services.connections.access import PAGE_LIMITS, Access
 from services.connections.connection import Connection
 from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
+from services.contract.delivery import Delivery
 from services.contract.names import (
     MOST_COLUMNS,
     NameRefused,
@@ -145,8 +146,8 @@ class Publishing:
         with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
             description = session.describe(found.table)
-            rows = _sample(session, description)
             columns = self._lists.ledger.published(connection.ledger_owner, found, description.portal_types)
+            rows = _sample(session, Delivery(session, description, columns))
         return TableView(found, _columns(description, columns), rows)
 
     def describe(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
@@ -271,20 +272,24 @@ def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id:
 
 
 def _columns(description: Description, published: PublishedColumns) -> tuple[ListedColumn, ...]:
+    own = {column.name: column for column in description.columns}
     return tuple(
-        ListedColumn(row, column.native, column.nullable, column.comment)
-        for row, column in zip(published.all, description.columns, strict=True)
+        ListedColumn(row, own[row.name].native, own[row.name].nullable, own[row.name].comment) for row in published.all
     )
 
 
 def _today(columns: Sequence[ListedColumn]) -> list[tuple[str, PortalType]]:
-    return [(row.column.name, row.column.now or row.column.type) for row in columns]
+    types = {row.column.name: row.column.now or row.column.type for row in columns}
+    return list(types.items())
 
 
-def _sample(session: Session, description: Description) -> Sequence[Sequence[Any]]:
-    names = tuple(column.name for column in description.columns)
-    query = TableQuery(description.table, names, limit=SAMPLE_ROWS)
-    data = b",".join(chunk.data for chunk in session.rows(query, description))
+def _sample(session: Session, delivery: Delivery) -> Sequence[Sequence[Any]]:
+    """The first rows as they are delivered; of a column that no longer keeps its type, as they are."""
+    names = tuple(
+        delivery.resolve(column.code).name if column.keeps_its_type else column.name for column in delivery.columns.all
+    )
+    query = TableQuery(delivery.description.table, names, limit=SAMPLE_ROWS)
+    data = b",".join(chunk.data for chunk in session.rows(query, delivery.description))
     # Numbers stay the text they were written as, so that no digit is lost.
     rows: Sequence[Sequence[Any]] = json.loads(b"[" + data + b"]", parse_float=str, parse_int=str)
     return rows

@@ -7,7 +7,7 @@ import io
 import json
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -15,14 +15,16 @@ from typing import Any
 
 from drivers import catalogue
 from drivers.base import Guards, Session
+from drivers.errors import QueryRefused
 from drivers.query import TableQuery
 from egress.policy import Policy
 from gateway.calls import DataCall, data_call
 from gateway.rows import write_rows
 from gateway.table_query import query_of
 from models import Base, HostedConnectorRow, Portal, connect, sessions_for
-from services.contract.ledger import Ledger, Owner
-from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables
+from services.contract.delivery import Delivery
+from services.contract.ledger import ColumnChoice, Ledger, Owner
+from services.contract.names import NameRefused, PublishedTable, PublishedTables
 from tests.gateway.bodies import FORM, form_body
 from tests.suite.databases import MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase
 
@@ -41,6 +43,12 @@ NAMES = (
     "id",
 )
 TYPES = ("int", "double", "string", "date")
+CASTS = {
+    "int": ("int", "double", "string"),
+    "double": ("int", "double", "string"),
+    "string": ("string", "int", "double", "date", "datetime"),
+    "date": ("date", "datetime", "string"),
+}
 
 
 @dataclass
@@ -173,30 +181,46 @@ class Portals:
         columns = self._ledger.describe(self._owner, self._table, self._description.portal_types)
         return {column.code: column.type for column in columns.all}
 
+    def choose(self, choices: dict[str, ColumnChoice]) -> None:
+        """An analyst chooses codes and types of columns."""
+        self._ledger.choose(self._owner, self._table, self._description.portal_types, choices)
+
     def publish(self, types: dict[str, Any]) -> None:
         """A dataset is made of what was described."""
         self._ledger.fix(self._owner, self._table, [], types)
 
-    def rows(self, codes: list[str]) -> dict[str, list[Any] | None]:
-        """The values of each code; None where it is refused by itself."""
+    def rows(self, codes: list[str], chosen: Collection[str]) -> dict[str, list[Any] | None]:
+        """The values of each code; None where it is refused by itself.
+
+        What is `chosen` is asked for by itself, since a value may not fit. A refusal may end the session's use: what is
+        left then is not asked for.
+        """
         columns = self._ledger.published(self._owner, self._table, self._description.portal_types)
         answers: dict[str, list[Any] | None] = dict.fromkeys(codes)
-        answered = [code for code in codes if not self._is_refused(code, columns)]
-        if answered:
+        delivery = Delivery(self._session, self._description, columns)
+        answered = [code for code in codes if not self._is_refused(code, delivery)]
+        together = [code for code in answered if code not in chosen]
+        for turn in filter(None, (together, *([code] for code in answered if code in chosen))):
             body = io.BytesIO()
-            header, query = self._query(answered, columns)
-            write_rows(header, self._session.rows(query, self._description), body)  # type: ignore[arg-type]  # it has `write`
+            header, query = self._query(turn, delivery)
+            try:
+                write_rows(header, self._session.rows(query, delivery.description), body)  # type: ignore[arg-type]  # it has `write`
+            except QueryRefused as refused:
+                if (refused.code, refused.name) != ("value_unfit", turn[0]):
+                    raise
+                left = [code for code in answered if code in chosen]
+                return {code: cells for code, cells in answers.items() if code not in left[left.index(turn[0]) + 1 :]}
             rows = json.loads(body.getvalue())[1:]
-            answers |= {code: sorted(row[place] for row in rows) for place, code in enumerate(answered)}
+            answers |= {code: sorted((row[place] for row in rows), key=str) for place, code in enumerate(turn)}
         return answers
 
-    def _query(self, codes: list[str], columns: PublishedColumns) -> tuple[list[str], TableQuery]:
+    def _query(self, codes: list[str], delivery: Delivery) -> tuple[list[str], TableQuery]:
         call: DataCall = data_call(form_body({"select": codes, "table": "orders"}), FORM)
-        return query_of(call, self._description, columns, "en")
+        return query_of(call, delivery, "en")
 
-    def _is_refused(self, code: str, columns: PublishedColumns) -> bool:
+    def _is_refused(self, code: str, delivery: Delivery) -> bool:
         try:
-            self._query([code], columns)
+            self._query([code], delivery)
         except NameRefused:
             return True
         return False
@@ -217,32 +241,65 @@ def _prove(store: Store, ledger: Ledger, batch: int) -> None:
         meaning: dict[str, str] = {}
         types: dict[str, str] = {}
         fixed: dict[str, str] = {}
+        chosen: dict[str, str] = {}
         for step in range(STEPS.get(store.driver, 3)):
             if step:
                 table.change(dice)
             store.keep(table)
             with catalogue.DRIVERS[store.driver].open(store.settings, store.guards) as session:
                 portals = Portals(session, ledger, owner)
+                if step == 0:
+                    choices = chosen_columns(table, dice)
+                    portals.choose(choices)
+                    meaning = {choice.code: name for name, choice in choices.items()}
+                    chosen = {choice.code: choice.unfit for choice in choices.values()}
                 if step == 0 or dice.random() < 0.5:
                     types |= portals.described()
                     if step == 0:
                         fixed = dict(types)
                         portals.publish(fixed)
                     types |= fixed
-                check(portals.rows(list(types)), table, meaning, types, number)
+                check(portals.rows(list(types), chosen), table, meaning, types, chosen, number)
+
+
+def chosen_columns(table: Table, dice: random.Random) -> dict[str, ColumnChoice]:
+    """What an analyst chooses for some columns, each with a code of its own."""
+    return {
+        name: ColumnChoice(f"CHOSEN_{number}", dice.choice(CASTS[kind]), dice.choice(("refuse", "null")))  # type: ignore[arg-type]
+        for number, (name, kind) in enumerate(table.columns.items())
+        if dice.random() < 0.3
+    }
+
+
+def converted(cells: list[Any], kind: str, wanted: str, unfit: str) -> list[Any] | None:
+    """What is delivered of cells of one type in another one; None where they are refused."""
+    if wanted == kind or (wanted, kind) == ("double", "int"):
+        return cells
+    if wanted == "string":
+        return sorted(map(str, cells))
+    if unfit and (kind, wanted) == ("date", "datetime"):
+        return [f"{cell} 00:00:00" for cell in cells]
+    # No other value of the model fits another type.
+    return [None] * len(cells) if unfit == "null" and wanted in CASTS[kind] else None
 
 
 def check(
-    answers: dict[str, list[Any] | None], table: Table, meaning: dict[str, str], types: dict[str, str], number: int
+    answers: dict[str, list[Any] | None],
+    table: Table,
+    meaning: dict[str, str],
+    types: dict[str, str],
+    chosen: dict[str, str],
+    number: int,
 ) -> None:
-    by_cells = {json.dumps(table.cells(name)): name for name in table.columns}
     for code, cells in answers.items():
-        where = f"sequence {number}, {code}: {cells}"
-        if cells is None:
-            kind = table.columns.get(meaning.get(code, ""))
-            assert kind is None or kind != types[code], where
-            continue
-        found = by_cells.get(json.dumps(cells))
-        assert found is not None, where
-        assert meaning.setdefault(code, found) == found, where
-        assert (types[code], table.columns[found]) in {(kind, kind) for kind in TYPES} | {("double", "int")}, where
+        where = f"sequence {number}, {code} ({types[code]}): {cells}"
+        told = {
+            name: converted(table.cells(name), kind, types[code], chosen.get(code, ""))
+            for name, kind in table.columns.items()
+        }
+        if code not in meaning:
+            found = [name for name, values in told.items() if values == cells and cells is not None]
+            if found:
+                meaning[code] = found[0]
+        assert code in meaning or cells is None, where
+        assert cells == told.get(meaning.get(code, "")), where

@@ -9,7 +9,11 @@ from pathlib import Path
 import apsw
 import pytest
 
+from drivers.query import TableName
+from errors import InvalidInput
 from models import Base
+from services.contract.ledger import ColumnChoice, Ledger
+from services.contract.names import PublishedTable
 from tests.gateway.hosting import Connected, Host, hosting
 
 
@@ -99,7 +103,10 @@ def test_a_column_that_became_text_is_refused_and_says_which(connected: Connecte
     (tmp_path / "rest.new").rename(tmp_path / "rest.csv")
     answer = of_file.call("urlData", {"table": "rest", "filter": {">REST": "10"}})
     assert answer.status_code == 400
-    assert (host.calls()[-1].code, host.calls()[-1].reason) == ("type_changed", "REST (REST): int, string")
+    assert (host.calls()[-1].code, host.calls()[-1].reason) == (
+        "type_changed",
+        "REST (REST): int, string, row 2: 'n/d'",
+    )
     assert values(of_file, "rest", "NAME") == ["Tea", "Juice"]
 
 
@@ -163,3 +170,89 @@ def test_names_are_deleted_with_their_connection(host: Host, connected: Connecte
     with host.services.engine.connect() as rows:
         for table in ("contract_tables", "contract_columns"):
             assert rows.execute(Base.metadata.tables[table].select()).all() == []
+
+
+def test_a_column_that_became_numbers_goes_on_as_the_text_that_it_was_published_as(
+    host: Host, connected: Connected, database: apsw.Connection
+) -> None:
+    database.execute("CREATE TABLE w (code TEXT)")
+    database.execute("INSERT INTO w VALUES ('A1')")
+    assert described(connected, "w") == {"CODE": "string"}
+    hold(host, connected, "w")
+    database.execute("DROP TABLE w")
+    database.execute("CREATE TABLE w (code INTEGER)")
+    database.execute("INSERT INTO w VALUES (9), (10), (NULL)")
+    assert described(connected, "w") == {"CODE": "string"}
+    assert values(connected, "w", "CODE") == ["9", "10", None]
+    assert [row[0] for row in connected.data(table="w", filter={"=CODE": "10"})[1:]] == ["10"]
+    # Of texts, as which they were published, `10` comes before `9`.
+    assert [row[0] for row in connected.data(table="w", filter={"<CODE": "2"})[1:]] == ["10"]
+    assert [row[0] for row in connected.data(table="w", filter={"=CODE": ""})[1:]] == [None]
+
+
+def hold(host: Host, connected: Connected, table: str) -> None:
+    connection, publishing = host.services.connections.get(connected.issued.id), host.services.publishing
+    publishing.hold(connection, *publishing.describe(connection, table))
+
+
+def choose(host: Host, connected: Connected, table: str, choices: dict[str, ColumnChoice]) -> None:
+    """Make a table's contract as a publication does."""
+    connection, publishing = host.services.connections.get(connected.issued.id), host.services.publishing
+    found, columns = publishing.describe(connection, table)
+    today = [(row.column.name, row.column.now or row.column.type) for row in columns]
+    host.services.table_lists.ledger.choose(connection.ledger_owner, found, today, choices)
+    hold(host, connected, table)
+
+
+def test_a_chosen_type_is_delivered_filtered_and_refused_by_column_and_value(
+    host: Host, connected: Connected, database: apsw.Connection
+) -> None:
+    database.execute("CREATE TABLE bills (amount TEXT, day TEXT)")
+    database.execute("INSERT INTO bills VALUES ('9,5', '31.12.2025'), ('10', '2026-01-01'), ('', NULL)")
+    choose(
+        host,
+        connected,
+        "bills",
+        {"amount": ColumnChoice("TOTAL", "double", "refuse"), "day": ColumnChoice("DAY", "date", "null")},
+    )
+    assert described(connected, "bills") == {"TOTAL": "double", "DAY": "date"}
+    assert connected.data(table="bills")[1:] == [[9.5, "2025-12-31"], [10.0, "2026-01-01"], [None, None]]
+    assert [row[0] for row in connected.data(table="bills", filter={">TOTAL": "9.6"})[1:]] == [10.0]
+    assert [row[0] for row in connected.data(table="bills", filter={"<=DAY": "2025-12-31"})[1:]] == [9.5]
+    database.execute("INSERT INTO bills VALUES (NULL, 'soon')")
+    assert connected.data(table="bills", select=["DAY"], filter={"=DAY": ""})[1:] == [[None], [None]]
+    database.execute("INSERT INTO bills VALUES ('н/д', '2026-01-02')")
+    for fields in ({}, {"filter": {">TOTAL": "9.6"}}, {"select": ["TOTAL"]}):
+        answer = connected.call("urlData", {"table": "bills", **fields})
+        assert answer.status_code == 400
+        assert (host.calls()[-1].code, host.calls()[-1].reason) == (
+            "value_unfit",
+            "TOTAL (amount): double, string, 'н/д'",
+        )
+    assert len(values(connected, "bills", "DAY")) == 5
+
+
+def test_a_code_that_a_portal_was_told_keeps_its_type_beside_the_chosen_one(
+    host: Host, connected: Connected, database: apsw.Connection
+) -> None:
+    database.execute("CREATE TABLE x (n TEXT)")
+    database.execute("INSERT INTO x VALUES ('7')")
+    assert described(connected, "x") == {"N": "string"}
+    with pytest.raises(InvalidInput) as refused:
+        choose(host, connected, "x", {"n": ColumnChoice("N", "int", "refuse")})
+    assert [(problem.field, problem.code) for problem in refused.value.problems] == [("n", "COLUMN_CODE_HAS_TYPE")]
+    choose(host, connected, "x", {"n": ColumnChoice("NUMBER", "int", "refuse")})
+    assert described(connected, "x") == {"N": "string", "NUMBER": "int"}
+    assert connected.data(table="x", select=["N", "NUMBER"]) == [["N", "NUMBER"], ["7", 7]]
+    assert connected.data(table="x", select=["n"]) == [["n"], ["7"]]
+
+
+def test_another_process_hears_of_a_choice(host: Host, connected: Connected, database: apsw.Connection) -> None:
+    database.execute("CREATE TABLE y (n TEXT)")
+    database.execute("INSERT INTO y VALUES ('7')")
+    assert values(connected, "y", "N") == ["7"]
+    connection = host.services.connections.get(connected.issued.id)
+    other = Ledger(host.services.sessions, host.services.shared_memory)
+    table = PublishedTable("y", "y", TableName("", "y"), plain=True)
+    other.choose(connection.ledger_owner, table, [("n", "string")], {"n": ColumnChoice("N", "int", "refuse")})
+    assert values(connected, "y", "N") == [7]

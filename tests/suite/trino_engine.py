@@ -47,6 +47,7 @@ class TrinoDatabase(DuckDBDatabase):
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.admin.execute("SET threads = 1; CREATE SCHEMA suite; CREATE MACRO is_finite(x) AS isfinite(x)")
+        self.admin.execute("CREATE MACRO regexp_like(x, p) AS regexp_matches(x, p)")
         self._numbers = itertools.count(1)
         self._queries: dict[str, _Query] = {}
         self._server = Played(self._play)
