@@ -82,7 +82,7 @@ class Columns:
         self._connection, self._source, self._names, self._told = connection, source, names, told
         self._kinds, self._check = kinds, check
         self._words = (*NOTHING, *told.nulls)
-        self.rows, self._is_sample = 0, False
+        self.rows, self._is_sample, self._empty = 0, False, frozenset[str]()
 
     def conversions(self) -> dict[str, Conversion]:
         """What turns each column into its type; `rows` is their number afterwards.
@@ -103,6 +103,10 @@ class Columns:
         for name, also in self._proved(others).items():
             fitting[name] += also
         typed = self._settled(fitting)
+        for name in self._empty:
+            if self._told.type_of(name) not in ("", "string"):
+                # Nothing speaks against the type, and later values will be judged by it.
+                typed[name] = self._candidates(name)[0]
         self._judge_texts({name: fitting[name] for name in self._names if name not in typed})
         return self._narrowed(typed)
 
@@ -139,6 +143,7 @@ class Columns:
         for name, value in zip((name for name, _ in checks), self._aggregated(self._source, checks), strict=True):
             if value is not None:
                 values[name].add(value)
+        self._empty = frozenset(name for name, found in values.items() if among[name] and not found)
         return {
             name: [candidate for candidate in among[name] if found and all(may_be(candidate, value) for value in found)]
             for name, found in values.items()

@@ -76,6 +76,7 @@ def is_strong_header(rows: Rows, at: int, width: int) -> bool:
 
 
 _STRONG, _LIKELY = 2, 1
+_WEEK = 7
 
 
 def _below_titles(rows: Rows, width: int, first: int) -> int:
@@ -139,15 +140,22 @@ def _strength(rows: Rows, at: int, width: int) -> int:
 
 
 def _is_series(row: Sequence[Cell], heads: Sequence[str], rest: Rows) -> bool:
-    """Whether the numbers of a row beside names are years, or days that follow each other, as a pivot has them."""
+    """Whether the numbers of a row beside names are years, or days that follow each other, as a pivot has them.
+
+    Most of what stands below years are numbers; words for a value that is missing may stand among them.
+    """
     numbers = [position for position, head in enumerate(heads) if head == "number"]
     named = [head for position, head in enumerate(heads) if position not in numbers]
     if not numbers or ("text" not in named and heads[0]) or {"moment", "truth"} & set(named):
         return False
-    if {kind_of(_text(later, position)) for later in rest for position in numbers} - {"number", ""}:
-        return False
     texts = [(row[position] or "").strip() for position in numbers]
     below = [_text(rest[0], position) for position in numbers] if rest else []
+    if texts[0] == "1" and len(texts) >= _WEEK and _rises(texts):
+        # A timesheet has hours below, and letters for who is ill or on leave.
+        return not _rises(below)
+    kinds = [kind for later in rest for position in numbers if (kind := kind_of(_text(later, position)))]
+    if 2 * kinds.count("number") < len(kinds):
+        return False
     if all(_YEAR.fullmatch(text) for text in texts):
         if below and all(_YEAR.fullmatch(text) for text in below):
             return False

@@ -13,6 +13,7 @@ import pytest
 from drivers.errors import SettingsWrong
 from drivers.files.layout import Layout
 from tests.drivers.files.samples import opened, table_of, written
+from tests.drivers.files.workbooks import Cell, workbook
 
 
 @pytest.mark.parametrize(
@@ -174,3 +175,33 @@ def test_what_the_reader_of_files_takes_apart_otherwise_is_written_anew(
         Layout, "source", lambda self, path, types=None: source(self, path, types).replace("skip = 1", "skip = 2")
     )
     assert table_of(tmp_path, "t", path="t.csv")[1] == [[1, "a"], [2, "b"]]
+
+
+def test_a_timesheet_with_letters_among_its_hours_has_days_for_names(tmp_path: Path) -> None:
+    """A month of working hours, as personnel departments keep it: `Б` where somebody is ill."""
+    days = list(range(1, 31))
+    hours: list[list[Cell]] = [["Иванова", "Продажи", *(8 for _ in days)], ["Петров", "Склад", *("Б" for _ in days)]]
+    titles: list[list[Cell]] = [["Табель учёта рабочего времени"], ["за ноябрь 2026"], []]
+    workbook(tmp_path / "t.xlsx", {"Ноябрь": [*titles, ["Сотрудник", "Отдел", *days], *hours]})
+    types, rows = table_of(tmp_path, "Ноябрь", path="t.xlsx")
+    assert list(types) == ["Сотрудник", "Отдел", *map(str, days)]
+    assert [row[0] for row in rows] == ["Иванова", "Петров"]
+
+
+def test_years_above_numbers_are_names_though_some_values_are_missing_in_words(tmp_path: Path) -> None:
+    written(tmp_path, "t.csv", "Показатель;2023;2024;2025\nВыручка;10;12;н/д\nПрибыль;н/д;3;4\n")
+    types, rows = table_of(tmp_path, "t", path="t.csv", nulls="н/д")
+    assert types == {"Показатель": "string", "2023": "int", "2024": "int", "2025": "int"}
+    assert rows == [["Выручка", 10, 12, None], ["Прибыль", None, 3, 4]]
+
+
+def test_rows_that_count_below_each_other_are_all_data(tmp_path: Path) -> None:
+    written(tmp_path, "t.csv", "a;1;2;3;4;5;6;7\nb;2;3;4;5;6;7;8\nc;3;4;5;6;7;8;9\n")
+    assert len(table_of(tmp_path, "t", path="t.csv")[1]) == 3
+
+
+def test_a_type_that_is_chosen_for_a_column_without_values_holds(tmp_path: Path) -> None:
+    written(tmp_path, "t.csv", "a;paid;sum;at;day\nx;;;;\ny;;;;\n")
+    types, rows = table_of(tmp_path, "t", path="t.csv", types="paid: int\nsum: double\nat: datetime\nday: date")
+    assert types == {"a": "string", "paid": "int", "sum": "double", "at": "datetime", "day": "date"}
+    assert rows[0] == ["x", None, None, None, None]
