@@ -125,6 +125,11 @@ def uuid_spelling(text: str) -> str:
         return text
 
 
+def spelling_of(native: str) -> Callable[[str], str]:
+    """The `spelling` of a column for the name of its type, where the database checks what it stores."""
+    return uuid_spelling if native.lower() in ("uuid", "nullable(uuid)", "uniqueidentifier") else str
+
+
 #: By names in `pg_catalog`; the words SQL itself has for types (`int`, `numeric`) mean these, too.
 POSTGRESQL: Mapping[str, TypeRow] = {
     "bool": (Form.BOOLEAN, "{c}::int"),
@@ -157,6 +162,24 @@ _HEX = f"IFNULL(LOWER(HEX({{c}})), IF({{c}} IS NULL, NULL, {MYSQL_TOO_LONG}))"
 #: Text in a charset that UTF-8 is not.
 MYSQL_CONVERTED = f"IFNULL(CONVERT({{c}} USING utf8mb4), IF({{c}} IS NULL, NULL, {MYSQL_TOO_LONG}))"
 
+
+def _mysql_float() -> str:
+    """The double with the fewest digits that is the same number of four bytes: 19.99 and not 19.989999771118164.
+
+    The server shows six digits, which is right unless the number has more; half of the distance to the next number of
+    four bytes tells that. Beyond the powers of ten that are exact doubles, rounding would add noise of its own.
+    """
+    double = "({c}+0e0)"
+    shown = "(CAST({c} AS CHAR)+0e0)"
+    half = f"COALESCE(POW(2, FLOOR(LOG2(ABS({double}))) - 24), 1)"
+    rounded = [f"ROUND({double}, {digits - 1} - FLOOR(LOG10(ABS({double}))))" for digits in (7, 8, 9)]
+    tried = " ".join(f"WHEN ABS({text} - {double}) < {half} THEN {text}" for text in rounded[:2])
+    return (
+        f"CASE WHEN ABS({shown} - {double}) < {half} THEN {shown} "
+        f"WHEN ABS({double}) BETWEEN 1e-15 AND 1e22 THEN CASE {tried} ELSE {rounded[2]} END ELSE {double} END"
+    )
+
+
 MYSQL: Mapping[str, TypeRow] = {
     "bit": (Form.INTEGER, "({c}+0)"),
     "tinyint": (Form.INTEGER, "{c}"),
@@ -166,7 +189,7 @@ MYSQL: Mapping[str, TypeRow] = {
     "bigint": (Form.INTEGER, "{c}"),
     "year": (Form.INTEGER, "({c}+0)"),
     "decimal": (Form.EXACT, "{c}"),
-    "float": (Form.FLOAT, "({c}+0e0)"),
+    "float": (Form.FLOAT, _mysql_float()),
     "double": (Form.FLOAT, "{c}"),
     "char": (Form.TEXT, "{c}"),
     "varchar": (Form.TEXT, "{c}"),
@@ -233,7 +256,7 @@ DUCKDB: Mapping[str, TypeRow] = {
     "UBIGINT": (Form.INTEGER, "{c}"),
     "UHUGEINT": (Form.INTEGER, "{c}"),
     "DECIMAL": (Form.EXACT, "{c}"),
-    "FLOAT": (Form.FLOAT, "{c}::DOUBLE"),
+    "FLOAT": (Form.FLOAT, "{c}::VARCHAR::DOUBLE"),
     "DOUBLE": (Form.FLOAT, "{c}"),
     "VARCHAR": (Form.TEXT, "{c}"),
     "ENUM": (Form.TEXT, "{c}::VARCHAR"),

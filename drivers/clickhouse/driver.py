@@ -57,7 +57,7 @@ from drivers.clickhouse.protocol import (
     request_body,
     text_value,
 )
-from drivers.columns import Column, Form
+from drivers.columns import Column, Form, spelling_of
 from drivers.conditions import as_double, datetimes_in, is_ambiguous
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.hidden import HiddenTables, hidden_tables
@@ -323,7 +323,7 @@ class ClickHouseSession(Session):
         columns = []
         for name, native, comment in self._fetch(Sql(_COLUMNS, (text_value(table.schema), text_value(table.name)))):
             form, expression = clickhouse_row(native)
-            columns.append(Column(name, form, native, is_nullable(native), comment, expression))
+            columns.append(Column(name, form, native, is_nullable(native), comment, expression, spelling_of(native)))
         return columns
 
     def _fetch(self, statement: Sql | str) -> list[list[Any]]:

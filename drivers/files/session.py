@@ -26,7 +26,7 @@ from drivers.base import (
     Table,
 )
 from drivers.casts import Casts, CastSql, TextConversion
-from drivers.columns import Column, Form, PortalType, duckdb_row
+from drivers.columns import Column, Form, PortalType, duckdb_row, spelling_of
 from drivers.conditions import as_double
 from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.files.arrow_texts import text_batches
@@ -273,7 +273,7 @@ class FileSession(Session):
         columns = []
         for name, native, nullable, *_ in self._fetch(f"DESCRIBE {quote(table.name)}"):
             form, expression = duckdb_row(native)
-            columns.append(Column(name, form, native, nullable == "YES", "", expression))
+            columns.append(Column(name, form, native, nullable == "YES", "", expression, spelling_of(native)))
         return columns
 
     def first_misfit(self, table: TableName, column: Column, wanted: PortalType) -> tuple[int, str] | None:

@@ -38,7 +38,7 @@ from drivers.base import (
     port_field,
 )
 from drivers.casts import Casts, CastSql
-from drivers.columns import Column, Form, TypeRow
+from drivers.columns import Column, Form, TypeRow, spelling_of
 from drivers.conditions import as_double, comparisons_in, is_ambiguous, refuse_float_texts
 from drivers.errors import QueryRefused, TooBig
 from drivers.hidden import HiddenTables, hidden_tables
@@ -48,12 +48,20 @@ from drivers.rows import json_rows
 from drivers.sql import LIKE_ESCAPE, Dialect, Shape, Sql, quoting
 from egress.errors import TargetError
 
+# The double with the fewest of 6 or 8 digits that is the same number of four bytes: 19.99 and not 19.989999771118164.
+_SHOWN = "CAST(CONVERT(varchar(30), {c}, %s) AS float)"
+_REAL = (
+    f"CASE WHEN TRY_CAST({_SHOWN % 0} AS real) = {{c}} THEN {_SHOWN % 0} "
+    f"WHEN TRY_CAST({_SHOWN % 1} AS real) = {{c}} THEN {_SHOWN % 1} ELSE CAST({{c}} AS float) END"
+)
+
 MSSQL: Mapping[str, TypeRow] = {
     "bit": (Form.BOOLEAN, "CAST({c} AS int)"),
     **dict.fromkeys(("tinyint", "smallint", "int", "bigint"), (Form.INTEGER, "{c}")),
     **dict.fromkeys(("decimal", "numeric"), (Form.EXACT, "{c}")),
     **dict.fromkeys(("money", "smallmoney"), (Form.EXACT, "CAST({c} AS decimal(19,4))")),
-    **dict.fromkeys(("real", "float"), (Form.FLOAT, "CAST({c} AS float)")),
+    "real": (Form.FLOAT, _REAL),
+    "float": (Form.FLOAT, "CAST({c} AS float)"),
     **dict.fromkeys(("varchar", "nvarchar", "sysname"), (Form.TEXT, "{c}")),
     **dict.fromkeys(("char", "nchar"), (Form.TEXT, "RTRIM({c})")),
     **dict.fromkeys(("text", "ntext"), (Form.TEXT, "CAST({c} AS nvarchar(max))")),
@@ -301,7 +309,7 @@ class SQLServerSession(Session):
             form, expression = MSSQL.get(base, OTHERS)
             if form is Form.EXACT:
                 native = f"{native}({precision},{scale})"
-            columns.append(Column(name, form, native, bool(nullable), expression=expression))
+            columns.append(Column(name, form, native, bool(nullable), "", expression, spelling_of(base)))
         return columns
 
     def _fetch(self, statement: Sql | str) -> list[Sequence[Any]]:

@@ -39,7 +39,7 @@ from drivers.base import (
     port_field,
 )
 from drivers.casts import Casts, CastSql, TextConversion
-from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row
+from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row, spelling_of
 from drivers.errors import QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables, hidden_tables
 from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
@@ -250,7 +250,9 @@ class MySQLSession(Session):
                 expression = "({c}+0)"
             if form is Form.TEXT and charset not in _UTF8:
                 expression = MYSQL_CONVERTED
-            columns.append(Column(name, form, native, nullable == "YES", comment or "", expression))
+            columns.append(
+                Column(name, form, native, nullable == "YES", comment or "", expression, spelling_of(native))
+            )
         return columns
 
     def _fetch(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

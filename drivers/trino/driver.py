@@ -43,7 +43,7 @@ from drivers.base import (
     port_field,
 )
 from drivers.casts import Casts, CastSql, TextConversion
-from drivers.columns import Column, Form
+from drivers.columns import Column, Form, spelling_of
 from drivers.conditions import as_double, datetimes_in, is_ambiguous, refuse_float_texts
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.http_client import (
@@ -315,7 +315,7 @@ class TrinoSession(Session):
         statement = Sql(_COLUMNS.replace("{i}", self._schema), (literal(table.schema), literal(table.name)))
         for name, native, nullable in self._fetch(_with_values(statement)):
             form, expression = trino_row(native)
-            columns.append(Column(name, form, native, nullable == "YES", expression=expression))
+            columns.append(Column(name, form, native, nullable == "YES", "", expression, spelling_of(native)))
         return columns
 
     def _fetch(self, statement: str) -> list[list[Any]]:

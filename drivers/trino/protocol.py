@@ -19,7 +19,7 @@ TRINO: Mapping[str, TypeRow] = {
     "integer": (Form.INTEGER, "{c}"),
     "bigint": (Form.INTEGER, "{c}"),
     "decimal": (Form.EXACT, "{c}"),
-    "real": (Form.FLOAT, "CAST({c} AS double)"),
+    "real": (Form.FLOAT, "CAST(CAST({c} AS varchar) AS double)"),
     "double": (Form.FLOAT, "{c}"),
     "varchar": (Form.TEXT, "{c}"),
     "char": (Form.TEXT, "rtrim(CAST({c} AS varchar))"),

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from drivers.errors import SettingsWrong
-from drivers.query import Comparison, IsNull, TableName
+from drivers.query import Between, Comparison, IsNull, TableName
 from tests.drivers.files.samples import opened, table_of, written
 from tests.suite.databases import read
 
@@ -44,6 +44,21 @@ def test_fractions_of_nanoseconds_are_cut_also_before_1970(tmp_path: Path, type_
     types, rows = table_of(tmp_path, "t", path="t.parquet")
     assert list(types.values()) == ["datetime"]
     assert rows == [["2026-12-31 23:59:59"], ["1969-12-31 23:59:59"], ["1960-01-01 00:00:00"]]
+
+
+def test_numbers_of_four_bytes_are_shown_and_found_with_their_own_digits(tmp_path: Path) -> None:
+    values = "(1, 19.99::FLOAT), (2, 0.1::FLOAT), (3, 16777216::FLOAT)"
+    duckdb.execute(f"COPY (FROM (VALUES {values}) t(id, x)) TO '{tmp_path}/t.parquet'")
+    with opened(tmp_path, path="t.parquet") as session:
+        assert read(session, TableName("", "t"), ["x"]) == [[19.99], [0.1], [16777216]]
+        assert read(session, TableName("", "t"), ["id"], Between("x", Decimal("19.99"), 20)) == [[1]]
+
+
+def test_a_uuid_has_no_case(tmp_path: Path) -> None:
+    known = "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11"
+    duckdb.execute(f"COPY (SELECT '{known}'::UUID AS u) TO '{tmp_path}/t.parquet'")
+    with opened(tmp_path, path="t.parquet") as session:
+        assert read(session, TableName("", "t"), ["u"], Comparison("u", "=", known.upper())) == [[known]]
 
 
 @pytest.mark.parametrize("type_name", ["DOUBLE", "FLOAT"])
