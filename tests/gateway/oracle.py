@@ -6,14 +6,17 @@ values that the portal is shown; `None` is null. Dates come in the site format o
 
 from __future__ import annotations
 
+import operator as op
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from fractions import Fraction
 from typing import Any
 
 Shown = int | float | Fraction | str | date | datetime | None
+Selects = Callable[[Mapping[str, Shown]], bool]
+"""Whether a row is selected."""
 
 KEY = re.compile(r"(?P<negated>!?)(?P<operator>><|>=|<=|=%|%=|=|>|<|%|@|)(?P<column>.*)", re.DOTALL)
 WORDS = {
@@ -28,6 +31,14 @@ WORDS = {
     "DATE_GREATER_THAN_OR_EQUAL": ">=",
     "DATE_LESS_THAN_OR_EQUAL": "<=",
     "IS_NULL": "null",
+}
+COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "=": op.eq,
+    "@": op.eq,
+    ">": op.gt,
+    ">=": op.ge,
+    "<": op.lt,
+    "<=": op.le,
 }
 SITE_FORMATS = {
     "ru": ("%d.%m.%Y", "%d.%m.%Y %H:%M:%S"),
@@ -45,24 +56,25 @@ class Oracle:
     types: Mapping[str, str]
     language: str
 
-    def selects(self, filter_: Mapping[str, Any], row: Mapping[str, Shown]) -> bool:
-        """Whether `row` is selected by a filter in any of the three shapes."""
-        logic, answers = "AND", []
+    def selecting(self, filter_: Mapping[str, Any]) -> Selects:
+        """Whether a row is selected by a filter in any of the three shapes, which is read once for all rows."""
+        logic, conditions = "AND", []
         for key, value in filter_.items():
             if key in ("LOGIC", "logic"):
                 logic = value.upper()
             elif key.isdigit():
-                answers.append(self._listed(value, row) if "OPERATOR" in value else self.selects(value, row))
+                conditions.append(self._listed(value) if "OPERATOR" in value else self.selecting(value))
             else:
-                answers.append(self._keyed(key, value, row))
-        return any(answers) if logic == "OR" else all(answers)
+                conditions.append(self._keyed(key, value))
+        combined = any if logic == "OR" else all
+        return lambda row: combined(condition(row) for condition in conditions)
 
-    def _listed(self, asked: Mapping[str, Any], row: Mapping[str, Shown]) -> bool:
+    def _listed(self, asked: Mapping[str, Any]) -> Selects:
         word = asked["OPERATOR"]
         operator = WORDS[word.removeprefix("NOT_")]
-        return self._holds(asked["COLUMN"], operator, word.startswith("NOT_"), asked.get("VALUE"), row)
+        return self._holding(asked["COLUMN"], operator, word.startswith("NOT_"), asked.get("VALUE"))
 
-    def _keyed(self, key: str, value: Any, row: Mapping[str, Shown]) -> bool:
+    def _keyed(self, key: str, value: Any) -> Selects:
         parts = KEY.fullmatch(key)
         assert parts is not None
         column, operator, negated = parts["column"], parts["operator"] or "=", bool(parts["negated"])
@@ -73,47 +85,42 @@ class Oracle:
             value = [value["from"], value["to"]] if "from" in value else value["value"]
         elif operator == "=" and (value is False or value in ("", "0")) and not isinstance(value, list):
             operator = "null"
-        return self._holds(column, operator, negated, value, row)
+        return self._holding(column, operator, negated, value)
 
-    def _holds(self, column: str, operator: str, negated: bool, value: Any, row: Mapping[str, Shown]) -> bool:
-        shown = row[column]
+    def _holding(self, column: str, operator: str, negated: bool, value: Any) -> Selects:
         if operator == "null":
-            return (shown is None) != negated
-        if shown is None:
-            return False
+            return lambda row: (row[column] is None) != negated
         values = value if isinstance(value, list) else [value]
         if operator == "><":
             low, high = values
-            inside = self._fits(column, shown, ">=", low) and self._fits(column, shown, "<=", high)
-            return inside != negated
-        return any(self._fits(column, shown, operator, item) for item in values) != negated
+            combined, fits = all, [self._fitting(column, ">=", low), self._fitting(column, "<=", high)]
+        else:
+            combined, fits = any, [self._fitting(column, operator, item) for item in values]
 
-    def _fits(self, column: str, shown: Any, operator: str, item: str) -> bool:
+        def holds(row: Mapping[str, Shown]) -> bool:
+            shown = row[column]
+            return shown is not None and combined(fit(shown) for fit in fits) != negated
+
+        return holds
+
+    def _fitting(self, column: str, operator: str, item: str) -> Callable[[Any], bool]:
         if operator == "%":
-            return item.lower() in str(shown).lower()
+            return lambda shown: item.lower() in str(shown).lower()
         if operator in ("=%", "%="):
-            return re.fullmatch(like_pattern(item.lower()), str(shown).lower(), re.DOTALL) is not None
-        left, right = self._comparable(shown), self._value(column, item)
-        if isinstance(shown, float):
+            pattern = re.compile(like_pattern(item.lower()), re.DOTALL)
+            return lambda shown: pattern.fullmatch(str(shown).lower()) is not None
+        compare, value = COMPARISONS[operator], self._value(column, item)
+
+        def fits(shown: Any) -> bool:
             # A double is shown as the shortest text that means it, and asked for by that text.
-            left, right = shown, float(item)
-        match operator:
-            case "=" | "@":
-                return bool(left == right)
-            case ">":
-                return bool(left > right)
-            case ">=":
-                return bool(left >= right)
-            case "<":
-                return bool(left < right)
-            case "<=":
-                return bool(left <= right)
-        raise AssertionError(operator)
+            asked = float(item) if isinstance(shown, float) else value
+            return compare(self._comparable(shown), asked)
+
+        return fits
 
     def _comparable(self, shown: Any) -> Any:
-        if isinstance(shown, date) and not isinstance(shown, datetime):
-            return datetime.combine(shown, time())
-        return Fraction(shown) if isinstance(shown, int | float) else shown
+        whole_day = isinstance(shown, date) and not isinstance(shown, datetime)
+        return datetime.combine(shown, time()) if whole_day else shown
 
     def _value(self, column: str, item: str) -> Any:
         match self.types[column]:

@@ -97,7 +97,7 @@ def test_the_header_comes_also_when_no_row_matches(orders: Connected) -> None:
 def test_every_value_is_what_the_oracle_shows(orders: Connected) -> None:
     by_id = {row[0]: row for row in orders.data(table="orders__quoted")[1:]}
     for row in TABLE:
-        shown: dict[str, Any] = row.shown()
+        shown: dict[str, Any] = dict(row.shown)
         for code in ("DAY", "MOMENT"):
             shown[code] = shown[code] and str(shown[code])
         shown["AMOUNT"] = None if shown["AMOUNT"] is None else float(shown["AMOUNT"])
