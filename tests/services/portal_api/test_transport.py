@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class RawServer:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.connections = 0
+        self._open: socket.socket | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -51,6 +52,7 @@ class RawServer:
             except OSError:
                 return
             self.connections += 1
+            self._open = connection
             with closing(connection):
                 try:
                     self._serve(connection)
@@ -60,6 +62,10 @@ class RawServer:
     def close(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        if self._open is not None:
+            # Callers may keep their connection for another request, which the thread waits for.
+            with suppress(OSError):
+                self._open.shutdown(socket.SHUT_RDWR)
         self._thread.join(HANG)
 
 
@@ -81,16 +87,24 @@ Serving = Callable[[Callable[[socket.socket], None]], tuple[RawServer, Transport
 
 
 def read_request(connection: socket.socket) -> bytes:
+    """Raises `ConnectionError` where the caller closes the connection before the end."""
     data = b""
     while b"\r\n\r\n" not in data:
-        data += connection.recv(65536)
+        data += received(connection)
     head, _, body = data.partition(b"\r\n\r\n")
     length = next(
         int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length")
     )
     while len(body) < length:
-        body += connection.recv(65536)
+        body += received(connection)
     return head + b"\r\n\r\n" + body
+
+
+def received(connection: socket.socket) -> bytes:
+    data = connection.recv(65536)
+    if not data:
+        raise ConnectionError
+    return data
 
 
 def answer(connection: socket.socket, head: str, body: bytes = b"") -> None:
