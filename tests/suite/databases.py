@@ -190,8 +190,7 @@ class MariaDBDatabase(Database):
 
     def execute(self, statement: str, rows: Iterable[Sequence[Any]] = ((),)) -> None:
         with self.admin.cursor() as cursor:
-            for row in rows:
-                cursor.execute(statement, tuple(row))
+            cursor.executemany(statement, [tuple(row) for row in rows])
 
     def running(self, word: str) -> list[Any]:
         with self.admin.cursor() as cursor:
@@ -228,6 +227,7 @@ class SQLiteDatabase(Database):
         super().__init__(folder)
         self.settings = {"path": "suite.db"}
         self.admin = apsw.Connection(str(folder / "suite.db"))
+        self.admin.execute("PRAGMA synchronous = OFF")
 
     def quote(self, name: str) -> str:
         return '"' + name.replace('"', '""') + '"'
