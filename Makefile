@@ -4,15 +4,15 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 
-# Many tests wait for servers, so more of them run at once than there are processors. Those of a module stay together
-# and share its servers and browsers; the modules that reach furthest begin.
+# Many tests wait for servers, so more of them run at once than there are processors. Those that share a server stay
+# together, and begin (tests/groups.py); otherwise they are shuffled, in the same way each time unless SEED says another.
 WORKERS := $(shell echo $$((2 * $$(getconf _NPROCESSORS_ONLN))))
-TESTS   := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+TESTS   := $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder $(if $(SEED),--randomly-seed=$(SEED))
 
 run: setup            ## the product: app and emulated portal, addresses printed last
 	@$(PYTHON) -m cli.demo
 
-test: setup           ## everything that can run on this machine; CI=true allows no skips
+test: setup           ## everything that can run on this machine; CI=true allows no skips, SEED=2 is another order
 	$(TESTS)
 
 quick: setup          ## what needs no server, browser, network or other program; half a minute

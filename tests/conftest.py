@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.groups import group_of, in_order
 from tests.reach import GUARD, PURE, distance, module_distance
 
 pytest_plugins = ["tests.doors"]
@@ -29,18 +30,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if unwanted and config.option.markexpr.startswith("pure") else None
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser and what needs nothing; what takes longest comes first, so that no worker ends late."""
-    furthest: dict[Path, int] = {}
+    """After pytest-randomly: mark what needs a browser, what needs nothing and what stays together, and order it."""
     for item in items:
         reached = distance(item)
         if reached == 0:
             item.add_marker("browser")
         elif reached == PURE:
             item.add_marker("pure")
-        furthest[item.path] = min(reached, furthest.get(item.path, PURE))
-    items.sort(key=lambda item: furthest[item.path])
+        if group := group_of(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+    items[:] = in_order(items)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import parse_qsl, urlsplit
@@ -20,14 +21,14 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
-from sqlalchemy import delete
+from sqlalchemy import delete, make_url
 from werkzeug.serving import make_server
 from werkzeug.test import TestResponse
 
 from app import assemble
 from config import Settings
 from emulator.config import EmulatorConfig
-from models import Base, Portal, UserSession
+from models import Base, Portal, UserSession, connect
 from services.portal_api import Patience
 from services.wiring import Services
 from tests.databases import postgresql_database
@@ -253,6 +254,27 @@ def grounds_are_closed() -> Iterator[None]:
     shutil.rmtree(KEPT)
 
 
+def lay_tables(database_url: str) -> None:
+    """Make the tables of a database that lacks them; a new file is a copy of one that has them, which takes no time."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite" and url.database != ":memory:":
+        if not Path(str(url.database)).exists():
+            shutil.copyfile(_empty_database(), str(url.database))
+        return
+    engine = connect(database_url)
+    Base.metadata.create_all(engine)
+    engine.dispose()
+
+
+@cache
+def _empty_database() -> Path:
+    path = KEPT / "empty.db"
+    engine = connect(f"sqlite:///{path}")
+    Base.metadata.create_all(engine)
+    engine.dispose()
+    return path
+
+
 @contextmanager
 def staged(database_url: str, *, portals_count: int = 1, patience: Patience = EAGER, **given: Any) -> Iterator[Stage]:
     """The application on `database_url` and emulated portals; nothing is installed yet."""
@@ -269,9 +291,9 @@ def staged(database_url: str, *, portals_count: int = 1, patience: Patience = EA
             bitrix24_js_url=f"{urls[0]}/api/v1/",
             **given,
         )
+        lay_tables(database_url)
         app = ground.app = assemble(settings, patience=patience)
         app.jinja_env.bytecode_cache = TEMPLATES
-        Base.metadata.create_all(app.extensions["services"].engine)
         first, *others = [Stage(app, ground.url, portal, ground) for portal in portals]
         first.others = tuple(others)
         yield first

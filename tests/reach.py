@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import errno
+import re
 import sys
+from collections import ChainMap
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -65,8 +67,14 @@ GUARD = Guard()
 def distance(item: pytest.Item) -> int:
     """The place in `OUTSIDE` of the first kind that a test reaches; `PURE` if there is none."""
     names = set(getattr(item, "fixturenames", ()))
-    used = [path for path in _fixture_modules(item.path) if names & _fixtures(path)]
+    used = [path for path in _fixture_modules(item.path) if names & _fixtures(path).keys()]
     return min(map(module_distance, [item.path, *used]))
+
+
+def scopes(item: pytest.Item) -> dict[str, str]:
+    """How long what a test uses stays, by the fixtures' names: those of its module and of conftests."""
+    found = ChainMap(*map(_fixtures, [item.path, *_fixture_modules(item.path)]))
+    return {name: found[name] for name in getattr(item, "fixturenames", ()) if name in found}
 
 
 def _fixture_modules(path: Path) -> Iterator[Path]:
@@ -80,15 +88,15 @@ def _fixture_modules(path: Path) -> Iterator[Path]:
 
 
 @cache
-def _fixtures(path: Path) -> frozenset[str]:
-    """The names of a module's fixtures, except of those that every test has."""
+def _fixtures(path: Path) -> dict[str, str]:
+    """The scopes of a module's fixtures by their names, except of those that every test has."""
     functions = (node for node in _tree(path).body if isinstance(node, ast.FunctionDef))
-    return frozenset(
-        node.name
+    return {
+        node.name: found[1] if (found := re.search(r"scope='(\w+)'", text)) else "function"
         for node in functions
         for text in map(ast.unparse, node.decorator_list)
         if text.startswith("pytest.fixture") and "autouse=True" not in text
-    )
+    }
 
 
 @cache
