@@ -6,6 +6,7 @@ what is stored; what was typed a moment ago travels sealed (`web.typed_secrets`)
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping, Sequence
 
 from flask import request
@@ -14,10 +15,11 @@ from flask_babel import lazy_gettext as _l
 
 from admin import file_previews
 from drivers import catalogue
-from drivers.base import Driver, Field
+from drivers.base import LONGEST_SETTING, Driver, Field
 from errors import FieldProblem, InvalidInput
 from sentences.lookup import by_field, diagnosis
 from services.connections import connection_strings, uploads
+from services.connections.connection import stored_secrets, targets
 from services.connections.connection_test import ConnectionTest
 from web.forms import FormField, Kind, PageForm
 from web.session import current_session, services, submitted
@@ -26,6 +28,8 @@ from web.typed_secrets import SETTINGS as PREFIX
 
 UPLOAD = "upload"
 UPLOADED = "_uploaded"
+AUTHORITY, AUTHORITY_TEXT = "authority", PREFIX + "ca"
+"""A certificate authority: the file that may be chosen, and the field whose place it takes."""
 PASTED = "settings-connection_string"
 TYPES = "settings-types"
 KINDS: Mapping[str, Kind] = {"secret": "secret", "choice": "choice"}
@@ -49,10 +53,25 @@ class ConnectionForm(PageForm):
         super().__init__([*own, *inputs], {"title": title, **known})
         if self.takes_files and submitted():
             self[TYPES] = file_previews.chosen_types(self[TYPES])
+        self._read_authority()
         if self.takes_files and self.settings["url"] and self.upload_name:
             self.read_upload("")
         elif self.takes_files and not self.settings["url"] and uploads.shown_name(self[UPLOADED]):
             self.read_upload(self[UPLOADED])
+
+    def _read_authority(self) -> None:
+        """Let a certificate that was chosen as a file, in either of its two forms, stand in the field as PEM text."""
+        file = request.files.get(AUTHORITY)
+        if file is None or not file.filename or AUTHORITY_TEXT not in self.declared:
+            return
+        content = file.stream.read(LONGEST_SETTING)
+        is_pem = not content.startswith(b"\x30")
+        self[AUTHORITY_TEXT] = content.decode(errors="replace") if is_pem else ssl.DER_cert_to_PEM_cert(content)
+
+    @property
+    def asks_for_authority(self) -> bool:
+        """Whether a server's certificate authority can be chosen as a file."""
+        return not self.takes_files and AUTHORITY_TEXT in self.declared
 
     @property
     def takes_files(self) -> bool:
@@ -66,12 +85,27 @@ class ConnectionForm(PageForm):
 
     @property
     def settings(self) -> dict[str, str]:
-        """The settings as they would be saved."""
-        names = {field.code: PREFIX + field.code for field in self.driver.fields}
-        secrets = {
-            code: self.stored.get(name, "") for code, name in names.items() if self.declared[name].kind == "secret"
-        }
-        return {code: self[name] or secrets.get(code, "") for code, name in names.items()}
+        """The settings as they would be saved; without the stored secrets that `untold_secrets` names."""
+        return self._typed | self._of_store[0]
+
+    @property
+    def untold_secrets(self) -> Sequence[FieldProblem]:
+        """The stored secrets that are not told to the target which the form has now, as problems of their inputs."""
+        return [FieldProblem(PREFIX + code, "SECRET_OF_OTHER_TARGET") for code in sorted(self._of_store[1])]
+
+    @property
+    def secret_targets(self) -> str:
+        """Which settings ask for stored secrets again once they change, in words."""
+        return ", ".join(_(label) for label in targets(self.driver.name))
+
+    @property
+    def _typed(self) -> dict[str, str]:
+        return {field.code: self[PREFIX + field.code] for field in self.driver.fields}
+
+    @property
+    def _of_store(self) -> tuple[dict[str, str], set[str]]:
+        stored = {name.removeprefix(PREFIX): value for name, value in self.stored.items() if name.startswith(PREFIX)}
+        return stored_secrets(self.driver.name, stored, self._typed)
 
     @property
     def shown_fields(self) -> tuple[Field, ...]:

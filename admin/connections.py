@@ -126,7 +126,7 @@ def connection(connection_id: int) -> ResponseReturnValue:
 @blueprint.route("/connections/<int:connection_id>/edit", methods=["GET", "POST"])
 @analysts_only
 def edit_connection(connection_id: int) -> ResponseReturnValue:
-    """The form of a connection that exists; blank secrets stay as they are."""
+    """The form of a connection that exists; blank secrets stay as they are while what they are told to does."""
     connection = services().repository.get(current_session().portal_id, connection_id)
     form = ConnectionForm(catalogue.DRIVERS[connection.driver], connection.title, connection.settings)
     if not submitted():
@@ -230,7 +230,8 @@ def _answer(
         unknown = Failure({PASTED: str(diagnosis("string_unknown"))}, (), 422)
         return _form_page(form, NOTHING_WRONG if form.fill_from_string() else unknown, connection=connection)
     try:
-        settings = _checked_settings(form, form["title"] or ("-" if is_test else ""), form.keep_upload())
+        wrong = [*form.keep_upload(), *form.untold_secrets]
+        settings = _checked_settings(form, form["title"] or ("-" if is_test else ""), wrong)
         if is_test:
             trial = services().connection_tester.run(current_session().portal_id, form.driver.name, settings)
             return _form_page(form, failure_of_test(trial, form), connection=connection, trial=trial)
@@ -269,8 +270,8 @@ def _checked_settings(form: ConnectionForm, title: str, wrong: Sequence[FieldPro
         settings = checked_settings(form.driver.name, title, form.settings)
     except InvalidInput as error:
         # A file that was not kept is the reason why none is there.
-        others = [problem for problem in error.problems if not wrong or problem.field != "settings-path"]
-        raise InvalidInput([*wrong, *others]) from None
+        told = {"settings-path" if problem.field == UPLOAD else problem.field for problem in wrong}
+        raise InvalidInput([*wrong, *(problem for problem in error.problems if problem.field not in told)]) from None
     if wrong:
         raise InvalidInput(wrong)
     return settings

@@ -76,7 +76,7 @@ def _context(driver: Driver) -> PortalContext:
         names = {field.code: _(field.label) for field in driver.fields}
         # Portals show the name alone, and want a value in every field.
         names["password"] = _("Password (type - if there is none)")
-        names[OPTIONS] = _("Options (type - for none, or for example tls=verify-full; timezone=Europe/Berlin)")
+        names[OPTIONS] = _("Options (type - for none, or for example tls=require; timezone=Europe/Berlin)")
         description = _("Server, user and password are typed here, in Bitrix24.")
     texts = ConnectorTexts(driver.label, description, {code: names[code] for code in setting_codes(driver)})
     return PortalContext(portal_client(), capabilities(), texts)

@@ -55,7 +55,8 @@ def N_(text: str) -> str:  # noqa: N802 - the name that the translators' tools l
 class Field:
     """One setting of a connection, as the form shows it and the validation reads it.
 
-    `choices` maps each possible value to its words. `advanced` settings hide below the form's fold.
+    `choices` maps each possible value to its words. `advanced` settings hide below the form's fold. A `target` decides
+    who gets the secrets and how safely: once it changes, those that are stored have to be typed again.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Field:
     example: str = ""
     hint: str = ""
     advanced: bool = False
+    target: bool = False
 
     def clean(self, value: str) -> str:
         """The value to use, or the default for an empty one. Raises `SettingsWrong` naming this field."""
@@ -89,22 +91,27 @@ HOST = Field(
     required=True,
     example="db.example.com",
     hint=N_("Its name or IP address, as your hosting or your administrator gives it."),
+    target=True,
 )
 DATABASE = Field("database", N_("Database"), required=True)
-USERNAME = Field("username", N_("User"), required=True, hint=N_("A user that may only read."))
+USERNAME = Field("username", N_("User"), required=True, hint=N_("A user that may only read."), target=True)
 PASSWORD = Field("password", N_("Password"), kind="secret")
 TLS = Field(
     "tls",
     N_("Encryption"),
     kind="choice",
-    default="require",
+    default="verify-full",
     choices={
-        "require": N_("Encrypted, not verified"),
-        "verify-ca": N_("Encrypted, certificate verified"),
         "verify-full": N_("Encrypted, certificate and name verified"),
+        "verify-ca": N_("Encrypted, certificate verified"),
+        "require": N_("Encrypted, server not verified"),
         "disable": N_("Not encrypted"),
     },
-    hint=N_("Without encryption everybody on the way can read the data."),
+    hint=N_(
+        "A server that is not verified may be an impostor, who gets password and data. Without encryption everybody on "
+        "the way can read the data."
+    ),
+    target=True,
 )
 CA = Field(
     "ca",
@@ -112,6 +119,7 @@ CA = Field(
     kind="long",
     hint=N_("PEM text; empty means the public authorities."),
     advanced=True,
+    target=True,
 )
 TIMEZONE = Field(
     "timezone",
@@ -125,7 +133,7 @@ TIMEZONE = Field(
 
 def port_field(default: int) -> Field:
     """The field for a server's port."""
-    return Field("port", N_("Port"), kind="number", default=str(default))
+    return Field("port", N_("Port"), kind="number", default=str(default), target=True)
 
 
 @dataclass(frozen=True)

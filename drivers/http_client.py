@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection
 
 from drivers.base import STOP_SECONDS, Session
 from drivers.errors import Broken, SettingsWrong
-from drivers.tls import tls_context, tls_refused
+from drivers.tls import is_verified, tls_context, tls_refused
 from egress.deadline import Deadline
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.http import pinned_connection
@@ -44,6 +44,16 @@ def endpoint(settings: Mapping[str, str], policy: Policy, seconds: float) -> Htt
     """The server that a connection's settings name. Raises `SettingsWrong("ca")`, `TargetRefused`, `Unreachable`."""
     tls = tls_context(settings)
     return HttpEndpoint(policy.resolve(settings["host"], settings["port"], "web" if tls else "database"), tls, seconds)
+
+
+def basic_login(settings: Mapping[str, str]) -> str:
+    """The `Authorization` header of a connection, which holds its password as it is.
+
+    Raises `SettingsWrong("tls")` where that would go to a server that is not verified.
+    """
+    if settings["password"] and not is_verified(settings):
+        raise SettingsWrong("tls", "unsafe_method")
+    return basic_authorization(settings["username"], settings["password"])
 
 
 def basic_authorization(username: str, password: str) -> str:

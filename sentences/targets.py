@@ -85,8 +85,29 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     ),
     # Encryption
     "certificate_refused": (
-        _l("The server's certificate is not trusted."),
-        _l("Paste its certificate authority under the advanced settings, or choose “Encrypted, not verified”."),
+        _l("Nobody who is known here vouches for the server's certificate, as where a server has made its own."),
+        _l(
+            "Add its certificate authority under the advanced settings, as a file that the hosting offers. Only if "
+            "there is none choose “Encrypted, server not verified”: an impostor could then get password and data."
+        ),
+    ),
+    "certificate_name": (
+        _l("The server's certificate is for another name than the one in the field “Server”."),
+        _l(
+            "Enter the name that the certificate has. If it has none that you can use, add its certificate authority "
+            "under the advanced settings and choose “Encrypted, certificate verified”."
+        ),
+    ),
+    "certificate_time": (
+        _l("The server's certificate has expired, or is not valid yet."),
+        _l(
+            "Ask for a new one at the server. Until then only “Encrypted, server not verified” works: an impostor "
+            "could then get password and data."
+        ),
+    ),
+    "secret_of_other_target": (
+        _l("What is stored was typed for another server, user or encryption, so it is not sent to this one."),
+        _l("Type it again."),
     ),
     "not_offered": (
         _l("The server offers no encryption."),
@@ -94,8 +115,11 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     ),
     "required_by_server": (_l("The server insists on encryption."), _l("Choose an encrypted connection.")),
     "unsafe_method": (
-        _l("The server wants the password in clear text, over a connection that is not encrypted."),
-        _l("Choose an encrypted connection."),
+        _l("The server wants the password in clear text, and nothing proves that it is the right server."),
+        _l(
+            "Choose “Encrypted, certificate and name verified”. If nobody vouches for its certificate, add its "
+            "certificate authority under the advanced settings."
+        ),
     ),
     # The way there
     "host_grammar": (

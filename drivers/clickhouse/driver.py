@@ -66,7 +66,7 @@ from drivers.http_client import (
     HttpConnection,
     HttpEndpoint,
     HttpResponse,
-    basic_authorization,
+    basic_login,
     broken_connection,
     endpoint,
     login,
@@ -195,7 +195,7 @@ class ClickHouseSession(Session):
     def __init__(self, server: HttpEndpoint, settings: Mapping[str, str], limits: Limits) -> None:
         self._database = settings["database"]
         self._headers = {
-            "Authorization": basic_authorization(settings["username"], settings["password"]),
+            "Authorization": basic_login(settings),
             "User-Agent": _AGENT,
         }
         self._zone = zoneinfo.ZoneInfo(settings["timezone"])

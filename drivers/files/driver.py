@@ -26,7 +26,13 @@ class File(Driver):
             N_("File or folder on the server"),
             hint=N_("Below the folder that the operator opened for local files."),
         ),
-        Field("url", N_("Address"), example="https://example.com/sales.csv", hint=N_("Read again every five minutes.")),
+        Field(
+            "url",
+            N_("Address"),
+            example="https://example.com/sales.csv",
+            hint=N_("Read again every five minutes."),
+            target=True,
+        ),
         Field(
             "format",
             N_("Kind of file"),

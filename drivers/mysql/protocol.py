@@ -17,7 +17,7 @@ from pymysql.constants import COMMAND
 
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
 from drivers.rows import CHUNK_BYTES
-from drivers.tls import tls_context, tls_refused
+from drivers.tls import is_verified, tls_context, tls_refused
 from egress.deadline import Deadline
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
@@ -34,7 +34,10 @@ _MOST_ANSWER_BYTES = 64 * 1024 * 1024
 
 
 class ClearPasswordRefused:
-    """Stands in for the plugins that would send the password in clear over an open line (facts/security 1 row 11)."""
+    """Stands in for the plugins that would send the password in clear to a server that is not verified.
+
+    Over TLS the server's own logins are left, `caching_sha2_password` among them (facts/security 1 row 11).
+    """
 
     def __init__(self, connection: object) -> None:
         pass
@@ -129,12 +132,11 @@ def open_connection(settings: dict[str, str], target: Target, seconds: float) ->
     Raises `SettingsWrong`, `Unreachable`, `LoginFailed`, `Broken`.
     """
     options: dict[str, Any] = {}
-    if settings["tls"] == "disable":
+    if not is_verified(settings):
         refused = dict.fromkeys((b"mysql_clear_password", b"dialog"), ClearPasswordRefused)
         # A key that is none keeps PyMySQL from asking the server for one and enciphering the password with it.
-        options = {"ssl_disabled": True, "auth_plugin_map": refused, "server_public_key": b"refused"}
-    else:
-        options = {"ssl": tls_context(settings)}
+        options = {"auth_plugin_map": refused, "server_public_key": b"refused"}
+    options |= {"ssl_disabled": True} if settings["tls"] == "disable" else {"ssl": tls_context(settings)}
     connection = MySQLConnection(
         host=target.host,
         port=target.port,

@@ -19,6 +19,7 @@ from drivers.base import Limits
 from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
 from drivers.postgresql.copy import Connection
 from drivers.postgresql.meter import LoginProblem, MeteredConnection
+from drivers.tls import is_verified
 from egress.errors import TargetError, Timeout, Unreachable
 from egress.policy import Target
 
@@ -45,7 +46,7 @@ def connect(settings: dict[str, str], target: Target, limits: Limits) -> Connect
             "passfile": f"{os.devnull}/none",
             **root,
         }
-        if settings["tls"] == "disable":
+        if not is_verified(settings):
             options["require_auth"] = "!password"
         options = {**_defaults_instead_of_environment(), **options}
         try:
@@ -94,6 +95,7 @@ Meaning = tuple[type[TargetError], tuple[str, ...]]
 _LOCAL_SIGNS: tuple[tuple[str, Meaning], ...] = (
     ("does not support SSL", (SettingsWrong, ("tls", "not_offered"))),
     ("root certificate", (SettingsWrong, ("ca", "not_readable"))),
+    ("does not match host name", (SettingsWrong, ("tls", "certificate_name"))),
     ("certificate", (SettingsWrong, ("tls", "certificate_refused"))),
     ("authentication method requirement", (LoginFailed, ("unsafe_method",))),
     ("Connection refused", (Unreachable, ("connect_refused",))),

@@ -45,13 +45,13 @@ from drivers.base import (
 from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import Column, Form, spelling_of
 from drivers.conditions import as_double, datetimes_in, is_ambiguous, refuse_float_texts
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, TooBig
+from drivers.errors import Broken, LoginFailed, QueryRefused, TooBig
 from drivers.http_client import (
     PROTOCOL_ERRORS,
     HttpConnection,
     HttpEndpoint,
     HttpResponse,
-    basic_authorization,
+    basic_login,
     broken_connection,
     endpoint,
     login,
@@ -181,9 +181,6 @@ class Trino(Driver):
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
-        if settings["password"] and settings["tls"] == "disable":
-            # Trino itself refuses passwords over an open line; by then it would have been sent.
-            raise SettingsWrong("tls", "required_by_server")
         server = endpoint(settings, guards.policy, guards.limits.connect_seconds)
         session = TrinoSession(server, settings, guards.limits)
         with login(session, guards.limits.connect_seconds):
@@ -207,7 +204,7 @@ class TrinoSession(Session):
             _TRANSACTION: _NONE,
         }
         if settings["password"]:
-            self._headers["Authorization"] = basic_authorization(settings["username"], settings["password"])
+            self._headers["Authorization"] = basic_login(settings)
         self._next = ""
         super().__init__(limits)
         self._http = HttpConnection(server, self.deadline)

@@ -13,6 +13,7 @@ from datetime import datetime
 from urllib.parse import urlsplit, urlunsplit
 
 from drivers import catalogue
+from drivers.base import Field
 from errors import FieldProblem, InvalidInput
 from models import ConnectionRow, HostedConnectorRow, Vault
 from services.contract.ledger import Owner
@@ -164,6 +165,28 @@ def checked_settings(driver: str, title: str, settings: Mapping[str, str]) -> di
 def secret_settings(driver: str) -> frozenset[str]:
     """Codes of a driver's settings that are never shown."""
     return frozenset(declared.code for declared in catalogue.DRIVERS[driver].fields if declared.kind == "secret")
+
+
+def targets(driver: str) -> list[str]:
+    """Labels of the settings that decide who gets a driver's secrets; none where it has no secrets."""
+    fields = catalogue.DRIVERS[driver].fields if secret_settings(driver) else ()
+    return [declared.label for declared in fields if declared.target]
+
+
+def stored_secrets(driver: str, stored: Mapping[str, str], typed: Mapping[str, str]) -> tuple[dict[str, str], set[str]]:
+    """What blank secrets of a form mean: the stored ones, and the codes of those that have to be typed again.
+
+    A stored secret goes to nobody but the target that it was typed for: whoever edits a connection may not know it.
+    """
+    fields = catalogue.DRIVERS[driver].fields
+    blank = {code: stored[code] for code in secret_settings(driver) if stored.get(code) and not typed.get(code)}
+    same = all(_plain(field, stored) == _plain(field, typed) for field in fields if field.target)
+    return (blank, set()) if same else ({}, set(blank))
+
+
+def _plain(field: Field, values: Mapping[str, str]) -> str:
+    """A setting without what may differ in it and mean the same: blanks, line ends, a default that is not written."""
+    return " ".join(values.get(field.code, "").split()) or field.default
 
 
 def without_logins(driver: str, settings: Mapping[str, str]) -> dict[str, str]:

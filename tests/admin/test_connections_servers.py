@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import ssl
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from services.limits.budgets import FAILED_LOGINS
 from tests.admin.shops import PASSWORD, watched
 from tests.databases import POSTGRESQL, own_name, postgresql_database
+from tests.drivers.servers import Canary, certificates
 from tests.pages import PageClient
 from tests.services.hosted import HostedStage
 
@@ -111,6 +115,72 @@ def test_a_blank_password_keeps_the_stored_one(hosted: HostedStage, client: Page
     assert hosted.held(1).settings["password"] == PASSWORD
     page = client.submit(client.get("/connections/1/edit"), "Test and save", {"settings-password": "another"})
     assert hosted.held(1).settings["password"] == "another"
+
+
+CHANGED = [
+    {"settings-host": "localhost"},
+    {"settings-port": "5433"},
+    {"settings-username": "root"},
+    {"settings-tls": "require"},
+    {"settings-ca": "-----BEGIN CERTIFICATE-----"},
+]
+
+
+@pytest.mark.parametrize("button", ["Test and save", "Test the connection"])
+@pytest.mark.parametrize("changed", CHANGED, ids=repr)
+def test_a_stored_password_is_asked_for_again_where_it_would_go_elsewhere(
+    hosted: HostedStage, client: PageClient, database: str, changed: dict[str, str], button: str
+) -> None:
+    """Whoever edits a connection could otherwise have its password sent to a server of his own."""
+    client.post("/connections/new", server(database))
+    held = hosted.held(1).settings
+    page = client.submit(client.get("/connections/1/edit"), button, changed | {"title": "Moved"})
+    assert page.status == 422
+    assert "typed for another server" in page.sentences()["settings-password"]
+    assert {name: page.value(name) for name in changed} == changed
+    assert page.value("title") == "Moved"
+    assert (hosted.held(1).settings, hosted.held(1).title) == (held, "CRM")
+    assert not page.all(".ticks li")
+
+
+def test_a_rogue_server_in_place_of_the_real_one_hears_nothing(
+    hosted: HostedStage, client: PageClient, database: str
+) -> None:
+    client.post("/connections/new", server(database))
+    with Canary(["127.0.0.1"]) as rogue:
+        changed = {"settings-port": str(rogue.port)}
+        for button in ("Test the connection", "Test and save"):
+            client.submit(client.get("/connections/1/edit"), button, changed)
+        assert rogue.connections == 0
+        client.submit(client.get("/connections/1/edit"), "Test the connection", changed | {"settings-password": "mine"})
+        assert rogue.connections > 0
+
+
+def test_what_does_not_lead_elsewhere_keeps_the_stored_password(
+    hosted: HostedStage, client: PageClient, database: str
+) -> None:
+    client.post("/connections/new", server(database))
+    changed = {"settings-host": " 127.0.0.1 ", "settings-port": "", "settings-timezone": "Asia/Almaty"}
+    page = client.submit(client.get("/connections/1/edit"), "Test and save", changed)
+    assert page.place == "/connections/1"
+    assert hosted.held(1).settings["password"] == PASSWORD
+
+
+def test_the_form_says_when_a_stored_password_has_to_be_typed_again(client: PageClient, database: str) -> None:
+    client.post("/connections/new", server(database))
+    words = client.get("/connections/1/edit").words
+    assert "type it again if you change one of these: Server, Port, User, Encryption, Certificate authority." in words
+
+
+@pytest.mark.parametrize("form", ["PEM", "DER"])
+def test_a_certificate_authority_can_be_chosen_as_a_file(
+    hosted: HostedStage, client: PageClient, database: str, tmp_path: Path, form: str
+) -> None:
+    text = Path(certificates(tmp_path, "127.0.0.1").ca_file).read_text()
+    content = text.encode() if form == "PEM" else ssl.PEM_cert_to_DER_cert(text)
+    chosen = {"authority": (io.BytesIO(content), "ca.crt")}
+    page = client.submit(client.post("/connections/new", server(database, port="1")), "Test the connection", chosen)
+    assert page.value("settings-ca").strip() == text.strip()
 
 
 def test_a_pasted_connection_string_fills_the_fields(client: PageClient, database: str) -> None:

@@ -58,7 +58,7 @@ def test_the_list_tells_everything_but_secrets(host: Host) -> None:
     (row,) = json.loads(told.stdout)
     assert (row["portal"], row["driver"], row["title"]) == (MEMBER_ID, "postgresql", "Server")
     assert row["settings"]["host"] == "db.example.com"
-    assert row["settings"]["tls"] == "require"  # the default
+    assert row["settings"]["tls"] == "verify-full"  # the default
     assert "password" not in row["settings"]
     for secret in (PASSWORD, key, "bxk1_"):
         assert secret not in told.output

@@ -14,7 +14,6 @@ from tests.waiting import HANG, eventually
 
 PROGRAM = shutil.which("clickhouse-server") or ""
 """`.ci/run` installs it; empty where it is not."""
-PASSWORD = "secret-of-2018"
 _CONFIG = """<yandex>
 <logger><level>warning</level><log>{folder}/log</log><errorlog>{folder}/errors</errorlog></logger>
 <http_port>{port}</http_port><listen_host>127.0.0.1</listen_host>
@@ -25,18 +24,21 @@ _CONFIG = """<yandex>
 _USERS = """<yandex>
 <profiles><default></default></profiles><quotas><default></default></quotas>
 <users><default>
-<password>{password}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+<password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
 </default></users>
 </yandex>"""
 
 
 @contextlib.contextmanager
 def old_clickhouse(folder: Path) -> Iterator[dict[str, str]]:
-    """The settings of a connection to a server that keeps everything in `folder`."""
+    """The settings of a connection to a server that keeps everything in `folder`.
+
+    Its user has no password, since none goes to a server without TLS.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     with kept_port() as port:
         (folder / "config.xml").write_text(_CONFIG.format(folder=folder, port=port))
-        (folder / "users.xml").write_text(_USERS.format(password=PASSWORD))
+        (folder / "users.xml").write_text(_USERS)
         output = subprocess.DEVNULL
         program = subprocess.Popen(
             [PROGRAM, f"--config-file={folder}/config.xml"], cwd=folder, stdout=output, stderr=output
@@ -48,7 +50,6 @@ def old_clickhouse(folder: Path) -> Iterator[dict[str, str]]:
                 "port": str(port),
                 "database": "default",
                 "username": "default",
-                "password": PASSWORD,
                 "tls": "disable",
             }
         finally:

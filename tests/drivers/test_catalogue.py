@@ -56,7 +56,7 @@ def test_what_an_analyst_has_to_ask_for_says_whom() -> None:
 def test_servers_have_the_settings_that_stay_and_ask_for_encryption(name: str) -> None:
     fields = {field.code: field for field in DRIVERS[name].fields}
     assert list(fields) == ["host", "port", "database", "username", "password", "tls", "ca", "timezone"]
-    assert fields["tls"].default == "require"
+    assert fields["tls"].default == "verify-full"
     assert fields["timezone"].default == "UTC"
     assert fields["password"].kind == "secret"
     assert f" {fields['port'].default}" in PAGE

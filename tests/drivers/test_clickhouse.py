@@ -224,7 +224,7 @@ def test_a_server_of_another_version_is_let_in_unless_it_refuses_a_setting(versi
 
 
 @pytest.mark.skipif(not PROGRAM, reason="needs Debian's package clickhouse-server")
-def test_a_real_server_of_2018_is_told_so_and_refuses_a_password_as_newer_ones_do(tmp_path: Path) -> None:
+def test_a_real_server_of_2018_is_told_so_and_refuses_a_user_as_newer_ones_do(tmp_path: Path) -> None:
     with old_clickhouse(tmp_path) as settings:
         guards = Guards(Policy(allow=[f"127.0.0.1:{settings['port']}"]))
         with pytest.raises(SettingsWrong) as problem:
@@ -232,7 +232,7 @@ def test_a_real_server_of_2018_is_told_so_and_refuses_a_password_as_newer_ones_d
         assert problem.value.code == "server_too_old"
         assert problem.value.detail == "ClickHouse 18.16.1 answers there; version 24.3 or later is needed."
         with pytest.raises(LoginFailed) as refusal:
-            DRIVERS["clickhouse"].open({**settings, "password": "wrong"}, guards)
+            DRIVERS["clickhouse"].open({**settings, "username": "nobody_here"}, guards)
         assert refusal.value.code == "password"
 
 

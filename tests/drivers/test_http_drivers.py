@@ -48,8 +48,8 @@ def played() -> Iterator[Start]:
 
 
 def failure(driver: str, port: int, limits: Limits = PATIENT, /, **more: str) -> TargetError:
-    # Trino's driver gives no password to an open line, so there is none to give away there.
-    password = SECRET if driver == "clickhouse" or more.get("tls", "disable") != "disable" else ""
+    # No password goes to a server that is not verified, so there is none to give away there.
+    password = SECRET if more.get("tls") == "verify-full" or more.get("ca") else ""
     given = {
         "host": "127.0.0.1",
         "port": str(port),
@@ -228,13 +228,13 @@ def test_a_certificate_of_another_name_or_authority_is_refused(driver: str, play
         server = played(lambda asked: answer(b""), context)
         problem = failure(driver, server.port, **more)
         assert isinstance(problem, SettingsWrong)
-        assert (problem.field, problem.code) == ("tls", "certificate_refused")
+        is_known = "ca" in more
+        assert (problem.field, problem.code) == ("tls", "certificate_name" if is_known else "certificate_refused")
         assert not server.asked
-    for more in ({"tls": "verify-ca", "ca": authority}, {"tls": "require"}):
-        server = played(lambda asked: answer(b"", 500), context)
-        failure(driver, server.port, **more)
-        assert len(server.asked) == 1
-        assert server.asked[0].headers["authorization"].startswith("Basic ")
+    server = played(lambda asked: answer(b"", 500), context)
+    failure(driver, server.port, tls="verify-ca", ca=authority)
+    assert len(server.asked) == 1
+    assert server.asked[0].headers["authorization"].startswith("Basic ")
 
 
 @BOTH
@@ -245,12 +245,14 @@ def test_an_authority_that_is_none_is_the_settings_fault(driver: str, played: St
     assert (problem.field, problem.code) == ("ca", "not_readable")
 
 
-def test_trino_gives_no_password_to_an_open_line() -> None:
-    """facts/security 1 row 11."""
+@BOTH
+@pytest.mark.parametrize("tls", ["disable", "require", "verify-ca"])
+def test_a_password_goes_to_a_verified_server_only(driver: str, tls: str) -> None:
+    """facts/security 1 row 11: Basic holds it as it is, and a public authority certifies any name."""
     with Canary(["127.0.0.1"]) as canary:
-        problem = failure("trino", canary.port, password=SECRET)
+        problem = failure(driver, canary.port, password=SECRET, tls=tls)
         assert isinstance(problem, SettingsWrong)
-        assert (problem.field, problem.code) == ("tls", "required_by_server")
+        assert (problem.field, problem.code) == ("tls", "unsafe_method")
         assert canary.connections == 0
 
 
@@ -262,11 +264,12 @@ def test_a_user_that_the_protocol_cannot_carry_is_the_settings_fault(
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(files.cert_file, files.key_file)
     server = played(lambda asked: answer(b"", 500), context)
-    problem = failure(driver, server.port, username="a:b", tls="require")
+    verified = {"tls": "verify-full", "ca": Path(files.ca_file).read_text()}
+    problem = failure(driver, server.port, username="a:b", **verified)
     assert isinstance(problem, SettingsWrong)
     assert problem.field == "username"
     for name in ("Аня", "a\r\nX-Injected: 1", "ä"):
-        failure(driver, server.port, username=name, tls="require")
+        failure(driver, server.port, username=name, **verified)
     assert not any("x-injected" in asked.headers for asked in server.asked)
 
 

@@ -299,6 +299,82 @@ def test_postgresql_gives_no_clear_password_without_encryption(rogue: Start) -> 
     assert PASSWORD.encode() not in server.heard
 
 
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> ssl.SSLContext:
+    """TLS as anybody can offer it: the certificate is of an authority of his own."""
+    files = certificates(tmp_path, "127.0.0.1")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert_file, files.key_file)
+    return context
+
+
+@pytest.mark.parametrize("tls", ["require", "verify-ca"])
+@pytest.mark.parametrize("plugin", [b"mysql_clear_password", b"dialog"])
+def test_mysql_gives_no_clear_password_to_a_server_that_is_not_verified(
+    rogue: Start, own_certificate: ssl.SSLContext, plugin: bytes, tls: str
+) -> None:
+    """facts/security 1 row 11: encryption alone does not tell who reads what was encrypted."""
+
+    def ask(self: Rogue, caller: socket.socket) -> None:
+        caller.sendall(greeting(tls=True))
+        caller.recv(36)
+        with own_certificate.wrap_socket(caller, server_side=True) as secure:
+            self.listen(secure)
+            secure.sendall(packet(b"\xfe" + plugin + b"\0" + b"c" * 20 + b"\0", 3))
+            self.listen(secure)
+            secure.sendall(packet(b"\x01Password: ", 5))
+            self.listen(secure)
+
+    server = rogue(ask)
+    assert failure("mysql", server.port, tls=tls).code in ("unsafe_method", "certificate_refused")
+    assert PASSWORD.encode() not in server.heard
+    assert (b"reader" in server.heard) is (tls == "require")
+
+
+@pytest.mark.parametrize("tls", ["require", "verify-ca"])
+def test_postgresql_gives_no_clear_password_to_a_server_that_is_not_verified(
+    rogue: Start, own_certificate: ssl.SSLContext, tls: str
+) -> None:
+    def ask(self: Rogue, caller: socket.socket) -> None:
+        caller.recv(8)
+        caller.sendall(b"S")
+        with own_certificate.wrap_socket(caller, server_side=True) as secure:
+            self.listen(secure)
+            secure.sendall(b"R" + struct.pack(">II", 8, 3))
+            self.listen(secure)
+
+    server = rogue(ask)
+    assert failure("postgresql", server.port, tls=tls).code in ("unsafe_method", "certificate_refused")
+    assert PASSWORD.encode() not in server.heard
+    assert (b"reader" in server.heard) is (tls == "require")
+
+
+def test_mysql_tells_its_own_login_to_a_server_over_tls_that_was_chosen_without_verification(
+    rogue: Start, own_certificate: ssl.SSLContext
+) -> None:
+    """`caching_sha2_password`, the usual login of MySQL 8, asks for the password inside of TLS when it knows none."""
+
+    def ask(self: Rogue, caller: socket.socket) -> None:
+        caller.sendall(greeting(b"caching_sha2_password", tls=True))
+        caller.recv(36)
+        with own_certificate.wrap_socket(caller, server_side=True) as secure:
+            self.listen(secure)
+            secure.sendall(packet(b"\x01\x04", 3))
+            self.listen(secure)
+
+    server = rogue(ask)
+    failure("mysql", server.port, tls="require")
+    assert PASSWORD.encode() in server.heard
+
+
+@pytest.mark.parametrize(
+    "driver", [driver.name for driver in DRIVERS.values() if "tls" in {f.code for f in driver.fields}]
+)
+def test_servers_are_verified_unless_somebody_chooses_otherwise(driver: str) -> None:
+    given = {"host": "db.example.com", "database": "shop", "username": "reader"}
+    assert DRIVERS[driver].settings(given)["tls"] == "verify-full"
+
+
 @pytest.mark.parametrize("driver", ["postgresql", "mysql"])
 def test_a_certificate_of_another_name_or_authority_is_refused(driver: str, rogue: Start, tmp_path: Path) -> None:
     files = certificates(tmp_path, "other.example.com")
@@ -319,7 +395,8 @@ def test_a_certificate_of_another_name_or_authority_is_refused(driver: str, rogu
     for more in ({"tls": "verify-full", "ca": authority}, {"tls": "verify-ca"}, {"tls": "verify-full"}):
         server = rogue(play)
         problem = failure(driver, server.port, **more)
-        assert (problem.code, getattr(problem, "field", "")) == ("certificate_refused", "tls"), problem.detail
+        lacks = "certificate_name" if "ca" in more else "certificate_refused"
+        assert (problem.code, getattr(problem, "field", "")) == (lacks, "tls"), problem.detail
         assert b"reader" not in server.heard
     server = rogue(play)
     failure(driver, server.port, tls="verify-ca", ca=authority)
