@@ -2,13 +2,14 @@
 
 Endpoints, pages of tables and connection tests all come this way (facts/security 4 layer 4). Failed logins are counted
 for the addresses that a server's name leads to, so another spelling, port notation or name of the same server gives no
-further guesses. The name is resolved once: what is counted is what is connected to.
+further guesses. The name is resolved once: what is counted is what is connected to. Nobody is locked out by what
+others guess: logins of all portals together count against those only who have guessed themselves.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from drivers import catalogue
@@ -19,7 +20,14 @@ from egress.errors import TargetError, TargetRefused, Unreachable
 from services.connections.connection import Connection, Credentials
 from services.connections.repository import ConnectionRepository
 from services.connections.uploads import Uploads
-from services.limits.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budget, Budgets, BudgetSpent
+from services.limits.budgets import (
+    FAILED_CONNECTS,
+    FAILED_LOGINS,
+    GUESSED_LOGINS,
+    GUESSES,
+    Budgets,
+    BudgetSpent,
+)
 from services.limits.stale_cache import StaleCache, if_it_answers
 
 PAGE_LIMITS = Limits(seconds=30.0, bytes=8_000_000)
@@ -32,8 +40,9 @@ class ConnectionClosed(TargetError):
 
 @dataclass(frozen=True)
 class Destination:
-    """Where settings lead, for one call: `guards` has a policy that resolves each name once."""
+    """Where settings of a portal lead, for one call: `guards` has a policy that resolves each name once."""
 
+    portal_id: int
     driver: str
     settings: Mapping[str, str]
     guards: Guards
@@ -63,7 +72,7 @@ class Access:
         """Where settings of a portal lead; nothing is asked yet."""
         target = target_of(driver, settings)
         settings, guards = self._uploads.located(portal_id, settings, guards)
-        return Destination(driver, settings, replace(guards, policy=guards.policy.pinned()), target)
+        return Destination(portal_id, driver, settings, replace(guards, policy=guards.policy.pinned()), target)
 
     @contextlib.contextmanager
     def session(self, credentials: Credentials, guards: Guards) -> Iterator[Session]:
@@ -72,19 +81,23 @@ class Access:
         Failures count until the credentials have logged in for the first time.
         """
         destination = self.destination(credentials.portal_id, credentials.driver, credentials.settings, guards)
+        session = destination.open() if credentials.proven else self._tried(destination, credentials)
+        with session:
+            yield session
+
+    def _tried(self, destination: Destination, credentials: Credentials) -> Session:
         try:
-            if not credentials.proven:
-                self.check_connects(credentials.budget, credentials.uid)
-                self.check_logins(destination, credentials.uid)
+            self.check_connects(credentials.budget, credentials.uid)
+            self.check_logins(destination, credentials.uid)
             session = destination.open()
         except TargetError as problem:
             self.count(problem, destination, credentials.budget)
             raise
-        if isinstance(credentials, Connection) and not credentials.proven:
+        self.lift(destination)
+        if isinstance(credentials, Connection):
             with if_it_answers():
                 self._repository.prove(credentials.id)
-        with session:
-            yield session
+        return session
 
     def page_session(
         self, connection: Connection, guards: Guards, seconds: float = PAGE_LIMITS.seconds
@@ -100,17 +113,24 @@ class Access:
 
         While our own database is away, what `uid` was allowed within the last minute is allowed.
         """
-        self._check(FAILED_CONNECTS, [(subject,)], uid, "failed_connects")
+        self._check("failed_connects", uid, lambda: self._budgets.is_spent(FAILED_CONNECTS, subject))
 
     def check_logins(self, destination: Destination, uid: str) -> None:
         """The same for failed logins; looks up the server's name."""
-        self._check(FAILED_LOGINS, destination.logins(), uid, "failed_logins")
+        logins, own = destination.logins(), str(destination.portal_id)
 
-    def _check(self, budget: Budget, subjects: Sequence[tuple[str, ...]], uid: str, code: str) -> None:
-        def ask() -> bool | None:
-            return None if any(self._budgets.is_spent(budget, *subject) for subject in subjects) else True
+        def is_spent() -> bool:
+            for login in logins:
+                failed = self._budgets.count(FAILED_LOGINS, own, *login)
+                most = GUESSES if self._budgets.is_spent(GUESSED_LOGINS, *login) else FAILED_LOGINS.most
+                if failed >= most:
+                    return True
+            return False
 
-        if not self._stale_cache.ask((budget.name, uid), ask):
+        self._check("failed_logins", f"{own} {uid}", is_spent)
+
+    def _check(self, code: str, uid: str, is_spent: Callable[[], bool]) -> None:
+        if not self._stale_cache.ask((code, uid), lambda: None if is_spent() else True):
             raise BudgetSpent(code)
 
     def count(self, problem: TargetError, destination: Destination, subject: str) -> None:
@@ -118,9 +138,17 @@ class Access:
         with if_it_answers():
             if isinstance(problem, LoginFailed) and problem.code in {"password", "refused"}:
                 for login in destination.logins():
-                    self._budgets.strike(FAILED_LOGINS, *login)
+                    self._budgets.strike(FAILED_LOGINS, str(destination.portal_id), *login)
+                    self._budgets.strike(GUESSED_LOGINS, *login)
             elif isinstance(problem, Unreachable | TargetRefused):
                 self._budgets.strike(FAILED_CONNECTS, subject)
+
+    def lift(self, destination: Destination) -> None:
+        """Forget the failed logins of the portal there, since it knows the password."""
+        with if_it_answers():
+            for login in destination.logins():
+                if self._budgets.count(FAILED_LOGINS, own := str(destination.portal_id), *login):
+                    self._budgets.forgive(FAILED_LOGINS, own, *login)
 
 
 def target_of(driver: str, settings: Mapping[str, str]) -> str:

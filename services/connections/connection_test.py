@@ -129,6 +129,7 @@ class ConnectionTester:
             with run.step("name"):
                 policy.resolve(*_parts(settings["url"]), "web")
         with _logged_in(run, destination) as session:
+            self._access.lift(destination)
             with run.step("tables") as note:
                 run.hidden = session.hidden()
                 closed = frozenset(run.hidden.tables)

@@ -35,7 +35,11 @@ class Budget:
 
 
 FAILED_LOGINS = Budget("login", 5, timedelta(minutes=15))
-"""Of one user at one server, by whichever connection of whichever portal."""
+"""Of one user at one server, by whichever connection of one portal; a login that works lifts it."""
+GUESSED_LOGINS = Budget("guess", 5, timedelta(minutes=15))
+"""Of one user at one server, of all portals together: over it only those are refused that have guessed themselves."""
+GUESSES = 2
+"""Failures of one's own that make a guesser: one of them is a slip."""
 FAILED_CONNECTS = Budget("connect", 30, timedelta(hours=1))
 """Of one connection."""
 BAD_KEYS = Budget("bad-key", 20, timedelta(minutes=1))
@@ -53,9 +57,13 @@ class Budgets:
 
     def is_spent(self, budget: Budget, *subject: str) -> bool:
         """Whether no further attempt may be made for `subject` now."""
+        return self.count(budget, *subject) >= budget.most
+
+    def count(self, budget: Budget, *subject: str) -> int:
+        """How many failures of `subject` count now."""
         with self._sessions() as session:
             strike = session.get(Strike, (budget.name, _hashed(subject)))
-            return strike is not None and strike.count >= budget.most and self.clock() < strike.since + budget.window
+            return strike.count if strike is not None and self.clock() < strike.since + budget.window else 0
 
     def strike(self, budget: Budget, *subject: str) -> None:
         """Count one failure of `subject`; the first after the window starts a new one."""

@@ -234,7 +234,7 @@ def test_what_is_no_connection_string_is_told(client: PageClient) -> None:
 def test_after_five_wrong_passwords_nobody_asks_the_server(hosted: HostedStage, client: PageClient) -> None:
     """facts/security 4 layer 4: failed logins of one user at one server, whoever asks."""
     for _ in range(5):
-        hosted.house.budgets.strike(FAILED_LOGINS, "127.0.0.1 5432", "postgres")
+        hosted.house.budgets.strike(FAILED_LOGINS, str(hosted.portal_id), "127.0.0.1 5432", "postgres")
     page = client.post("/connections/new", server("whatever"))
     assert "This user failed to log in there too often" in page.alerts[0]
 

@@ -133,7 +133,7 @@ def test_a_known_server_is_asked_however_many_new_ones_came(hosted: HostedStage,
 
 def test_failed_logins_and_connects_are_counted(hosted: HostedStage, offered: PageClient) -> None:
     for _ in range(5):
-        hosted.house.budgets.strike(FAILED_LOGINS, "127.0.0.1 5432", "postgres")
+        hosted.house.budgets.strike(FAILED_LOGINS, str(hosted.portal_id), "127.0.0.1 5432", "postgres")
     assert ask(hosted, TYPED) == 503
     assert codes(hosted) == ["failed_logins"]
 

@@ -396,7 +396,7 @@ def test_a_port_scan_through_one_connection_ends(host: Host) -> None:
 
 
 def test_guessing_a_password_ends_whoever_guesses(host: Host) -> None:
-    # facts/security 4: failed logins per host, port and user, of all portals together
+    # facts/security 4: failed logins per host, port and user, of all portals together; here both have guessed
     host.services.installations.add_local("other-portal")
     statuses = []
     for number in range(FAILED_LOGINS.most + 1):
@@ -422,7 +422,7 @@ def test_another_spelling_of_a_server_gives_no_further_guesses(host: Host, host_
 def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, deals: Connected) -> None:
     assert deals.call("urlCheck").status_code == 200
     for _ in range(FAILED_LOGINS.most):
-        host.services.budgets.strike(FAILED_LOGINS, "sqlite deals.sqlite", "")
+        host.services.budgets.strike(FAILED_LOGINS, "1", "sqlite deals.sqlite", "")
     assert deals.call("urlCheck").status_code == 200
     newcomer = host.connect("sqlite", {"path": "deals.sqlite"})
     assert newcomer.call("urlCheck").status_code == 503
