@@ -163,13 +163,15 @@ def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
             value="CAST({v} AS datetime2(7))",
         )
 
-    exact = Shape(operand=f"({{x}} {_EXACT} + NCHAR(1))", value="({v} + NCHAR(1))", narrow="{x}")
+    # Told to be of another collation, a text of one byte a letter loses what the code page of that one lacks.
+    unicode = f"CAST({{x}} AS nvarchar(max)) {_EXACT}"
+    exact = Shape(operand=f"({unicode} + NCHAR(1))", value="({v} + NCHAR(1))", narrow="{x}")
     shapes = {form: Shape() for form in Form}
     shapes |= dict.fromkeys((Form.TEXT, Form.RENDERED, Form.BINARY), exact)
     shapes |= {Form.DATE: Shape("CONVERT(nvarchar(10), {x}, 23)", value="CAST({v} AS date)")}
     shapes |= {form: seconds(form) for form in (Form.DATETIME, Form.INSTANT)}
     return SqlServerDialect(
-        quote, shapes, "CAST({x} AS nvarchar(max))", f"LOWER({{x}} {_EXACT})", "{x} LIKE {v} ESCAPE '|'", bind
+        quote, shapes, "CAST({x} AS nvarchar(max))", f"LOWER({unicode})", "{x} LIKE {v} ESCAPE '|'", bind
     )
 
 

@@ -40,7 +40,7 @@ server can look whether its client is still there.
 TABLES = """
 SELECT convert_to(n.nspname, sent), convert_to(c.relname, sent), c.relkind, pg_table_is_visible(c.oid),
   convert_to(coalesce(obj_description(c.oid, 'pg_class'), ''), sent),
-  c.relispartition AND EXISTS (
+  (c.relispartition OR n.nspname = '_timescaledb_internal') AND EXISTS (
     SELECT FROM pg_inherits i JOIN pg_class whole ON whole.oid = i.inhparent
     WHERE i.inhrelid = c.oid AND has_schema_privilege(whole.relnamespace, 'USAGE')
       AND (has_table_privilege(whole.oid, 'SELECT') OR has_any_column_privilege(whole.oid, 'SELECT')))

@@ -27,6 +27,7 @@ TEXTS: dict[str, list[bytes]] = {
     "EUC_JP": ["東京".encode("euc_jp"), b"Tokyo", b"Z", "〜".encode("euc_jp"), "Хлеб".encode("euc_jp")],
 }
 TABLE = TableName("public", "t")
+SCHEMAS = ("parts", "_timescaledb_internal")
 
 
 @pytest.fixture(scope="module", params=ENCODINGS)
@@ -110,6 +111,18 @@ def test_patterns_count_characters_and_not_bytes(encoded: tuple[str, str]) -> No
     encoding, name = encoded
     wanted = {"UTF8": "_ЛЕ_", "SQL_ASCII": "_ЛЕ_", "LATIN1": "STRA_E", "WIN1251": "_ЛЕ_", "EUC_JP": "_京"}
     assert found(name, Like("n", wanted[encoding])) == [0 if encoding in ("LATIN1", "EUC_JP") else 1]
+
+
+@pytest.mark.parametrize("provider", ["LOCALE_PROVIDER icu ICU_LOCALE 'tr-TR' LOCALE 'C'", "LOCALE 'C.UTF-8'"])
+def test_searches_ignore_case_as_most_languages_do_also_where_the_database_is_turkish(provider: str) -> None:
+    """Turkish has a small letter of its own for I; the small one of its dotted capital is an i like any other."""
+    with postgresql_database("turkish", f"TEMPLATE template0 ENCODING 'UTF8' {provider}") as name:
+        with psycopg.connect(f"{POSTGRESQL} dbname={name}", autocommit=True) as admin:
+            admin.execute(
+                "CREATE TABLE t AS SELECT * FROM (VALUES (1, 'TITLE'), (2, 'İSTANBUL'), (3, 'Хлеб')) v (id, n)"
+            )
+        for text, ids in (("title", [1]), ("TITLE", [1]), ("istanbul", [2]), ("İstanbul", [2]), ("ХЛЕБ", [3])):
+            assert found(name, Contains("n", text)) == ids, text
 
 
 def test_texts_are_ordered_by_code_points_whatever_the_bytes() -> None:
@@ -267,9 +280,13 @@ def test_parts_of_a_partitioned_table_are_not_offered_and_go_on_being_read(datab
     admin.execute("CREATE TABLE parts.part PARTITION OF parts.whole FOR VALUES FROM (0) TO (10) PARTITION BY RANGE (d)")
     admin.execute("CREATE TABLE parts.small PARTITION OF parts.part FOR VALUES FROM (0) TO (5)")
     admin.execute("INSERT INTO parts.whole VALUES (1)")
+    # As the extension TimescaleDB keeps the parts of its tables; other children are tables of their own.
+    admin.execute("CREATE TABLE parts.hyper (d int); CREATE TABLE parts.child () INHERITS (parts.hyper)")
+    admin.execute("CREATE SCHEMA _timescaledb_internal")
+    admin.execute("CREATE TABLE _timescaledb_internal.chunk () INHERITS (parts.hyper)")
     with opened(name) as session:
-        tables = PublishedTables([table for table in session.tables() if table.name.schema == "parts"])
-        assert [table.table.name for table in tables.matching("")] == ["whole"]
+        tables = PublishedTables([table for table in session.tables() if table.name.schema in SCHEMAS])
+        assert [table.table.name for table in tables.matching("")] == ["child", "hyper", "whole"]
         assert read(session, tables.resolve("parts_small").table, ["d"]) == [[1]]
     admin.execute(f"CREATE ROLE {reader} LOGIN; GRANT USAGE ON SCHEMA parts TO {reader}".encode())
     try:
