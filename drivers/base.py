@@ -17,9 +17,7 @@ outside `drivers/` knows a driver by its name. Texts for people are marked with 
 
 from __future__ import annotations
 
-import functools
 import re
-import zoneinfo
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -32,6 +30,7 @@ from drivers.errors import QueryRefused, SettingsWrong, TooBig, misfit_in
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.previews import Preview, PreviewRequest
 from drivers.query import TableName, TableQuery
+from drivers.zones import zone_name
 from egress.deadline import Deadline
 from egress.errors import TargetError
 from egress.policy import Policy
@@ -126,7 +125,7 @@ TIMEZONE = Field(
     N_("Time zone"),
     default="UTC",
     example="Europe/Berlin",
-    hint=N_("Times are shown in this zone."),
+    hint=N_("Times are shown in this zone; +03:00 is one as well."),
     advanced=True,
 )
 
@@ -176,6 +175,7 @@ class Table:
     """A table or view that the user may read; `plain` where its name needs no schema before it.
 
     `part`: its rows are those of another table that is listed as well, a partition for example. It is not offered.
+    `any_case`: its server takes the same name in other letters, large or small, for the same table.
     """
 
     name: TableName
@@ -183,6 +183,7 @@ class Table:
     plain: bool = True
     comment: str = ""
     part: bool = False
+    any_case: bool = False
 
 
 @dataclass(frozen=True)
@@ -309,12 +310,6 @@ class Session(ABC):
         self._close()
 
 
-@functools.cache
-def _time_zones() -> frozenset[str]:
-    """Names of all time zones; finding them out walks through a folder with hundreds of files."""
-    return frozenset(zoneinfo.available_timezones())
-
-
 class Driver(ABC):
     """One kind of database or file. Instances hold nothing; `drivers/catalogue.py` has one of each."""
 
@@ -344,6 +339,8 @@ class Driver(ABC):
     reads_only: ClassVar[bool] = True
     #: Reads nothing but the operator's folder of local files, and cannot be used without one.
     needs_folder: ClassVar[bool] = False
+    #: Takes a zone by an offset that no name has, such as `+05:30`.
+    knows_offsets: ClassVar[bool] = False
     #: Reads a file that was uploaded, named by the field `path`, in place of one at the address in the field `url`, and
     #: tells what it understands of it (`preview`).
     reads_uploads: ClassVar[bool] = False
@@ -365,8 +362,11 @@ class Driver(ABC):
                 clean[declared.code] = declared.clean(values.get(declared.code, ""))
             except SettingsWrong as fault:
                 faults.append(fault)
-        if "timezone" in clean and clean["timezone"] not in _time_zones():
-            faults.append(SettingsWrong("timezone", "no_such_zone"))
+        if "timezone" in clean:
+            if zone := zone_name(clean["timezone"], any_offset=self.knows_offsets):
+                clean["timezone"] = zone
+            else:
+                faults.append(SettingsWrong("timezone", "no_such_zone"))
         return clean, faults
 
     def read_only_user_of(self, database: str = "") -> str:

@@ -56,6 +56,16 @@ PORTAL_TYPES: Mapping[Form, PortalType] = {
 }
 
 
+def holds_any(text: str) -> bool:
+    """Any text is held."""
+    return True
+
+
+def holds_three_bytes(text: str) -> bool:
+    """A text is held whose letters take three bytes of UTF-8 at most, which leaves out emoji."""
+    return text.isascii() or max(text) < "\U00010000"
+
+
 @dataclass(frozen=True)
 class Column:
     """A column as its database names it; `native` is the database's own name of the type.
@@ -63,6 +73,7 @@ class Column:
     `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `spelling`
     gives a text as the database shows it, where a value can be spelt in several ways: filters compare what is shown.
     `source` is the database's name where `name` is another one, since a query may ask for one column in two types.
+    `holds` says whether the column can hold a text at all: one that it cannot is equal to nothing.
     """
 
     name: str
@@ -73,6 +84,7 @@ class Column:
     expression: str = "{c}"
     spelling: Callable[[str], str] = str
     source: str = ""
+    holds: Callable[[str], bool] = holds_any
 
     @property
     def own_name(self) -> str:

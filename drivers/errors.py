@@ -37,15 +37,16 @@ class SettingsWrong(TargetError):
 class LoginFailed(TargetError):
     """The server refuses this user, password or database.
 
-    Codes: `password`, `refused`, `database`, `too_many_connections`, `unsafe_method`.
+    Codes: `password`, `refused`, `database`, `too_many_connections`, `unsafe_method`, `unknown_method`.
     """
 
 
 class QueryRefused(TargetError):
     """The query cannot be answered as asked; `name` is the table or column at fault, or empty.
 
-    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `filter_too_long`, `no_permission`; of a
-    value that its column's chosen type does not hold `value_unfit`, where `detail` is the value, if known.
+    Codes: `unknown_table`, `unknown_column`, `value_type`, `filter_too_deep`, `filter_too_long`, `no_permission`,
+    `view_broken`; of a value that its column's chosen type does not hold `value_unfit`, where `detail` is the value, if
+    known.
     """
 
     def __init__(self, code: str, name: str = "", detail: str = "") -> None:

@@ -243,7 +243,7 @@ class _Where:
         if isinstance(value, str) and operator not in ("=", "!=") and shape.ordered:
             ordered = shape.ordered.replace("{x}", expression)
             return Sql(f"{ordered} {_SQL_OPERATORS[operator]} {MARK}", (value.encode(),))
-        if not self._holds(value):
+        if operator in ("=", "!=") and not self._holds(column, value):
             return _NOTHING if operator == "=" else self._null(column, negated=True)
         bind = Sql(MARK, (self._dialect.bind(value, column),))
         left = Sql(shape.operand.replace("{x}", expression))
@@ -252,8 +252,8 @@ class _Where:
             return compared
         return fill("({n} = {v} AND {c})", n=Sql(shape.narrow.replace("{x}", expression)), v=bind, c=compared)
 
-    def _holds(self, value: Value) -> bool:
-        return not isinstance(value, str) or self._dialect.has(value)
+    def _holds(self, column: Column, value: Value) -> bool:
+        return not isinstance(value, str) or (column.holds(value) and self._dialect.has(value))
 
     def _compare_seconds(self, column: Column, operator: Operator, value: datetime) -> Sql:
         """Stored fractions are cut off before comparing: an index can serve this form."""
@@ -275,7 +275,7 @@ class _Where:
     def _one_of(self, column: Column, condition: OneOf) -> Sql:
         for value in condition.values:
             check_value(value, column)
-        values = [spelt for value in condition.values if self._holds(spelt := _spelt(value, column))]
+        values = [spelt for value in condition.values if self._holds(column, spelt := _spelt(value, column))]
         if not values:
             return self._null(column, negated=True) if condition.negated else _NOTHING
         bounds = [self._dialect.bind(value, column) for value in values]

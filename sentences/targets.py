@@ -121,6 +121,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
             "certificate authority under the advanced settings."
         ),
     ),
+    "unknown_method": (
+        _l("The server asks for a way of logging in that is not known here."),
+        _l("Let this user log in with a password, for example by ed25519 or caching_sha2_password."),
+    ),
     # The way there
     "host_grammar": (
         _l("This is no name of a server."),
@@ -178,7 +182,14 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Refresh the dashboards less often, or spread them over several connections."),
     ),
     # Queries
-    "no_permission": (_l("The user may not read this table."), _l("Grant it SELECT on the table.")),
+    "no_permission": (
+        _l("The user may not read this table, or the owner of the view is gone or may not."),
+        _l("Grant SELECT on the table, to the owner of a view as well."),
+    ),
+    "view_broken": (
+        _l("The view no longer works: something that it reads is gone, or its own user may not read it."),
+        _l("Have it put right in the database."),
+    ),
     "unknown_table": (_l("The database has no such table any more."), _SYNCHRONIZE),
     "published_table_gone": (_l("The table that was published under this name is gone."), _NEW_DATASET),
     "published_column_gone": (

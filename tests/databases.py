@@ -7,6 +7,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import psycopg
 import pymysql
@@ -42,9 +43,9 @@ def postgresql_database(kind: str, options: str = "TEMPLATE template0 ENCODING '
             server.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
-def mariadb_administrator() -> pymysql.Connection:
-    """A connection of MariaDB's administrator to no database."""
-    return pymysql.connect(host="127.0.0.1", port=3306, user="root", charset="utf8mb4", autocommit=True)
+def mariadb_administrator(**options: Any) -> pymysql.Connection:
+    """A connection of MariaDB's administrator, to no database unless `options` name one."""
+    return pymysql.connect(host="127.0.0.1", port=3306, user="root", charset="utf8mb4", autocommit=True, **options)
 
 
 @contextlib.contextmanager

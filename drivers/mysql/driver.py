@@ -39,13 +39,14 @@ from drivers.base import (
     port_field,
 )
 from drivers.casts import Casts, CastSql, TextConversion
-from drivers.columns import MYSQL_CONVERTED, Column, Form, mysql_row, spelling_of
+from drivers.columns import MYSQL_CONVERTED, Column, Form, holds_any, holds_three_bytes, mysql_row, spelling_of
 from drivers.errors import QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables, hidden_tables
 from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
 from drivers.sql import Dialect, Shape, Sql, quoting
+from drivers.zones import fixed_offset
 from egress.deadline import Deadline
 from egress.errors import TargetError
 
@@ -60,9 +61,11 @@ LOCK_SECONDS = 10
 # What a literal of MySQL's exact numbers holds (MariaDB: eight decimals more).
 _MOST_DIGITS, _MOST_DECIMALS = 65, 30
 _EXACTLY = Context(prec=400)
-_UTF8 = frozenset({"utf8mb4", "utf8mb3", "utf8"})
+_THREE_BYTES = frozenset({"utf8mb3", "utf8"})
+_UTF8 = _THREE_BYTES | {"utf8mb4"}
 
-_REAL_DATE = "MONTH({x}) > 0 AND DAYOFMONTH({x}) > 0"
+# Days of zero, and those behind the last one of a month, which servers take that are told to.
+_REAL_DATE = "MONTH({x}) > 0 AND DAYOFMONTH({x}) BETWEEN 1 AND DAYOFMONTH(LAST_DAY({x}))"
 _EXACT_TEXT = Shape(operand="CAST(CONVERT({x} USING utf8mb4) AS BINARY)", value="CAST({v} AS BINARY)", narrow="{x}")
 _SECONDS = Shape(
     shown="DATE_FORMAT({x}, '%Y-%m-%d %H:%i:%s')",
@@ -83,7 +86,8 @@ SHAPES = {
 
 # A table with any right to it is listed, and a broken view has no columns for anybody.
 _LISTED = """
-SELECT t.table_schema, t.table_name, t.table_type, t.table_schema = DATABASE(), t.table_comment, CURRENT_USER()
+SELECT t.table_schema, t.table_name, t.table_type, t.table_schema = DATABASE(), t.table_comment, CURRENT_USER(),
+  @@lower_case_table_names > 0
 FROM information_schema.tables AS t LEFT JOIN (
   SELECT DISTINCT table_schema, table_name FROM information_schema.columns WHERE FIND_IN_SET('select', privileges)
 ) AS c ON BINARY c.table_schema = t.table_schema AND BINARY c.table_name = t.table_name
@@ -158,6 +162,7 @@ class MySQL(Driver):
 GRANT SELECT, SHOW VIEW ON {database}.* TO 'bi_reader'@'%';"""
     quotes: ClassVar[tuple[str, str]] = ("`", "`")
     proven: ClassVar[bool] = True
+    knows_offsets: ClassVar[bool] = True
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session that is logged in (see `Driver.open`)."""
@@ -195,7 +200,8 @@ class MySQLSession(Session):
         locks = f"lock_wait_timeout = {LOCK_SECONDS}"
         statement = f"SET SESSION sql_mode = '', SESSION {limit}, SESSION {locks}, SESSION time_zone = %s"
         try:
-            self._fetch(statement, ("+00:00" if timezone == "UTC" else timezone,))
+            # Offsets are known to servers without tables of zones, too.
+            self._fetch(statement, (fixed_offset(timezone) or timezone,))
         except QueryRefused as problem:
             raise SettingsWrong("timezone", "zone_unknown_to_server", problem.detail) from problem
         self._fetch("SET SESSION TRANSACTION READ ONLY")
@@ -228,10 +234,14 @@ class MySQLSession(Session):
 
     def _tables(self) -> list[Table]:
         return [
-            Table(TableName(schema, name), "view" if "VIEW" in kind else "table", bool(int(plain or 0)), comment)
-            for schema, name, kind, plain, comment in (
-                (row[0], row[1], row[2], row[3], "" if row[4] == "VIEW" else row[4]) for row in self._fetch(_TABLES)
+            Table(
+                TableName(schema, name),
+                "view" if "VIEW" in kind else "table",
+                bool(int(plain or 0)),
+                "" if comment == "VIEW" else comment,
+                any_case=bool(int(folds)),
             )
+            for schema, name, kind, plain, comment, _, folds in self._fetch(_TABLES)
         ]
 
     def hidden(self) -> HiddenTables:
@@ -250,9 +260,14 @@ class MySQLSession(Session):
                 expression = "({c}+0)"
             if form is Form.TEXT and charset not in _UTF8:
                 expression = MYSQL_CONVERTED
+            holds = holds_three_bytes if charset in _THREE_BYTES else holds_any
+            spelling = spelling_of(native)
             columns.append(
-                Column(name, form, native, nullable == "YES", comment or "", expression, spelling_of(native))
+                Column(name, form, native, nullable == "YES", comment or "", expression, spelling, holds=holds)
             )
+        if not columns:
+            # A view whose tables are gone has no columns there; only whoever asks for them is told why.
+            self._fetch(f"SHOW COLUMNS FROM {DIALECT.name(table).replace('%', '%%')}")
         return columns
 
     def _fetch(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -294,10 +309,13 @@ def _cell_expression(column: Column) -> str:
         return f"IF({missing}, 'null', CONCAT({_TEXT_MARK}, {text}, CHAR(255)))"
     # Days and months of zero are looked for in the texts, which is cheaper than asking for them here.
     if column.type == "date":
-        shown = f"CASE WHEN {raw} >= '0001-01-01' THEN {raw} END"
+        shown = f"CASE WHEN {raw} BETWEEN '0001-01-01' AND LAST_DAY({raw}) THEN {raw} END"
     else:
         whole = raw if column.native == "datetime" else f"LEFT({raw}, 19)"
-        shown = f"CASE WHEN {raw} > '1900-01-01 00:00:00.999999' THEN {whole} END"
+        real = f"{raw} > '1900-01-01 00:00:00.999999'"
+        if column.form is Form.DATETIME:
+            real += f" AND DAYOFMONTH({raw}) <= DAYOFMONTH(LAST_DAY({raw}))"
+        shown = f"CASE WHEN {real} THEN {whole} END"
     return f"IFNULL(CONCAT({_DATE_MARK}, {shown}, CHAR(254)), 'null')"
 
 

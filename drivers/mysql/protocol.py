@@ -141,7 +141,8 @@ def open_connection(settings: dict[str, str], target: Target, seconds: float) ->
         host=target.host,
         port=target.port,
         user=settings["username"],
-        password=settings["password"],
+        # As the server had it when it was set; PyMySQL itself would take letters of Western Europe only.
+        password=settings["password"].encode("utf-8", "surrogatepass"),
         database=settings["database"],
         charset="utf8mb4",
         conv={**{kind: encode for kind, encode in pymysql.converters.conversions.items() if isinstance(kind, type)}},
@@ -174,6 +175,7 @@ _LOGIN_CODES: dict[int, tuple[type[TargetError], tuple[str, ...]]] = {
     1226: (LoginFailed, ("too_many_connections",)),
     3159: (SettingsWrong, ("tls", "required_by_server")),
     2026: (SettingsWrong, ("tls", "not_offered")),
+    2059: (LoginFailed, ("unknown_method",)),
     1129: (LoginFailed, ("refused",)),
     1130: (LoginFailed, ("refused",)),
 }
@@ -184,6 +186,10 @@ _QUERY_CODES = {
     1054: "unknown_column",
     1142: "no_permission",
     1143: "no_permission",
+    1356: "view_broken",
+    # MariaDB and MySQL, of a view whose definer is gone.
+    1045: "no_permission",
+    1449: "no_permission",
     1298: "value_type",
 }
 _STOPPED_CODES = frozenset({1317, 1969, 3024, 1053})

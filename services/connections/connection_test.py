@@ -160,7 +160,8 @@ def field_of(problem: TargetError, settings: Mapping[str, str]) -> str:
     if isinstance(problem, Unreachable):
         return "port" if problem.code == "connect_refused" and place == "host" else place
     if isinstance(problem, LoginFailed):
-        known = {"password": "password", "refused": "username", "database": "database", "unsafe_method": "tls"}
+        known = {"password": "password", "database": "database", "unsafe_method": "tls"}
+        known |= dict.fromkeys(("refused", "unknown_method"), "username")
         return known.get(problem.code, "")
     return ""
 

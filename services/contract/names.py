@@ -126,6 +126,11 @@ class PublishedTable:
     table: TableName
     plain: bool
     part: bool = False
+    any_case: bool = False
+
+    def is_called(self, asked: str, name: str) -> bool:
+        """Whether `asked` is this name of the table, in any case where its server tells none apart."""
+        return asked == name or (self.any_case and asked.lower() == name.lower())
 
 
 Item = TypeVar("Item", PublishedColumn, PublishedTable)
@@ -215,7 +220,7 @@ class PublishedTables:
         exact = table_id(table.name)
         # The exact name is another table's code since before: it cannot mean both.
         is_taken = self._kept.get(exact, table.name) != table.name
-        return PublishedTable(code, code if is_taken else exact, table.name, table.plain, table.part)
+        return PublishedTable(code, code if is_taken else exact, table.name, table.plain, table.part, table.any_case)
 
     def resolve(self, asked: str) -> PublishedTable:
         """The table that `asked` means; raises `NameRefused` for none or several.
@@ -225,11 +230,11 @@ class PublishedTables:
         """
         kept = self._kept.get(asked)
         ways: Sequence[Callable[[PublishedTable], bool]] = (
-            lambda listed: listed.table == kept,
-            lambda listed: listed.id == asked,
-            lambda listed: listed.code == asked,
-            lambda listed: listed.plain and listed.table.name == asked,
-            lambda listed: listed.table.name == asked,
+            lambda listed: kept is not None and listed.is_called(table_id(kept), table_id(listed.table)),
+            lambda listed: listed.is_called(asked, listed.id),
+            lambda listed: listed.is_called(asked, listed.code),
+            lambda listed: listed.plain and listed.is_called(asked, listed.table.name),
+            lambda listed: listed.is_called(asked, listed.table.name),
         )
         for way in ways[:1] if kept else ways[1:]:
             if found := [listed for listed in self.all if way(listed)]:

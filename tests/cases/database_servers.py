@@ -21,6 +21,8 @@ from pymysql.constants import CLIENT
 
 from tests.databases import POSTGRESQL, mariadb_administrator, own_name
 from tests.drivers.old_clickhouse import PROGRAM, old_clickhouse
+from tests.mariadb_server import IS_HERE as MARIADB_IS_HERE
+from tests.mariadb_server import own_mariadb
 from tests.postgresql_server import PASSWORD, PGBOUNCER, SPEAKS_RUSSIAN, own_postgresql, pgbouncer
 from tests.suite.clickhouse_engine import IS_HERE, ClickHouseDatabase
 
@@ -175,12 +177,15 @@ class MariaDB(Server):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._admin = mariadb_administrator()
+        self._admin = self._session()
         self._execute(
             f"CREATE DATABASE {self.prefix}my CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci",
             f"CREATE USER {self.prefix}reader@'%' IDENTIFIED BY 'pw'",
             f"GRANT SELECT, SHOW VIEW ON {self.prefix}my.* TO {self.prefix}reader@'%'",
         )
+
+    def _session(self, **options: Any) -> pymysql.Connection:
+        return mariadb_administrator(**options)
 
     def _execute(self, *statements: str) -> list[tuple[Any, ...]]:
         with self._admin.cursor() as cursor:
@@ -190,14 +195,7 @@ class MariaDB(Server):
 
     @contextlib.contextmanager
     def run(self, name: str, case: Mapping[str, Any], statements: str) -> Iterator[None]:
-        session = pymysql.connect(
-            host="127.0.0.1",
-            user="root",
-            database=self.own("databases_my"),
-            charset="utf8mb4",
-            autocommit=True,
-            client_flag=CLIENT.MULTI_STATEMENTS,
-        )
+        session = self._session(database=self.own("databases_my"), client_flag=CLIENT.MULTI_STATEMENTS)
         with contextlib.closing(session), session.cursor() as cursor:
             cursor.execute(self.own(statements))
             while cursor.nextset():
@@ -208,6 +206,25 @@ class MariaDB(Server):
         users = self._execute(f"SELECT user FROM mysql.user WHERE user LIKE '{self.prefix}%'")
         self._execute(f"DROP DATABASE {self.prefix}my", *(f"DROP USER {user}@'%'" for (user,) in users))
         self._admin.close()
+
+
+class OwnMariaDB(MariaDB):
+    """The same on a server of its own (`tests/mariadb_server.py`), which may be asked for encryption."""
+
+    def __init__(self, folder: Path) -> None:
+        self._opening = contextlib.ExitStack()
+        self._server = self._opening.enter_context(own_mariadb())
+        super().__init__(folder)
+
+    def settings(self, name: str, case: Mapping[str, Any]) -> dict[str, str]:
+        given = {**super().settings(name, case), "port": str(self._server.port)}
+        return {**given, "ca": self._server.ca, "host": "localhost"} if given["tls"].startswith("verify") else given
+
+    def _session(self, **options: Any) -> pymysql.Connection:
+        return self._server.administrator(**options)
+
+    def close(self) -> None:
+        self._opening.close()
 
 
 class SQLite(Server):
@@ -280,6 +297,7 @@ class OldClickHouse(Server):
 KINDS: Mapping[str, type[Server]] = {
     "pg": PostgreSQL,
     "my": MariaDB,
+    **({"my_own": OwnMariaDB} if MARIADB_IS_HERE else {}),
     "sqlite": SQLite,
     **({"ch": ClickHouse} if IS_HERE else {}),
     **({"ch_old": OldClickHouse} if PROGRAM else {}),

@@ -1,0 +1,1 @@
+drop view if exists bv_gone; drop view if exists bv_definer; drop table if exists bv_ok,bv_old; create table bv_ok(a int); insert into bv_ok values(1); create table bv_old(a int); create view bv_gone as select a from bv_old; create or replace definer='nobody'@'nowhere' view bv_definer as select a from bv_ok; drop table bv_old;

@@ -1,0 +1,1 @@
+drop table if exists cm_orders; create table cm_orders(a int);

@@ -1,0 +1,1 @@
+drop table if exists cs; create table cs(a varchar(20) character set cp1251,b varchar(20) character set latin1,k varchar(20) character set koi8r,u3 varchar(20) character set utf8mb3,u4 varchar(20) character set utf8mb4); insert into cs values('Привет','Müller','Ёлка','Ünïc','Привет😀');

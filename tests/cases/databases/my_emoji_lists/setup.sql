@@ -1,0 +1,1 @@
+drop table if exists em; create table em(id int, t varchar(20) character set utf8mb3 collate utf8mb3_general_ci, e enum('a','ж') character set utf8mb3, key(t)); insert into em values (1, 'a', 'a'), (2, 'ж', 'ж'), (3, null, null), (4, '?', 'a');

@@ -1,0 +1,1 @@
+drop table if exists sm; create table sm(id int,s varchar(50) character set utf8mb4); insert into sm values(1,concat('a',char(92 using utf8mb4),'''',' or 1=1 -- ')),(2,concat(char(34 using utf8mb4),'q',char(92,92 using utf8mb4),char(34 using utf8mb4)));

@@ -1,0 +1,1 @@
+drop table if exists my_zone_words; create table my_zone_words(id int, ts timestamp null); set time_zone = '+00:00'; insert into my_zone_words values (1, '2024-07-01 10:00:00'), (2, '2024-07-01 21:00:00');
