@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from drivers.files.converter.blank_texts import with_blank_texts
 from drivers.files.converter.headers import NOTHING, SAMPLE_ROWS, Start, filled, table_start, titles_of
 from drivers.files.converter.output import Cell, Place, Refused, write
 
@@ -35,8 +36,9 @@ def convert(task: dict[str, Any]) -> list[dict[str, Any]]:
     path = Path(task["path"])
     _check(path, task["unpacked"], task["named"])
     made: list[dict[str, Any]] = []
+    readable = with_blank_texts(path, Path(task["folder"]))
     try:
-        with CalamineWorkbook.from_path(path) as workbook:
+        with CalamineWorkbook.from_path(readable) as workbook:
             names = [name for name in workbook.sheet_names if not task["sheet"] or name == task["sheet"]]
             if not names:
                 raise Refused("sheet", "no_such_sheet")
@@ -48,12 +50,15 @@ def convert(task: dict[str, Any]) -> list[dict[str, Any]]:
     except CalamineError as problem:
         if "password" in str(problem).lower():
             raise Refused("path", "password_protected") from problem
-        raise Refused("path", "not_a_workbook", str(problem).replace(str(path), "")) from problem
+        raise Refused("path", "not_a_workbook", str(problem).replace(str(readable), "")) from problem
     except (Refused, OSError, MemoryError):
         raise
     except BaseException as problem:
         # How the library fails on sizes that no memory has.
         raise Refused("path", "too_big", str(problem)) from problem
+    finally:
+        if readable != path:
+            readable.unlink()
     return made
 
 
