@@ -101,6 +101,9 @@ SELECT column_name, column_type, data_type, is_nullable, column_comment, charact
 FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
 """
+_IS_VIEW = """
+SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s AND table_type = 'VIEW'
+"""
 
 
 quote = quoting("`", "`")
@@ -265,7 +268,7 @@ class MySQLSession(Session):
             columns.append(
                 Column(name, form, native, nullable == "YES", comment or "", expression, spelling, holds=holds)
             )
-        if not columns:
+        if not columns and self._fetch(_IS_VIEW, (table.schema, table.name)):
             # A view whose tables are gone has no columns there; only whoever asks for them is told why.
             self._fetch(f"SHOW COLUMNS FROM {DIALECT.name(table).replace('%', '%%')}")
         return columns
