@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import SettingsWrong
-from tests.drivers.files.samples import opened, table_of, written
+from tests.drivers.files.samples import assert_table, assert_wrong, table_of, written
 
 
 @pytest.mark.parametrize(
@@ -153,13 +152,7 @@ def test_a_column_has_the_type_in_which_all_its_values_have_one_meaning(
     names: list[str] | None,
 ) -> None:
     """What can be read in two ways stays a text, unless a setting or another column says which."""
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    found, read = table_of(tmp_path, "t", path=name, **given)
-    assert list(found.values()) == (types or list(found.values()))
-    assert list(found) == (names or list(found))
-    assert read == (read if rows is None else rows)
+    assert_table(tmp_path, content, settings, types, rows, names)
 
 
 @pytest.mark.parametrize(
@@ -173,12 +166,7 @@ def test_a_column_has_the_type_in_which_all_its_values_have_one_meaning(
 def test_a_chosen_type_that_leaves_two_meanings_or_none_is_told(
     tmp_path: Path, content: str | bytes, settings: Mapping[str, str], told: str
 ) -> None:
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    with pytest.raises(SettingsWrong) as wrong:
-        opened(tmp_path, path=name, **given)
-    assert told in f"{wrong.value.field} {wrong.value.code} {wrong.value.detail}"
+    assert_wrong(tmp_path, content, settings, told)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import SettingsWrong
-from tests.drivers.files.samples import opened, table_of, written
+from tests.drivers.files.samples import assert_table, assert_wrong, table_of, written
 
 
 @pytest.mark.parametrize(
@@ -61,13 +60,7 @@ def test_rows_are_found_wherever_json_holds_them(
     names: list[str] | None,
 ) -> None:
     """Objects or lists, in lists, lines, or within an object."""
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    found, read = table_of(tmp_path, "t", path=name, **given)
-    assert list(found.values()) == (types or list(found.values()))
-    assert list(found) == (names or list(found))
-    assert read == (read if rows is None else rows)
+    assert_table(tmp_path, content, settings, types, rows, names)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +75,7 @@ def test_rows_are_found_wherever_json_holds_them(
 def test_json_without_one_table_is_told(
     tmp_path: Path, content: str | bytes, settings: Mapping[str, str], told: str
 ) -> None:
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    with pytest.raises(SettingsWrong) as wrong:
-        opened(tmp_path, path=name, **given)
-    assert told in f"{wrong.value.field} {wrong.value.code} {wrong.value.detail}"
+    assert_wrong(tmp_path, content, settings, told)
 
 
 @pytest.mark.parametrize("around", ['{{"n": 1, "items": [{}], "end": 12345}}', '{{"r": {{"items": [{}]}}}}', "[{}]"])

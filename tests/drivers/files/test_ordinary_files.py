@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import SettingsWrong
-from tests.drivers.files.samples import opened, table_of, written
+from tests.drivers.files.samples import assert_table, assert_wrong
 
 
 @pytest.mark.parametrize(
@@ -85,13 +84,7 @@ def test_an_ordinary_file_is_read_as_it_is_meant(
     names: list[str] | None,
 ) -> None:
     """No kind of writing spoils another one."""
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    found, read = table_of(tmp_path, "t", path=name, **given)
-    assert list(found.values()) == (types or list(found.values()))
-    assert list(found) == (names or list(found))
-    assert read == (read if rows is None else rows)
+    assert_table(tmp_path, content, settings, types, rows, names)
 
 
 @pytest.mark.parametrize(
@@ -111,9 +104,4 @@ def test_an_ordinary_file_is_read_as_it_is_meant(
 def test_a_row_or_a_setting_that_fits_nowhere_is_told(
     tmp_path: Path, content: str | bytes, settings: Mapping[str, str], told: str
 ) -> None:
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    with pytest.raises(SettingsWrong) as wrong:
-        opened(tmp_path, path=name, **given)
-    assert told in f"{wrong.value.field} {wrong.value.code} {wrong.value.detail}"
+    assert_wrong(tmp_path, content, settings, told)

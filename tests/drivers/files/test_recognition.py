@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from drivers.errors import SettingsWrong
 from drivers.files.layout import Layout
-from tests.drivers.files.samples import opened, table_of, written
+from tests.drivers.files.samples import assert_table, assert_wrong, table_of, written
 from tests.drivers.files.workbooks import Cell, workbook
 
 
@@ -125,13 +124,7 @@ def test_a_text_is_taken_apart_as_it_is_meant(
     names: list[str] | None,
 ) -> None:
     """No row is lost, none is made of a title, and a header names the columns."""
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    found, read = table_of(tmp_path, "t", path=name, **given)
-    assert list(found.values()) == (types or list(found.values()))
-    assert list(found) == (names or list(found))
-    assert read == (read if rows is None else rows)
+    assert_table(tmp_path, content, settings, types, rows, names)
 
 
 @pytest.mark.parametrize(
@@ -144,12 +137,7 @@ def test_a_text_is_taken_apart_as_it_is_meant(
 def test_settings_that_lead_nowhere_are_told(
     tmp_path: Path, content: str | bytes, settings: Mapping[str, str], told: str
 ) -> None:
-    given = {**settings}
-    name = given.pop("name", "t.csv")
-    written(tmp_path, name, content)
-    with pytest.raises(SettingsWrong) as wrong:
-        opened(tmp_path, path=name, **given)
-    assert told in f"{wrong.value.field} {wrong.value.code} {wrong.value.detail}"
+    assert_wrong(tmp_path, content, settings, told)
 
 
 def test_line_ends_of_two_kinds_lose_no_row_wherever_they_begin(tmp_path: Path) -> None:
