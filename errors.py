@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as value
+from typing import Literal
 
 
 class ApplicationError(Exception):
@@ -94,7 +95,14 @@ class Reopen(ApplicationError):
 
 
 class SessionEnded(Reopen):
-    """The session token is unknown, expired or was revoked."""
+    """The session token is unknown, expired or was revoked.
+
+    `cause` is `time`, `opened_elsewhere` (its user has opened too many newer ones), or `unknown`.
+    """
+
+    def __init__(self, text: str, *, cause: Literal["time", "opened_elsewhere", "unknown"] = "unknown") -> None:
+        super().__init__(text)
+        self.cause = cause
 
 
 class TokenDead(Reopen):

@@ -45,6 +45,7 @@ from errors import (
     PortalBusy,
     PortalUnreachable,
     Reopen,
+    SessionEnded,
     TryLater,
 )
 from sentences.lookup import all_sentences, of_code
@@ -97,16 +98,24 @@ def register(app: Flask) -> None:
         app.register_error_handler(kind, handler)
 
 
-def reopen(_error: Reopen) -> ResponseReturnValue:
+def reopen(error: Reopen) -> ResponseReturnValue:
     """The session or the user's tokens are over; only the portal can open them again."""
     g.pop("app_session", None)
-    problem = Problem(
-        401,
-        _("The session has ended"),
-        _("For your safety the application closes after a while. Open it again from the portal's menu."),
-        "log-in",
-    )
+    problem = Problem(401, _("The session has ended"), _why_ended(error), "log-in")
     return _page(problem, typed=() if has_acted() else _typed_values())
+
+
+def _why_ended(error: Reopen) -> str:
+    cause = error.cause if isinstance(error, SessionEnded) else ""
+    texts = {
+        "": _("Bitrix24 no longer accepts the permission that you gave. Open it again from the portal's menu."),
+        "time": _("For your safety the application closes after a while. Open it again from the portal's menu."),
+        "opened_elsewhere": _(
+            "You have opened the application in many other places since. Open it again from the portal's menu."
+        ),
+        "unknown": _("This session is not known any more, as after a removal. Open it again from the portal's menu."),
+    }
+    return str(texts[cause])
 
 
 def access_denied(error: AccessDenied) -> ResponseReturnValue:

@@ -59,5 +59,5 @@ class PostponedLaunches:
         except (VaultBroken, ValueError, KeyError, TypeError):
             raise Forged("a postponed launch does not open") from None
         if self._clock().timestamp() - sealed_at > GOOD_FOR.total_seconds():
-            raise SessionEnded("the launch was postponed for too long")
+            raise SessionEnded("the launch was postponed for too long", cause="time")
         return launch

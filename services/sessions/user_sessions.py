@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from config import origin_of
@@ -25,7 +25,9 @@ OVERLAP = timedelta(seconds=60)
 RENEWABLE = timedelta(hours=24)
 """How long an ended session can still be renewed by its user: a page may be left open over night."""
 TOUCH = timedelta(seconds=60)
-"""A session's last use is written no more often than this."""
+"""A session's last use is written no more often than this, unless its user has used another one since."""
+MOST_KEPT = 100
+"""Sessions of one user, those that ended and can be renewed among them."""
 
 Clock = Callable[[], datetime]
 
@@ -56,7 +58,7 @@ class UserSessions:
         self._idle, self._longest, self._clock = idle, longest, clock
 
     def open(self, portal_id: int, user_id: int, *, is_admin: bool, language: str) -> tuple[str, ActiveSession]:
-        """A new session's token, and who it is; the oldest of more than 20 sessions of this user ends."""
+        """A new session's token, and who it is; of more than 20 sessions of this user the longest unused one ends."""
         token, moment = secrets.token_urlsafe(32), self._clock()
         with self._sessions.begin() as session:
             session.add(
@@ -72,7 +74,7 @@ class UserSessions:
                 )
             )
             session.flush()
-            self._drop_old(session, portal_id, user_id, moment)
+            self._end_unused(session, portal_id, user_id, moment)
         return token, self.find(token)
 
     def find(self, token: str) -> ActiveSession:
@@ -83,9 +85,11 @@ class UserSessions:
         """
         moment = self._clock()
         row, portal = self._load(token, moment)
+        if row.expires_at <= row.seen_at:
+            raise SessionEnded("too many newer sessions", cause="opened_elsewhere")
         if row.expires_at <= moment or row.seen_at + self._idle <= moment:
-            raise SessionEnded("expired session")
-        if moment - row.seen_at >= TOUCH:
+            raise SessionEnded("expired session", cause="time")
+        if moment - row.seen_at >= TOUCH or self._another_was_used(row):
             with self._sessions.begin() as session:
                 session.execute(update(UserSession).where(UserSession.id == row.id).values(seen_at=moment))
         return _active(row, portal)
@@ -122,6 +126,7 @@ class UserSessions:
             )
             if swapped.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
                 raise SessionEnded("renewed by another request, or ended meanwhile")
+            self._end_unused(session, row.portal_id, row.user_id, moment)
         return fresh, self.find(fresh)
 
     def forget_ended(self) -> int:
@@ -144,17 +149,34 @@ class UserSessions:
         moment = self._clock()
         row, portal = self._load(token, moment)
         if row.expires_at + RENEWABLE <= moment:
-            raise SessionEnded("expired long ago")
+            raise SessionEnded("expired long ago", cause="time")
         if (portal.member_id, row.user_id) != (member_id, user_id):
             raise Forged("the session belongs to another portal or user")
         return row
 
-    def _drop_old(self, session: Session, portal_id: int, user_id: int, moment: datetime) -> None:
-        own = and_(UserSession.portal_id == portal_id, UserSession.user_id == user_id)
-        newest_first = select(UserSession.id).where(own).order_by(UserSession.id.desc())
-        surplus = session.scalars(newest_first.offset(MOST_PER_USER)).all()
+    def _another_was_used(self, row: UserSession) -> bool:
+        """Whether the user has used another session since this one: then the order in which they were used counts."""
+        later = select(UserSession.id).where(_own(row.portal_id, row.user_id), UserSession.seen_at >= row.seen_at)
+        with self._sessions() as session:
+            return session.scalar(later.where(UserSession.id != row.id).limit(1)) is not None
+
+    def _end_unused(self, session: Session, portal_id: int, user_id: int, moment: datetime) -> None:
+        """End the longest unused of too many sessions, and forget those that cannot be renewed.
+
+        One that ends so is known by ending no later than it was used; no session is used after its end.
+        """
+        own = _own(portal_id, user_id)
+        latest_first = select(UserSession.id).where(own).order_by(UserSession.seen_at.desc(), UserSession.id.desc())
+        surplus = session.scalars(latest_first.where(UserSession.expires_at > moment).offset(MOST_PER_USER)).all()
+        ends = update(UserSession).where(UserSession.id.in_(surplus)).values(expires_at=UserSession.seen_at)
+        session.execute(ends, execution_options={"synchronize_session": False})
+        oldest = session.scalars(latest_first.offset(MOST_KEPT)).all()
         ended = and_(own, UserSession.expires_at <= moment - RENEWABLE)
-        session.execute(delete(UserSession).where(or_(UserSession.id.in_(surplus), ended)))
+        session.execute(delete(UserSession).where(or_(UserSession.id.in_(oldest), ended)))
+
+
+def _own(portal_id: int, user_id: int) -> ColumnElement[bool]:
+    return and_(UserSession.portal_id == portal_id, UserSession.user_id == user_id)
 
 
 def _hash(token: str) -> str:

@@ -1,5 +1,6 @@
 // The session token: every request of htmx carries it in one header, set here and nowhere else (facts/security 2.3).
 // When the session has ended, the portal vouches for its user again through BX24.js, and the request is repeated once.
+// Only 401 and 403 of that end a page: whatever else keeps it from being renewed leaves what was typed where it is.
 (() => {
   "use strict";
 
@@ -12,9 +13,9 @@
   }
 
   function freshGrant() {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       if (!window.BX24?.refreshAuth) return resolve(null);
-      const giveUp = setTimeout(() => resolve(null), 10000);
+      const giveUp = setTimeout(() => reject(new TypeError("the portal is silent")), 10000);
       window.BX24.refreshAuth((grant) => {
         clearTimeout(giveUp);
         resolve(grant || null);
@@ -24,10 +25,26 @@
 
   let renewing = null;
 
+  const PAUSES = [500, 2000];
+
+  // Whether the session goes on; throws like fetch while nobody says.
   async function renew() {
     const grant = await freshGrant();
     if (!grant || !token()) return false;
-    const answer = await fetch("/session/renew", {
+    for (const pause of [...PAUSES, null]) {
+      const answer = await exchange(grant).catch(() => null);
+      if (answer?.ok) {
+        keep((await answer.json()).session);
+        return true;
+      }
+      if (answer?.status === 401 || answer?.status === 403) return false;
+      if (pause !== null) await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+    throw new TypeError("the session could not be renewed now");
+  }
+
+  function exchange(grant) {
+    return fetch("/session/renew", {
       method: "POST",
       headers: { "X-App-Session": token() },
       body: new URLSearchParams({
@@ -36,13 +53,10 @@
         member_id: grant.member_id ?? "",
       }),
     });
-    if (!answer.ok) return false;
-    keep((await answer.json()).session);
-    return true;
   }
 
   // Several requests may meet the end of the session at once: they share one renewal.
-  const renewOnce = () => (renewing ??= renew().catch(() => false).finally(() => (renewing = null)));
+  const renewOnce = () => (renewing ??= renew().finally(() => (renewing = null)));
 
   async function send(address, request) {
     const answer = await fetch(address, request);

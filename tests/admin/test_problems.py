@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from errors import Forged, PortalBusy, PortalUnreachable
-from models import UserToken, VaultBroken, now
+from models import Portal, UserToken, VaultBroken, now
 from tests.admin.conftest import Control, Enter
 from tests.doors import Stage
 from tests.pages import Page, PageClient, opened
@@ -254,7 +254,18 @@ def test_the_app_opened_outside_a_portal_is_a_page_with_a_card(stage: Stage) -> 
 def test_an_unpaid_application_and_a_removed_one_say_so(client: PageClient, control: Control) -> None:
     control("fail", target="biconnector.connector.list", shape="root", status=401, code="PAYMENT_REQUIRED")
     assert client.get("/connectors/").heading == "The application is not paid for"
-    control("fail", target="biconnector.connector.list", shape="root", status=401, code="APPLICATION_NOT_FOUND")
+
+
+def test_a_portal_that_says_that_the_app_is_removed_is_asked_again_and_believed_with_its_server(
+    installed: Stage, client: PageClient, control: Control
+) -> None:
+    control("uninstall", lost=True)
+    control("fail", target="biconnector.connector.list", shape="root", status=401, code="ERROR_OAUTH", times=2)
+    page = client.get("/connectors/")
+    assert (page.status, page.heading) == (503, "This has to wait a moment")
+    assert "charts go on meanwhile" in page.words
+    with installed.services.sessions.begin() as session:
+        session.query(Portal).update({"doubted_at": now() - timedelta(seconds=6)})
     assert client.get("/connectors/").heading == "The application is not installed"
 
 

@@ -234,6 +234,29 @@ def test_an_ended_session_is_renewed_through_the_portal_and_nothing_typed_is_los
     )
 
 
+@pytest.mark.parametrize("lost", [1, 99])
+def test_a_renewal_that_gets_lost_ends_no_page_and_loses_nothing_typed(desk: Desk, installed: Stage, lost: int) -> None:
+    desk.link("Connectors")
+    desk.link("Coffee shop")
+    desk.link("Edit")
+    desk.app.locator("[name=title]").fill("Through the tunnel")
+    with installed.services.sessions.begin() as session:
+        session.execute(update(UserSession).values(expires_at=now() - timedelta(minutes=1)))
+    left = iter(range(lost))
+    desk.page.route(
+        "**/session/renew", lambda route: route.abort() if next(left, None) is not None else route.fallback()
+    )
+    desk.press("Save")
+    if lost > 1:
+        expect(desk.app.locator("#unreachable")).to_be_visible()
+        expect(desk.app.locator("[name=title]")).to_have_value("Through the tunnel")
+        desk.page.unroute("**/session/renew")
+        desk.press("Save")
+    expect(desk.app.locator("h1")).to_have_text("Through the tunnel")
+    known = ("ERR_FAILED", "Failed to fetch", "could not be renewed", "401")
+    desk.complaints = [text for text in desk.complaints if not any(part in text for part in known)]
+
+
 def test_a_session_that_cannot_be_renewed_ends_with_what_was_typed(desk: Desk, installed: Stage) -> None:
     desk.link("Connectors")
     desk.link("Coffee shop")

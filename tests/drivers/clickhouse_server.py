@@ -21,7 +21,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-USERS = {"reader": "pass:word ä", "default": ""}
+USERS = {"reader": "", "default": ""}
 _NO_SETTINGS = frozenset({"database", "query_id", "default_format", "query"})
 _EACH_TIME = frozenset({"max_execution_time", "format_custom_result_after_delimiter"})
 _STATUSES = {516: 403, 497: 403, 60: 404, 81: 404, 47: 400, 62: 400, 159: 408, 164: 500}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import random
 import resource
@@ -232,9 +233,10 @@ def test_a_certificate_of_another_name_or_authority_is_refused(driver: str, play
         assert (problem.field, problem.code) == ("tls", "certificate_name" if is_known else "certificate_refused")
         assert not server.asked
     server = played(lambda asked: answer(b"", 500), context)
-    failure(driver, server.port, tls="verify-ca", ca=authority)
+    failure(driver, server.port, tls="verify-ca", ca=authority, password="pass:word ä")
     assert len(server.asked) == 1
-    assert server.asked[0].headers["authorization"].startswith("Basic ")
+    scheme, _, login = server.asked[0].headers["authorization"].partition(" ")
+    assert (scheme, base64.b64decode(login).decode()) == ("Basic", "reader:pass:word ä")
 
 
 @BOTH

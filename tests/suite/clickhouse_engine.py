@@ -62,7 +62,6 @@ class ClickHouseDatabase(Database):
             "port": str(self.port),
             "database": self.schema,
             "username": "reader",
-            "password": "pass:word ä",
             "tls": "disable",
         }
         self.asked(f"CREATE DATABASE {self.schema}")

@@ -130,6 +130,55 @@ def test_a_21st_opening_ends_the_oldest_session_of_this_user_and_no_other(user_s
         user_sessions.find(token)
 
 
+def test_the_session_that_was_not_used_for_longest_goes_and_not_the_one_in_use(
+    user_sessions: UserSessions, clock: Clock
+) -> None:
+    used = opened(user_sessions)
+    others = []
+    for _ in range(40):
+        clock.move(seconds=1)
+        others.append(opened(user_sessions))
+        clock.move(seconds=1)
+        user_sessions.find(used)
+    for token in others[-19:]:
+        user_sessions.find(token)
+    with pytest.raises(SessionEnded) as ended:
+        user_sessions.find(others[20])
+    assert ended.value.cause == "opened_elsewhere"
+
+
+def test_a_session_that_too_many_others_have_ended_can_be_renewed_and_then_is_the_last_to_go(
+    user_sessions: UserSessions, clock: Clock
+) -> None:
+    first = opened(user_sessions)
+    clock.move(minutes=1)
+    others = [opened(user_sessions) for _ in range(20)]
+    clock.move(minutes=1)
+    with pytest.raises(SessionEnded):
+        user_sessions.find(first)
+    fresh, _ = user_sessions.renew(first, "acme", 7)
+    user_sessions.find(fresh)
+    with pytest.raises(SessionEnded):
+        user_sessions.find(others[0])
+
+
+def test_openings_without_end_leave_100_rows(user_sessions: UserSessions, sessions: Sessions) -> None:
+    for _ in range(130):
+        opened(user_sessions)
+    with sessions() as session:
+        assert session.query(UserSession).count() == 100
+
+
+def test_why_a_session_is_over_is_known(user_sessions: UserSessions, clock: Clock) -> None:
+    with pytest.raises(SessionEnded) as unknown:
+        user_sessions.find("invented")
+    idle = opened(user_sessions)
+    clock.move(minutes=61)
+    with pytest.raises(SessionEnded) as over:
+        user_sessions.find(idle)
+    assert (unknown.value.cause, over.value.cause) == ("unknown", "time")
+
+
 def test_each_opening_has_a_session_of_its_own(user_sessions: UserSessions) -> None:
     first, second = opened(user_sessions), opened(user_sessions)
     user_sessions.renew(first, "acme", 7)
