@@ -248,10 +248,10 @@ def _answer(
 
 def _previewed(form: ConnectionForm, connection: Connection | None) -> ResponseReturnValue:
     """The form with what is understood of its file, or with what keeps that from being read."""
-    asked = file_previews.asked()
+    asked, who = file_previews.asked(), current_session()
     try:
         settings = _checked_settings(form, "-", form.keep_upload())
-        found = services().previews.look(current_session().portal_id, form.driver.name, settings, asked)
+        found = services().previews.look(who.portal_id, form.driver.name, settings, asked, owner=who.session_id)
     except InvalidInput as error:
         problem = settings_failure(error, form.names)
         told = " ".join([*problem.field_errors.values(), *problem.form_errors])
