@@ -122,6 +122,7 @@ _POOLER_SIGNS: tuple[tuple[str, Meaning], ...] = (
     ("SSL connection is required", _TLS_REQUIRED),
     ("connection is insecure", _TLS_REQUIRED),
     ("no such database", _DATABASE),
+    ('database "', _DATABASE),
     ("password", _PASSWORD),
     ("auth", _PASSWORD),
     ("no more connections", _TOO_MANY),
@@ -172,6 +173,7 @@ def target_error(problem: Exception) -> TargetError:
         return QueryRefused("value_type", detail=detail)
     if state == "57014":
         return Timeout("deadline", detail)
-    if not state or state.startswith(("08", "57P")):
+    # 08P01 is what poolers say of everything that they do not like.
+    if not state or (state.startswith(("08", "57P")) and state != "08P01"):
         return Broken("connection_lost", detail)
     return Broken("server_error", detail)

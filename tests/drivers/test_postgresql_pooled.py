@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
 import threading
@@ -13,7 +14,7 @@ import pytest
 
 from drivers.base import Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import Broken, QueryRefused, SettingsWrong
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
 from drivers.query import Comparison, TableName
 from egress.errors import Timeout
 from egress.policy import Policy
@@ -44,7 +45,7 @@ class Pool:
     def __init__(self, name: str, admin: psycopg.Connection, port: int) -> None:
         self.name, self.admin, self.port = name, admin, port
 
-    def open(self, limits: Limits | None = None, **settings: str) -> Session:
+    def open(self, limits: Limits | None = None, /, **settings: str) -> Session:
         given = {"host": "127.0.0.1", "port": str(self.port), "database": self.name, "username": "postgres"}
         guards = Guards(Policy(allow=[f"127.0.0.1:{self.port}"]), limits=limits or Limits())
         return DRIVERS["postgresql"].open({**given, "tls": "disable", **settings}, guards)
@@ -155,11 +156,42 @@ def test_a_statement_that_nobody_waits_for_is_stopped_behind_the_pooler(pool: Po
 
 
 def test_a_zone_that_the_server_lacks_is_told_as_such(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drivers.base._time_zones", lambda: {"Mars/Olympus"})
+    monkeypatch.setattr("drivers.zones._names", lambda: {"Mars/Olympus"})
     with pool.open(timezone="Mars/Olympus") as session:
         with pytest.raises(SettingsWrong) as wrong:
             session.check()
         assert (wrong.value.field, wrong.value.code) == ("timezone", "zone_unknown_to_server")
+
+
+@pytest.mark.parametrize(
+    ("settings", "asked_for", "code"),
+    [
+        ("", {"database": "nothing"}, "database"),
+        ("", {"username": "nobody"}, "password"),
+        ("auth_type = scram-sha-256", {"password": "wrong"}, "password"),
+        ("auth_type = scram-sha-256", {}, "password"),
+        ("max_client_conn = 1", {}, "too_many_connections"),
+    ],
+)
+def test_a_pooler_that_refuses_says_why(pool: Pool, settings: str, asked_for: dict[str, str], code: str) -> None:
+    with pgbouncer("postgres", settings=settings) as port, contextlib.ExitStack() as others:
+        refusing = Pool(pool.name, pool.admin, port)
+        if "max" in settings:
+            others.enter_context(refusing.program())
+        with pytest.raises(LoginFailed) as refused:
+            refusing.open(**asked_for)
+    assert refused.value.code == code
+
+
+def test_a_pooler_that_knows_no_transactions_is_told_as_such(pool: Pool) -> None:
+    with (
+        pgbouncer("postgres", settings="pool_mode = statement") as port,
+        Pool(pool.name, pool.admin, port).open() as session,
+        pytest.raises(Broken) as refused,
+    ):
+        session.check()
+    assert refused.value.code == "server_error"
+    assert "transaction" in refused.value.detail
 
 
 @pytest.mark.parametrize("how", ["check", "tables", "description", "rows"])
