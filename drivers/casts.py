@@ -196,9 +196,9 @@ class Casts:
         return " AND ".join(tests)
 
     def _text(self, column: Column) -> str:
-        """The text that is shown of a value, with `{c}` for the column."""
-        if column.form is Form.TEXT:
-            return column.expression
+        """The text that is shown of a value, or that it is read from, with `{c}` for the column."""
+        if column.text or column.form is Form.TEXT:
+            return column.text or column.expression
         shape = self._dialect.shapes[column.form]
         template = self._sql.texts.get(column.form, self._dialect.text.replace("{x}", shape.shown))
         text = template.replace("{x}", column.expression)

@@ -73,7 +73,8 @@ class Column:
     `expression` is the SQL for its value, with `{c}` for the quoted name: a cast for types that need one. `spelling`
     gives a text as the database shows it, where a value can be spelt in several ways: filters compare what is shown.
     `source` is the database's name where `name` is another one, since a query may ask for one column in two types.
-    `holds` says whether the column can hold a text at all: one that it cannot is equal to nothing.
+    `holds` says whether the column can hold a text at all: one that it cannot is equal to nothing. `text` is the SQL
+    for its texts as they are stored, where `expression` reads something else from them.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Column:
     spelling: Callable[[str], str] = str
     source: str = ""
     holds: Callable[[str], bool] = holds_any
+    text: str = ""
 
     @property
     def own_name(self) -> str:

@@ -206,7 +206,10 @@ def _column(guess: _Guess) -> Column:
     elif guess.form in _TIMES and not _is_native(guess.kinds):
         said = f"'{guess.form.value}', '{order_of(guess.kinds)}', '{unit_of(guess.kinds) or ''}'"
         expression = _FOREIGN[guess.form].replace("{s}", said)
-    return Column(guess.name, guess.form, guess.native, guess.nullable, expression=expression)
+    # A dataset that has the column as texts goes on to have those that are stored.
+    are_texts = (guess.form in _TIMES and not guess.kinds & _NUMBERS) or Kind.TRUTH in guess.kinds
+    stored = _ANY_TEXT if are_texts and guess.form in (*_TIMES, Form.BOOLEAN) else ""
+    return Column(guess.name, guess.form, guess.native, guess.nullable, expression=expression, text=stored)
 
 
 def _is_native(kinds: Kind) -> bool:
