@@ -51,6 +51,7 @@ class ConnectionForm(PageForm):
         ]
         own = (FormField("title"), FormField(UPLOADED, "exact"), FormField(PASTED, "secret"))
         super().__init__([*own, *inputs], {"title": title, **known})
+        self._part_secrets()
         if self.takes_files and submitted():
             self[TYPES] = file_previews.chosen_types(self[TYPES])
         self._read_authority()
@@ -58,6 +59,12 @@ class ConnectionForm(PageForm):
             self.read_upload("")
         elif self.takes_files and not self.settings["url"] and uploads.shown_name(self[UPLOADED]):
             self.read_upload(self[UPLOADED])
+
+    def _part_secrets(self) -> None:
+        """Take secrets out of inputs that the page shows again."""
+        for code, value in self.driver.parted(self._typed).items():
+            if self[PREFIX + code] != value:
+                self[PREFIX + code] = value
 
     def _read_authority(self) -> None:
         """Let a certificate that was chosen as a file, in either of its two forms, stand in the field as PEM text."""

@@ -47,7 +47,7 @@ def open_app() -> ResponseReturnValue:
     launch = g.launch = _launch()
     # Whatever goes wrong from here on is told inside the frame of a portal that was verified before.
     installations = services().installations
-    show_in_frame(installations.known_origin(launch.member_id), launch.language)
+    show_in_frame(installations.known_origin(launch), launch.language)
     proof = installations.prove(launch)
     show_in_frame(origin_of(proof.endpoint), launch.language)
     arrival = installations.open(proof, launch)

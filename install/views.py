@@ -82,7 +82,7 @@ def install() -> ResponseReturnValue:
     launch: Launch | None = None
     try:
         launch = _launch()
-        show_in_frame(installations.known_origin(launch.member_id), launch.language)
+        show_in_frame(installations.known_origin(launch), launch.language)
         proof = installations.prove(launch, remembered=False)
         show_in_frame(origin_of(proof.endpoint), launch.language)
         arrival = installations.install(proof, launch)

@@ -12,6 +12,7 @@ from drivers.base import CA, N_, TIMEZONE, Driver, Field, Group, Guards, Session
 from drivers.errors import SettingsWrong
 from drivers.files.preview import PreviewSession
 from drivers.files.session import FileSession
+from drivers.files.source import without_login
 from drivers.previews import Preview, PreviewRequest
 
 
@@ -32,6 +33,13 @@ class File(Driver):
             example="https://example.com/sales.csv",
             hint=N_("Read again every five minutes."),
             target=True,
+        ),
+        Field(
+            "login",
+            N_("Login of the address"),
+            kind="secret",
+            hint=N_("As user:password, where the address asks for one."),
+            advanced=True,
         ),
         Field(
             "format",
@@ -145,12 +153,17 @@ class File(Driver):
 
     def validate(self, values: SettingValues) -> tuple[dict[str, str], list[SettingsWrong]]:
         """Like every driver's; also, a file lies here or at an address, and not at both."""
-        clean, faults = super().validate(values)
+        clean, faults = super().validate(self.parted(values))
         if {"path", "url"} <= clean.keys() and (fault := _one_of_two(clean)):
             faults.append(fault)
         if clean.get("header_row", "").strip("0") == "" != clean.get("header_row", ""):
             faults.append(SettingsWrong("header_row", "no_such_row"))
         return clean, faults
+
+    def parted(self, values: SettingValues) -> dict[str, str]:
+        """Without a login in the address, which is shown: it is the setting `login`."""
+        url, login = without_login(values.get("url", ""))
+        return {**values, "url": url, "login": login} if login else dict(values)
 
     def open(self, values: SettingValues, guards: Guards) -> Session:
         """A session on the file's tables (see `Driver.open`)."""

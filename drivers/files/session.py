@@ -201,7 +201,7 @@ class FileSession(Session):
     def _sources(self, settings: dict[str, str], guards: Guards) -> list[_Source]:
         """The files to read."""
         if settings["url"]:
-            file = downloaded(settings["url"], settings["ca"], guards.policy, self.deadline)
+            file = downloaded(settings["url"], settings["login"], settings["ca"], guards.policy, self.deadline)
             named = "" if is_shared(settings["url"]) else unquote(urlsplit(settings["url"]).path)
             title = title_of(Path(named)) or "data"
             return [_Source(title, file.path, state_of(file.path), (file,))]

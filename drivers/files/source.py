@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from drivers.errors import Broken, SettingsWrong, TooBig
 from drivers.files.kinds import GZIP, SUFFIXES
@@ -49,8 +49,18 @@ def state_of(path: Path) -> tuple[int, ...]:
     return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
 
-def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Temporary:
-    """The content of an https address, at most five minutes old.
+def without_login(url: str) -> tuple[str, str]:
+    """An address without user and password, and these as `user:password`; empty where the address has none."""
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return url, ""
+    login, _, place = parts.netloc.rpartition("@")
+    return (urlunsplit(parts._replace(netloc=place)), unquote(login)) if login else (url, "")
+
+
+def downloaded(url: str, login: str, ca: str, policy: Policy, deadline: Deadline) -> Temporary:
+    """The content of an https address, at most five minutes old; `login` as `user:password` is told to its host only.
 
     Of an address under which a service shares a file, the file itself. Redirects are followed to https addresses that
     the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
@@ -61,20 +71,22 @@ def downloaded(url: str, ca: str, policy: Policy, deadline: Deadline) -> Tempora
 
     def fetch() -> Temporary:
         file = Temporary.file(Path(url.split("?")[0].split("#")[0]).suffix[:16])
-        _fetch(direct(url), ca, policy, deadline, file.path)
+        _fetch(direct(url), login, ca, policy, deadline, file.path)
         return file
 
-    return KEPT.once(("url", url, ca), Temporary, fetch, deadline, FRESH_SECONDS)
+    return KEPT.once(("url", url, login, ca), Temporary, fetch, deadline, FRESH_SECONDS)
 
 
-def _fetch(url: str, ca: str, policy: Policy, deadline: Deadline, path: Path) -> None:
+def _fetch(url: str, login: str, ca: str, policy: Policy, deadline: Deadline, path: Path) -> None:
     tls = tls_context({"tls": "verify-full", "ca": ca})
+    own = _place(url)
     for _ in range(MOST_REDIRECTS + 1):
         parts, port = _address(url)
         target = policy.resolve(parts.hostname or "", port, "web")
         client = HttpConnection(HttpEndpoint(target, tls, CONNECT_SECONDS), deadline)
         try:
-            answer = client.ask("GET", _asked(parts), _headers(parts), seconds=READ_SECONDS)
+            told = _headers(login if _place(url) == own else "")
+            answer = client.ask("GET", _asked(parts), told, seconds=READ_SECONDS)
             if answer.status == 200 and parts.hostname == YANDEX_API:
                 url = address_in(next(_content(answer), b""))
                 if not url:
@@ -115,13 +127,16 @@ def _asked(parts: SplitResult) -> str:
     return path + "?" + quote(parts.query, safe=_UNQUOTED + "?") if parts.query else path
 
 
-def _headers(parts: SplitResult) -> dict[str, str]:
-    login = (
-        {"Authorization": basic_authorization(unquote(parts.username), unquote(parts.password or ""))}
-        if parts.username
-        else {}
-    )
-    return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **login}
+def _place(url: str) -> tuple[str, int]:
+    """Host and port: a redirect to another place gets no login."""
+    parts, port = _address(url)
+    return (parts.hostname or "").lower(), port
+
+
+def _headers(login: str) -> dict[str, str]:
+    user, _, password = login.partition(":")
+    told = {"Authorization": basic_authorization(user, password)} if login else {}
+    return {"Accept": "*/*", "Accept-Encoding": "gzip", "User-Agent": "BI-Connectors", **told}
 
 
 def _write(answer: HttpResponse, path: Path, deadline: Deadline) -> None:

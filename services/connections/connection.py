@@ -116,7 +116,8 @@ class Connection(Credentials):
     @property
     def needs_login(self) -> bool:
         """Whether something was deleted when the app was removed that the connection cannot read without."""
-        return self.closed and bool(secret_settings(self.driver) or self.settings.get("url"))
+        has_login = bool(secret_settings(self.driver)) and not self.settings.get("path")
+        return self.closed and (has_login or bool(self.settings.get("url")))
 
     @property
     def ledger_owner(self) -> Owner:
@@ -133,7 +134,7 @@ class Connection(Credentials):
             uid=row.uid,
             connector=connector or HostedConnector.of_row(row.connector, vault),
             driver=row.driver,
-            settings=json.loads(vault.get(row, "settings") or "{}"),
+            settings=_parted(row.driver, json.loads(vault.get(row, "settings") or "{}")),
             proven=row.proven_at is not None,
             id=row.id,
             title=row.title,
@@ -141,6 +142,11 @@ class Connection(Credentials):
             closed=row.closed_at is not None,
             created_at=row.created_at,
         )
+
+
+def _parted(driver: str, settings: dict[str, str]) -> dict[str, str]:
+    """Kept settings as the driver has them today: earlier ones may hold a login in an address."""
+    return catalogue.DRIVERS[driver].parted(settings) if driver in catalogue.DRIVERS else settings
 
 
 def checked_settings(driver: str, title: str, settings: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import hmac
 import logging
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -31,6 +32,7 @@ from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient, PortalClients
 from services.portals.event_bindings import EventBindings
 from services.portals.launches import Launch, Proof, ProvenToken, Verifier
+from services.portals.origins import normal_domain
 from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
 
@@ -170,10 +172,15 @@ class Installations:
         with self._sessions() as session:
             return session.scalar(select(Portal).where(Portal.member_id == member_id))
 
-    def known_origin(self, member_id: str) -> str:
-        """The origin under which we verified a portal earlier, or an empty text."""
-        known = self.find(member_id)
-        return origin_of(known.client_endpoint) if known is not None else ""
+    def known_origin(self, launch: Launch) -> str:
+        """The origin under which we verified a portal earlier, or an empty text.
+
+        Only whoever names it gets it: nothing of a launch is proved yet, and a portal's `member_id` is no secret.
+        """
+        known = self.find(launch.member_id)
+        if known is None or normal_domain(launch.domain) != urlsplit(known.client_endpoint).netloc:
+            return ""
+        return origin_of(known.client_endpoint)
 
     def capabilities(self, portal_id: int, client: PortalClient) -> Capabilities:
         """What the portal's generation knows; asked once, then remembered until the generation changes."""

@@ -162,3 +162,33 @@ def test_files_are_gone_when_the_portal_leaves_for_good(hosted: HostedStage, cli
     assert files(hosted) == ["продажи.csv"]
     assert hosted.stage.services.uninstallations.erase(hosted.stage.member_id)
     assert files(hosted) == []
+
+
+LOGIN = "canary-user:canary-Pa55"
+
+
+def test_a_login_inside_an_address_is_kept_as_a_secret_and_never_shown_again(
+    hosted: HostedStage, client: PageClient
+) -> None:
+    client.secrets = ["canary-Pa55", "canary-user"]
+    address = f"https://{LOGIN}@127.0.0.1:1/daily.csv?a=1"
+    sent = {"driver": "file", "title": "Daily", "settings-url": address}
+    for button in ("_test", "_save"):
+        page = client.post("/connections/new", {**sent, button: "1"})
+        assert page.value("settings-url") == "https://127.0.0.1:1/daily.csv?a=1"
+        assert page.value("settings-login") == ""
+        assert "Typed just now and kept" in page.text
+    kept = hosted.house.connections.add(hosted.stage.member_id, "file", "Daily", {"url": address})
+    held = hosted.held(kept.id)
+    assert (held.settings["url"], held.settings["login"]) == ("https://127.0.0.1:1/daily.csv?a=1", LOGIN)
+    for place in ("/connections/", f"/connections/{kept.id}", f"/connections/{kept.id}/edit", "/activity/"):
+        assert client.get(place).status == 200
+    assert LOGIN not in held.hidden_in(f"refused {LOGIN}")
+    assert "canary" not in hosted.stage.app.test_cli_runner().invoke(args=["connections", "list"]).output
+
+
+def test_the_login_of_an_address_is_not_told_to_another_one(hosted: HostedStage, client: PageClient) -> None:
+    address = f"https://{LOGIN}@127.0.0.1:1/daily.csv"
+    kept = hosted.house.connections.add(hosted.stage.member_id, "file", "Daily", {"url": address})
+    moved = {"title": "Daily", "settings-url": "https://127.0.0.1:2/daily.csv", "_test": "1"}
+    assert "settings-login" in client.post(f"/connections/{kept.id}/edit", moved).sentences()

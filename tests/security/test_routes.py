@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -161,10 +162,24 @@ def test_a_posted_domain_never_reaches_a_header(entered: tuple[Stage, str], doma
         answer = stage.post(path, stage.opening("analyst"), query={"DOMAIN": domain})
         assert answer.status_code == 403
         assert answer.headers["Content-Security-Policy"] == PAGE_POLICY.format(
-            portal=stage.portal.url, ancestors=stage.portal.url
+            portal=stage.portal.url, ancestors="'none'"
         )
         assert "Set-Cookie" not in answer.headers
         assert "X" not in answer.headers
+
+
+@pytest.mark.parametrize("domain", ["", "acme.bitrix24.com", "127.0.0.1", None])
+def test_a_portals_number_does_not_tell_its_address(entered: tuple[Stage, str], domain: str | None) -> None:
+    """Only who names the address finds it among the answer's headers, so that its own page can show what is wrong."""
+    stage, _ = entered
+    opening = stage.opening("analyst")
+    opening = replace(opening, fields={**opening.fields, "AUTH_ID": "made-up"})
+    named = urlsplit(stage.portal.url).netloc if domain is None else domain
+    for path in ("/", "/install/"):
+        answer = stage.post(path, opening, query={"DOMAIN": named})
+        assert answer.status_code in (403, 503)
+        ancestors = answer.headers["Content-Security-Policy"].partition("frame-ancestors ")[2]
+        assert ancestors == (stage.portal.url if domain is None else "'none'")
 
 
 def test_the_token_is_read_from_header_or_body_and_never_from_the_address(entered: tuple[Stage, str]) -> None:

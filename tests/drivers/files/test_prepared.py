@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gc
 import gzip
 import os
@@ -334,6 +335,25 @@ def test_a_file_is_fetched_with_its_address_login_and_compression(web: Web) -> N
     with web.playing(script) as played, web.open(played.port, "/from я.csv?q=a b") as session:
         assert read(session, session.tables()[0].name, ["a", "b"]) == [[1, 2]]
     assert [asked.path for asked in played.asked] == ["/from%20%D1%8F.csv?q=a%20b", "/to%20here.csv?x=%D1%8F&y=1"]
+
+
+@pytest.mark.parametrize("given", ["url", "login"])
+def test_the_login_of_an_address_goes_to_its_own_server_only(web: Web, given: str) -> None:
+    with web.playing(lambda asked: answer(b"a\n1\n")) as other:
+
+        def script(asked: Asked) -> bytes:
+            moved = {"/t.csv": "/here.csv", "/here.csv": f"https://files.example.com:{other.port}/there.csv"}
+            return answer(b"", 302, Location=moved[asked.path])
+
+        with web.playing(script) as played:
+            ports = [f"127.0.0.1:{port}" for port in (played.port, other.port)]
+            policy = Policy(allow=ports, lookup=lambda host, port: ["127.0.0.1"])
+            login = "ann%40x:p%3Aw@" if given == "url" else ""
+            settings = {"url": f"https://{login}files.example.com:{played.port}/t.csv", "ca": web.ca}
+            more = {"login": "ann@x:p:w"} if given == "login" else {}
+            with DRIVERS["file"].open(settings | more, Guards(policy)):
+                told = [asked.headers.get("authorization") for asked in (*played.asked, *other.asked)]
+    assert told == [f"Basic {base64.b64encode(b'ann@x:p:w').decode()}"] * 2 + [None]
 
 
 @pytest.mark.parametrize("cut", [answer(b"a,b\n1,2\n")[:-3], chunked(b"a,b\n1,2\n", end=False)])
