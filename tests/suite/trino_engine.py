@@ -74,15 +74,19 @@ class TrinoDatabase(DuckDBDatabase):
             with contextlib.suppress(KeyError):
                 self._queries.pop(name).cancel()
             return answer(b"", 204)
+        if (query := self._queries.get(name)) is None:
+            # Cancelled while its next page was already asked for.
+            return answer(b"", 410)
         try:
-            rows = next(self._queries[name].pages, None)
+            rows = next(query.pages, None)
         except duckdb.Error as problem:
             error = {"errorName": _error_name(problem), "message": str(problem)}
-            self._queries.pop(name)
+            self._queries.pop(name, None)
             return answer(json.dumps({"id": name, "stats": {"state": "FAILED"}, "error": error}).encode())
         if rows is not None:
             return self._page(name, {"data": rows}, {})
-        begun = self._queries.pop(name).statement == "START TRANSACTION READ ONLY"
+        self._queries.pop(name, None)
+        begun = query.statement == "START TRANSACTION READ ONLY"
         headers = {"X_Trino_Started_Transaction_Id": _READ_ONLY} if begun else {}
         return answer(json.dumps({"id": name, "stats": {"state": "FINISHED"}}).encode(), 200, **headers)
 
