@@ -61,6 +61,7 @@ class ServerEncoding:
         if self.name == "SQL_ASCII":
             return valid_utf8(sent)
         if not self.codec or sent.isascii():
+            # The server has checked what it stores in encodings of several bytes, or converted it just now.
             return sent
         return sent.decode(self.codec, "replace").encode()
 
