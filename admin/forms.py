@@ -31,8 +31,11 @@ COLUMNS = (
     *(FormField(name, "ids", default=frozenset()) for name in ("known", "visible", "delete")),
 )
 """Columns to add to a dataset, and the numbers of those that the page shows, ticks as visible, and marks to delete."""
-PUBLICATION = (FormField("datasetName"), FormField("description"), FormField("columns", "texts", default=()))
-"""How a table is published; `columns` are codes."""
+PUBLICATION = (
+    *map(FormField, ("datasetName", "externalName", "description")),
+    FormField("columns", "texts", default=()),
+)
+"""How a table is published; `columns` are codes, and `admin.drafts` reads what was chosen for each."""
 REVIEW_ROW = (FormField("table", "exact", None), FormField("name", default=None), FormField("on", "tick", False))
 REVIEW = (FormField("", "rows", columns=REVIEW_ROW),)
 """Tables to publish at once; a row without a `name` was not asked for one."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from flask import render_template, request, url_for
@@ -13,6 +13,7 @@ from admin import blueprint
 from admin.access import analysts_only
 from admin.connections import portal_context
 from admin.discovery import free_name
+from admin.drafts import TEST, DraftRow, check_answers, draft_rows, names_of, wanted_types
 from admin.forms import PUBLICATION
 from admin.listing import list_answer, list_state
 from egress.errors import TargetError
@@ -21,7 +22,7 @@ from sentences.lookup import diagnosis
 from services.bi.datasets import Dataset
 from services.connections.connection import Connection
 from services.contract.names import NameRefused
-from services.publishing.tables import DatasetChoice, external_code, published_datasets
+from services.publishing.tables import DatasetChoice, external_code, published_datasets, title_of
 from web.answers import page_at, same_place
 from web.forms import PageForm
 from web.session import capabilities, current_session, form_once, portal_client, services, submitted
@@ -89,17 +90,25 @@ def publish_table(connection_id: int) -> ResponseReturnValue:
     if not submitted():
         return _publish_page(connection, name)
     notice = _("The table was published. Make charts of it in BI Builder.")
+    rows: Sequence[DraftRow] = ()
     try:
+        choice = _choice()
+        if choice is not None:
+            rows = _tested_rows(connection, name, choice.columns)
+            if TEST in request.form:
+                return _publish_page(connection, name, rows=rows)
+            check_answers(rows)
+            choice = replace(choice, choices={row.code: row.choice for row in rows if row.ticked and row.choice})
         with form_once() as use:
             if use.outcome is None:
-                dataset_id, is_new = services().publishing.publish(portal_context(), connection, name, _choice())
+                dataset_id, is_new = services().publishing.publish(portal_context(), connection, name, choice)
                 notice = notice if is_new else _("The table was published before: this is its dataset.")
                 use.done(url_for("admin.dataset", dataset_id=dataset_id))
     except (TargetError, NameRefused) as error:
         return _table_page(connection, name, str(diagnosis(error.code)))
     except (AskUser, TryLater) as error:
-        fields = ("name", "description", "fields")
-        return refusal_page(error, lambda error: _publish_page(connection, name, failure(error, fields)))
+        fields = {"name", "externalName", "description", "fields"} | names_of(rows)
+        return refusal_page(error, lambda error: _publish_page(connection, name, failure(error, fields), rows))
     return page_at(use.outcome or use.path or "/", notice)
 
 
@@ -108,26 +117,38 @@ def _choice() -> DatasetChoice | None:
     if DATASET_NAME not in request.form:
         return None
     form = PageForm(PUBLICATION)
-    return DatasetChoice(form[DATASET_NAME], form["description"], form["columns"])
+    return DatasetChoice(form[DATASET_NAME], form["description"], form["columns"], form["externalName"])
 
 
-def _publish_page(connection: Connection, name: str, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
+def _tested_rows(connection: Connection, name: str, ticked: Collection[str]) -> list[DraftRow]:
+    """The columns as the form says them, with what a test of the chosen types has found."""
+    draft = services().drafts.draft(connection, name)
+    rows = draft_rows(draft, ticked)
+    wanted = wanted_types(rows)
+    tests = services().drafts.tested(connection, draft, wanted) if wanted else {}
+    return [replace(row, test=tests.get(row.code)) for row in rows]
+
+
+def _publish_page(
+    connection: Connection, name: str, problem: Failure = NOTHING_WRONG, rows: Sequence[DraftRow] = ()
+) -> ResponseReturnValue:
     try:
-        table, columns = services().publishing.describe(connection, name)
+        draft = services().drafts.draft(connection, name)
     except (TargetError, NameRefused):
         return _table_page(connection, name)
+    table, codes = draft.table, [row.column.code for row in draft.columns]
     if problem == NOTHING_WRONG and external_code(table) in below(connection):
         return _table_page(connection, name)
-    choice = _choice() or DatasetChoice(free_name(table.code), "", [row.column.code for row in columns])
+    choice = _choice() or DatasetChoice(free_name(table.code), "", codes, title_of(table))
     sentences = {FORM_NAMES.get(field, field): text for field, text in problem.field_errors.items()}
     page = render_template(
         "connections/publish.html",
         connection=connection,
         table=table,
-        columns=columns,
+        rows=rows or draft_rows(draft, choice.columns),
         dataset_name=choice.name,
+        dataset_title=choice.title,
         description=choice.description,
-        ticked=choice.columns,
         problem=replace(problem, field_errors=sentences),
     )
     return same_place(page, problem.status)

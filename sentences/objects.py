@@ -84,6 +84,8 @@ SENTENCES: Mapping[str, LazyString] = {
     "COLUMN_CODE_HAS_TYPE": _l(
         "The portal knows this name with another type, which stays. Give the column another name for the chosen type."
     ),
+    "COLUMN_CODE_RESERVED": _l("Filters of the portal use this word. Choose another name."),
+    "MISFITS_UNANSWERED": _l("Say what becomes of values that do not fit, then publish again."),
     "NAME_CHOSEN_TWICE": _l("Another table of this page has this name already. Give each its own."),
     "VALIDATION_SOURCE_ID_REQUIRED": _l("Choose the source that the dataset reads from."),
     "VALIDATION_DATASET_NAME_INVALID": _l(

@@ -43,6 +43,7 @@ from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
 from services.publishing.batches import BatchPublishing
 from services.publishing.contract_report import ContractReports
+from services.publishing.drafts import Drafts
 from services.publishing.tables import Publishing
 from services.sessions.form_nonces import FormNonces
 from services.sessions.user_sessions import UserSessions
@@ -88,6 +89,7 @@ class Services:
     publishing: Publishing
     batch_publishing: BatchPublishing
     contract_reports: ContractReports
+    drafts: Drafts
     call_log: CallLog
     health: Health
     uploads: Uploads
@@ -176,6 +178,7 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
         publishing=publishing,
         batch_publishing=BatchPublishing(publishing, portal_sync),
         contract_reports=ContractReports(access, guards, table_lists, call_log),
+        drafts=Drafts(access, guards, table_lists),
         call_log=call_log,
         health=health,
         uploads=uploads,

@@ -146,6 +146,13 @@ def dataset_name(field: str, name: str) -> list[FieldProblem]:
     return list(_name(field, name, DATASET_NAME, 230, "VALIDATION_DATASET_NAME"))
 
 
+def column_name(field: str, name: str) -> list[FieldProblem]:
+    """What is wrong with a column's name, told of the form's `field`."""
+    if not name:
+        return [FieldProblem(field, MISSING, {"field": field, "object": "dataset"})]
+    return list(_name(field, name, COLUMN_NAME, 32, "VALIDATION_FIELD_NAME"))
+
+
 def dataset_changes(caps: Capabilities, fields: Mapping[str, Any]) -> dict[str, Any]:
     """Fields for `dataset.update`, which changes nothing but the description (facts/biconnector 4.3)."""
     problems: list[FieldProblem] = []

@@ -25,7 +25,7 @@ from drivers.columns import PortalType
 from drivers.query import TableName
 from errors import FieldProblem, InvalidInput, PortalBusy
 from models import ContractColumn, ContractTable, Sessions, identity_of, now
-from services.contract.names import KeptColumn, PublishedColumns, PublishedTable, Unfit
+from services.contract.names import RESERVED, KeptColumn, PublishedColumns, PublishedTable, Unfit
 from services.limits.shared_memory import SharedMemory
 
 REMEMBERED_SECONDS = 600.0
@@ -154,10 +154,10 @@ class Ledger:
     def choose(
         self, owner: Owner, table: PublishedTable, today: Columns, choices: Mapping[str, ColumnChoice]
     ) -> PublishedColumns:
-        """What an analyst chose for columns, by their own names, before a dataset is made of them.
+        """What an analyst chose for columns, by their codes of the contract, before a dataset is made of them.
 
         A code that no portal was told of is renamed. Otherwise its meaning and type stay, and the column gets a further
-        code. Raises `InvalidInput` with the columns' names as fields.
+        code. Raises `InvalidInput` with the codes as fields.
         """
         return PublishedColumns(today, None, self._written(owner, table, today, Change(choices=choices)))
 
@@ -235,31 +235,36 @@ def _add_new(row: ContractTable, today: Columns) -> None:
 
 
 def _choose(row: ContractTable, choices: Mapping[str, ColumnChoice]) -> None:
+    by_code = {column.code: column for column in row.columns}
     problems = []
-    for name, choice in choices.items():
-        columns = [column for column in row.columns if column.name == name]
-        same = next((column for column in row.columns if column.code == choice.code), None)
-        if same is not None and same.name != name:
-            problems.append(FieldProblem(name, "COLUMN_CODE_TAKEN"))
-        elif same is not None and (same.told or same.fixed) and same.type != choice.type:
-            problems.append(FieldProblem(name, "COLUMN_CODE_HAS_TYPE"))
-        elif same is None and (free := next((each for each in columns if not (each.told or each.fixed)), None)):
-            free.code, free.type, free.unfit = choice.code, choice.type, choice.unfit
-        elif same is not None:
-            same.type, same.unfit = choice.type, choice.unfit
-        else:
-            row.columns.append(
-                ContractColumn(
-                    identity=identity_of(name, choice.code),
-                    name=name,
-                    code=choice.code,
-                    type=choice.type,
-                    fixed=False,
-                    retired=False,
-                    told=False,
-                    unfit=choice.unfit,
-                )
+    for code, choice in choices.items():
+        column, same = by_code[code], by_code.get(choice.code)
+        if choice.code in RESERVED:
+            problems.append(FieldProblem(code, "COLUMN_CODE_RESERVED"))
+            continue
+        if same is not None and same.name != column.name:
+            problems.append(FieldProblem(code, "COLUMN_CODE_TAKEN"))
+            continue
+        if same is None and not (column.told or column.fixed):
+            # Nobody knows it by its former code.
+            column.code, same = choice.code, column
+        elif same is None:
+            same = ContractColumn(
+                identity=identity_of(column.name, choice.code),
+                name=column.name,
+                code=choice.code,
+                type=choice.type,
+                fixed=False,
+                retired=False,
+                told=False,
+                unfit="",
             )
+            row.columns.append(same)
+        if (same.told or same.fixed) and same.type != choice.type:
+            problems.append(FieldProblem(code, "COLUMN_CODE_HAS_TYPE"))
+            continue
+        same.type, same.unfit = choice.type, choice.unfit
+        by_code[choice.code] = same
     if problems:
         raise InvalidInput(problems)
 

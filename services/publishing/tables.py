@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -19,8 +19,8 @@ from drivers.errors import TooBig
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.query import TableQuery
 from egress.errors import TargetError
-from errors import PortalRefused
-from services.bi import datasets
+from errors import InvalidInput, PortalRefused
+from services.bi import datasets, rules
 from services.bi.datasets import Dataset
 from services.bi.listing import Page
 from services.connections.access import PAGE_LIMITS, Access
@@ -28,6 +28,7 @@ from services.connections.connection import Connection
 from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.table_lists import CALL_SECONDS, PAGE_SECONDS, TableLists
 from services.contract.delivery import Delivery
+from services.contract.ledger import ColumnChoice
 from services.contract.names import (
     MOST_COLUMNS,
     NameRefused,
@@ -86,11 +87,16 @@ class TableView:
 
 @dataclass(frozen=True)
 class DatasetChoice:
-    """What somebody chose for a dataset; `columns` are codes."""
+    """What somebody chose for a dataset; `columns` are codes, and `choices` what was chosen for some of these.
+
+    Without `title` the table's own name is the dataset's.
+    """
 
     name: str
     description: str
     columns: Collection[str]
+    title: str = ""
+    choices: Mapping[str, ColumnChoice] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -148,13 +154,13 @@ class Publishing:
             description = session.describe(found.table)
             columns = self._lists.ledger.published(connection.ledger_owner, found, description.portal_types)
             rows = _sample(session, Delivery(session, description, columns))
-        return TableView(found, _columns(description, columns), rows)
+        return TableView(found, listed_columns(description, columns), rows)
 
     def describe(self, connection: Connection, table_id: str) -> tuple[PublishedTable, tuple[ListedColumn, ...]]:
         """A table and its columns without any rows; raises `NameRefused` and the driver's errors."""
         with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
-            return found, _columns(*self._lists.describe(connection, session, found))
+            return found, listed_columns(*self._lists.describe(connection, session, found))
 
     def inspect(
         self,
@@ -192,7 +198,7 @@ class Publishing:
             if table is None or not in_time():
                 continue
             try:
-                columns = _columns(*self._lists.describe(connection, session, table))
+                columns = listed_columns(*self._lists.describe(connection, session, table))
             except TargetError as problem:
                 found[name] = TableInspection(name, table, error=problem)
                 return
@@ -215,14 +221,44 @@ class Publishing:
                 return known.id, False
         columns = self.renewed(connection, found, columns)
         wanted = [row for row in columns if choice is None or row.column.code in choice.columns]
+        if choice is not None and choice.choices:
+            wanted = self._chosen(connection, found, wanted, choice.choices)
         fields = fields_of(found, wanted, source_id)
         if choice is None:
             dataset_id = _added(portal.client, portal.caps, found.code, fields)
         else:
             own = {"name": choice.name, "description": choice.description}
+            own |= {"externalName": choice.title} if choice.title else {}
             dataset_id = datasets.add(portal.client, portal.caps, {**fields, **own})
         self.hold(connection, found, wanted)
         return dataset_id, True
+
+    def _chosen(
+        self,
+        connection: Connection,
+        table: PublishedTable,
+        columns: Sequence[ListedColumn],
+        choices: Mapping[str, ColumnChoice],
+    ) -> list[ListedColumn]:
+        """The columns as they were chosen, which the contract holds now.
+
+        Raises `InvalidInput` with the fields `code-<code>`.
+        """
+        choices = {code: choices[code] for row in columns if (code := row.column.code) in choices}
+        problems = [
+            problem for code, choice in choices.items() for problem in rules.column_name(f"code-{code}", choice.code)
+        ]
+        if problems:
+            raise InvalidInput(problems)
+        ledger = self._lists.ledger
+        try:
+            published = ledger.choose(connection.ledger_owner, table, _today(columns), choices)
+        except InvalidInput as refused:
+            named = [replace(problem, field=f"code-{problem.field}") for problem in refused.problems]
+            raise InvalidInput(named) from refused
+        chosen = {column.code: column for column in published.all}
+        codes = [choices[row.column.code].code if row.column.code in choices else row.column.code for row in columns]
+        return [replace(row, column=chosen[code]) for row, code in zip(columns, codes, strict=True)]
 
     def renewed(
         self, connection: Connection, table: PublishedTable, columns: Sequence[ListedColumn]
@@ -271,7 +307,8 @@ def fields_of(table: PublishedTable, columns: Sequence[ListedColumn], source_id:
     }
 
 
-def _columns(description: Description, published: PublishedColumns) -> tuple[ListedColumn, ...]:
+def listed_columns(description: Description, published: PublishedColumns) -> tuple[ListedColumn, ...]:
+    """Published columns with what the database says of them."""
     own = {column.name: column for column in description.columns}
     return tuple(
         ListedColumn(row, own[row.name].native, own[row.name].nullable, own[row.name].comment) for row in published.all

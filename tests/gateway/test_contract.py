@@ -184,8 +184,11 @@ class Portals:
         return {column.code: column.type for column in columns.all}
 
     def choose(self, choices: dict[str, ColumnChoice]) -> None:
-        """An analyst chooses codes and types of columns."""
-        self._ledger.choose(self._owner, self._table, self._description.portal_types, choices)
+        """An analyst chooses codes and types of columns, which are given by their own names."""
+        today = self._description.portal_types
+        codes = {column.name: column.code for column in self._ledger.published(self._owner, self._table, today).all}
+        by_code = {codes[name]: choice for name, choice in choices.items()}
+        self._ledger.choose(self._owner, self._table, today, by_code)
 
     def publish(self, types: dict[str, Any]) -> None:
         """A dataset is made of what was described."""

@@ -213,7 +213,7 @@ def test_a_chosen_type_is_delivered_filtered_and_refused_by_column_and_value(
         host,
         connected,
         "bills",
-        {"amount": ColumnChoice("TOTAL", "double", "refuse"), "day": ColumnChoice("DAY", "date", "null")},
+        {"AMOUNT": ColumnChoice("TOTAL", "double", "refuse"), "DAY": ColumnChoice("DAY", "date", "null")},
     )
     assert described(connected, "bills") == {"TOTAL": "double", "DAY": "date"}
     assert connected.data(table="bills")[1:] == [[9.5, "2025-12-31"], [10.0, "2026-01-01"], [None, None]]
@@ -239,9 +239,9 @@ def test_a_code_that_a_portal_was_told_keeps_its_type_beside_the_chosen_one(
     database.execute("INSERT INTO x VALUES ('7')")
     assert described(connected, "x") == {"N": "string"}
     with pytest.raises(InvalidInput) as refused:
-        choose(host, connected, "x", {"n": ColumnChoice("N", "int", "refuse")})
-    assert [(problem.field, problem.code) for problem in refused.value.problems] == [("n", "COLUMN_CODE_HAS_TYPE")]
-    choose(host, connected, "x", {"n": ColumnChoice("NUMBER", "int", "refuse")})
+        choose(host, connected, "x", {"N": ColumnChoice("N", "int", "refuse")})
+    assert [(problem.field, problem.code) for problem in refused.value.problems] == [("N", "COLUMN_CODE_HAS_TYPE")]
+    choose(host, connected, "x", {"N": ColumnChoice("NUMBER", "int", "refuse")})
     assert described(connected, "x") == {"N": "string", "NUMBER": "int"}
     assert connected.data(table="x", select=["N", "NUMBER"]) == [["N", "NUMBER"], ["7", 7]]
     assert connected.data(table="x", select=["n"]) == [["n"], ["7"]]
@@ -254,5 +254,5 @@ def test_another_process_hears_of_a_choice(host: Host, connected: Connected, dat
     connection = host.services.connections.get(connected.issued.id)
     other = Ledger(host.services.sessions, host.services.shared_memory)
     table = PublishedTable("y", "y", TableName("", "y"), plain=True)
-    other.choose(connection.ledger_owner, table, [("n", "string")], {"n": ColumnChoice("N", "int", "refuse")})
+    other.choose(connection.ledger_owner, table, [("n", "string")], {"N": ColumnChoice("N", "int", "refuse")})
     assert values(connected, "y", "N") == [7]
