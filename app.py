@@ -15,6 +15,7 @@ from admin import (  # noqa: F401 - views
     batches,
     connections,
     connectors,
+    contracts,
     datasets,
     entry,
     patterns,

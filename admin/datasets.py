@@ -121,6 +121,8 @@ def _delete_page(dataset_id: int, problem: Failure = NOTHING_WRONG) -> ResponseR
 
 def _dataset_page(found: Dataset, form: PageForm, problem: Failure = NOTHING_WRONG) -> ResponseReturnValue:
     connection = _connection_of(found)
+    if connection is not None:
+        services().contract_reports.see(connection, found)
     health = services().health.tables([connection.id]) if connection else TableHealth()
     page = render_template(
         "datasets/view.html",

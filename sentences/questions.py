@@ -39,6 +39,23 @@ def of_connection(action: str) -> Question | None:
     }.get(action)
 
 
+def of_contract(table: str, changes: str) -> Question:
+    """What to ask before today's columns of a table become its contract; `changes` are columns of another type."""
+    seen = _(
+        "Charts of datasets made before get these columns in another type, which may break them: %(changes)s.",
+        changes=changes,
+    )
+    kept = _(
+        "New columns get names, and columns that are gone stay refused without a warning. No name comes to mean "
+        "another column."
+    )
+    return Question(
+        _("Accept today's columns of %(table)s?", table=table),
+        f"{seen} {kept}" if changes else str(kept),
+        _("Accept today's columns"),
+    )
+
+
 def of_wizard(action: str, driver: str, most: int) -> Question | None:
     """What to ask before an action on a connector whose credentials are typed in the portal."""
     return {

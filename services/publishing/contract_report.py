@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast, get_args
 
 from drivers.base import Guards, Session
 from drivers.columns import PortalType
 from drivers.errors import QueryRefused
+from services.bi.datasets import Dataset
 from services.connections.access import Access
 from services.connections.call_log import CallLog
 from services.connections.connection import Connection
 from services.connections.table_lists import TableLists
 from services.contract.ledger import KeptTable
-from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables, table_id
+from services.contract.names import NameRefused, PublishedColumns, PublishedTable, PublishedTables, Unfit, table_id
 
 Problem = Literal["", "published_table_gone", "published_column_gone", "type_changed"]
 
@@ -29,6 +30,7 @@ class ColumnReport:
     now: PortalType | None
     fixed: bool
     problem: Problem
+    unfit: Unfit = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,34 @@ class ContractReports:
         with self._access.session(connection, self._guards) as session:
             tables = self._lists.read(connection, session).tables
             return tuple(_report(session, tables, row) for row in kept)
+
+    def table(self, connection: Connection, asked: str) -> TableReport | None:
+        """One table of the contract by its code or exact name, None if it has none; raises the driver's errors."""
+        kept = self._lists.ledger.tables(connection.ledger_owner)
+        row = next((row for row in kept if asked in (row.code, table_id(row.table))), None)
+        if row is None:
+            return None
+        with self._access.page_session(connection, self._guards) as session:
+            return _report(session, self._lists.read(connection, session).tables, row)
+
+    def see(self, connection: Connection, dataset: Dataset) -> None:
+        """The portal has a dataset in these types, whoever made it: they hold from now on.
+
+        Types that no column of ours has, and names that nobody was told, are left alone.
+        """
+        kept = self._lists.ledger.tables(connection.ledger_owner)
+        row = next((row for row in kept if dataset.external_code in (row.code, table_id(row.table))), None)
+        if row is None:
+            return
+        loose = {column.code for column in row.columns if not column.fixed}
+        types = {
+            column.external_code: cast(PortalType, column.type)
+            for column in dataset.columns
+            if column.external_code in loose and column.type in get_args(PortalType)
+        }
+        if types:
+            table = PublishedTable(row.code, row.code, row.table, plain=True)
+            self._lists.ledger.fix(connection.ledger_owner, table, (), types)
 
     def accept(self, connection: Connection, table: str) -> TableReport:
         """Take a table's columns and types of today as its contract; raises `NameRefused` and the driver's errors.
@@ -91,4 +121,4 @@ def _columns(kept: KeptTable, columns: PublishedColumns, today: dict[str, Portal
             problem = "published_column_gone"
         elif column.code in changed:
             problem = "type_changed"
-        yield ColumnReport(column.code, column.name, column.type, now, column.fixed, problem)
+        yield ColumnReport(column.code, column.name, column.type, now, column.fixed, problem, column.unfit)
