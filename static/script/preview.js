@@ -12,7 +12,7 @@
   function tellProblems(form, page) {
     for (const input of form.querySelectorAll(".input[id]")) {
       const told = page.getElementById(input.id);
-      if (!told || input.closest("#preview")) continue;
+      if (!told || !DECIDES.test(input.name) || input.closest("#preview")) continue;
       for (const name of ["aria-invalid", "aria-describedby"]) {
         if (told.hasAttribute(name)) input.setAttribute(name, told.getAttribute(name));
         else input.removeAttribute(name);
@@ -24,14 +24,14 @@
     }
   }
 
-  function take(form, page, withFile) {
+  function take(form, page, withFile, isChange) {
     const focused = document.activeElement?.id;
     const fresh = page.getElementById("preview");
     if (withFile) {
       // The file is kept now: the form names it, and does not send it again.
       for (const part of form.querySelectorAll(".one-of")) part.replaceWith(page.querySelector(".one-of"));
     }
-    tellProblems(form, page);
+    if (isChange) tellProblems(form, page);
     const types = document.getElementById("settings-types");
     if (types && types !== document.activeElement) types.value = page.getElementById("settings-types").value;
     area().replaceWith(fresh);
@@ -40,7 +40,7 @@
     if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus({ preventScroll: true });
   }
 
-  async function show(extent = "1") {
+  async function show(extent = "1", isChange = true) {
     const form = area().closest("form");
     last?.abort();
     const mine = new AbortController();
@@ -67,9 +67,9 @@
       document.getElementById("show-preview").click();
       return;
     }
-    take(form, page, withFile);
+    take(form, page, withFile, isChange);
     // The first rows come at once; all of them take their time, during which the first ones can be looked at.
-    if (area().dataset.more !== undefined) show("whole");
+    if (area().dataset.more !== undefined) show("whole", isChange);
   }
 
   document.addEventListener("change", (event) => {
@@ -77,8 +77,10 @@
     if (area() && changed.form === area().closest("form") && DECIDES.test(changed.name)) show();
   });
 
+  // A page that just came keeps what it says beside its inputs.
   const begin = () => {
-    if (area()?.dataset.wanted !== undefined) show();
+    if (area()?.dataset.wanted !== undefined) show("1", false);
+    else if (area()?.dataset.more !== undefined) show("whole", false);
   };
   document.addEventListener("DOMContentLoaded", begin);
   document.addEventListener("htmx:after:swap", begin);

@@ -38,8 +38,6 @@ def test_each_change_is_shown_in_place_and_a_file_is_sent_once(hosted: HostedSta
         expect(desk.app.locator("h1")).to_have_text(heading)
     desk.app.get_by_role("link", name="CSV, Excel, Parquet, JSON").click()
     expect(desk.app.locator("#upload")).to_be_visible()
-    desk.app.locator("#title").fill("Stock")
-
     desk.app.locator("#upload").set_input_files({"name": "stock.csv", "mimeType": "text/csv", "buffer": CSV})
     expect(desk.app.locator("#preview tbody tr")).to_have_count(3)
     expect(desk.app.locator("#preview-status")).to_have_text("This holds for all rows of the table: 3.")
@@ -67,6 +65,12 @@ def test_each_change_is_shown_in_place_and_a_file_is_sent_once(hosted: HostedSta
     expect(desk.app.locator("#settings-encoding-problem")).to_have_count(0)
     expect(desk.app.locator("#preview tbody tr")).to_have_count(3)
 
+    # A form that comes back keeps what it says, and shows the file again.
+    desk.press("Save and connect")
+    expect(desk.app.locator("#title-problem")).to_be_visible()
+    expect(desk.app.locator("#preview tbody tr")).to_have_count(3)
+    expect(desk.app.locator("#title-problem")).to_be_visible()
+    desk.app.locator("#title").fill("Stock")
     # Each file that is sent is kept.
     assert [path.name for path in (hosted.folder / "uploads").rglob("*") if path.is_file()] == ["stock.csv"]
     desk.press("Save and connect")
