@@ -99,7 +99,8 @@ class Settings(BaseSettings):
     )
     local_files: Path | None = Field(
         default=None,
-        description="Folder of files on this machine that connections may read; empty means none.",
+        description="Folder of files on this machine that connections of every portal may read; empty means none. "
+        "Leave it empty where portals of different owners share the installation.",
     )
     uploads: Path = Field(
         default=Path("instance/uploads"),

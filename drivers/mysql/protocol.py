@@ -75,13 +75,16 @@ class MySQLConnection(_Connection):
         return cast("socket.socket", connection._sock)
 
     def row_blocks(self, statement: bytes, cap: int) -> Iterator[list[bytes]]:
-        """Blocks of row packets of a statement, unbuffered. Raises `TooBig` for a row over `cap` bytes."""
+        """Blocks of row packets of a statement, unbuffered.
+
+        Raises `TooBig` for a row over `cap` bytes, and `Broken` for what is no packet: each has its number.
+        """
         connection: Any = self
         self._execute_command(COMMAND.COM_QUERY, statement)
         header: Any = MySQLResult(self)
         header.init_unbuffered_query()
         header.unbuffered_active = False
-        buffer, size = b"", 0
+        buffer, size, number = b"", 0, connection._next_seq_id
         block: list[bytes] = []
         while True:
             received = connection._rfile.read1(_READ_BYTES)
@@ -90,13 +93,15 @@ class MySQLConnection(_Connection):
             buffer += received
             position, end = 0, len(buffer) - 4
             while position <= end:
-                length = int.from_bytes(buffer[position : position + 3], "little")
-                start = position + 4
+                head = int.from_bytes(buffer[position : position + 4], "little")
+                length, start = head & 0xFFFFFF, position + 4
+                if head >> 24 != number:
+                    raise Broken("bad_answer")
                 if length > cap or length == _LONGEST_PACKET:
                     raise TooBig("row_bytes", min(cap, _LONGEST_PACKET - 1))
                 if start + length > len(buffer):
                     break
-                position = start + length
+                position, number = start + length, (number + 1) & 0xFF
                 kind = buffer[start]
                 if kind == 0xFE and length < 9:
                     if block:

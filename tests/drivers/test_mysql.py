@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import pytest
 
 from drivers.base import Guards, Session
 from drivers.catalogue import DRIVERS
-from drivers.errors import QueryRefused, SettingsWrong, TooBig
-from drivers.mysql.protocol import only_cell
+from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
+from drivers.mysql.protocol import MySQLConnection, only_cell
 from drivers.query import Between, Comparison, Contains, IsNull, OneOf, TableQuery
 from egress.policy import Policy
 from tests.drivers.tls_proxies import tls_proxy
@@ -143,3 +145,51 @@ def test_a_number_with_more_digits_than_the_server_reads_is_refused(database: Ma
             assert read(session, table, ["n"], Comparison("a", "=", value)) == [[1]]
         assert read(session, table, ["n"], Comparison("a", "<", 10**64)) == [[1]]
         assert read(session, table, ["n"], Comparison("d", "<", Decimal("10." + "0" * 74 + "1"))) == []
+
+
+class _Stream:
+    """What a server sent after the head of an answer, in pieces of any size."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = list(pieces)
+
+    def read1(self, most: int) -> bytes:
+        return self._pieces.pop(0) if self._pieces else b""
+
+    def close(self) -> None:
+        """Closed with the connection."""
+
+
+def _packet(number: int, content: bytes) -> bytes:
+    return len(content).to_bytes(3, "little") + bytes([number & 0xFF]) + content
+
+
+def rows_of(monkeypatch: pytest.MonkeyPatch, *pieces: bytes) -> list[bytes]:
+    """The row packets that are read from a stream whose first has the number 5."""
+    connection: Any = object.__new__(MySQLConnection)
+    connection._rfile, connection._sock, connection._next_seq_id = _Stream(*pieces), None, 5
+    monkeypatch.setattr(MySQLConnection, "_execute_command", lambda *_: None)
+    monkeypatch.setattr("drivers.mysql.protocol.MySQLResult", lambda _: mock.Mock())
+    return [row for block in connection.row_blocks(b"SELECT 1", 100) for row in block]
+
+
+END = b"\xfe\0\0\0\0"
+
+
+def test_rows_are_read_however_the_stream_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [b"\x03abc"] * 300
+    stream = b"".join(_packet(5 + n, row) for n, row in enumerate([*rows, END]))
+    assert rows_of(monkeypatch, stream[:7], stream[7:9], stream[9:]) == rows
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"garbage in the middle of rows " * 9, b"\0" * 40, _packet(5, b"\x03abc"), _packet(7, b"\x03abc"), b"\xff" * 64],
+)
+def test_what_is_no_row_is_told_as_such_and_not_as_a_row_that_is_too_large(
+    monkeypatch: pytest.MonkeyPatch, garbage: bytes
+) -> None:
+    """Nor is it taken for a row: packets of an answer are numbered."""
+    with pytest.raises(Broken) as broken:
+        rows_of(monkeypatch, _packet(5, b"\x03abc") + garbage + _packet(7, END))
+    assert broken.value.code == "bad_answer"
