@@ -55,7 +55,9 @@ def test_a_chart_that_asks_for_a_column_that_is_gone_makes_its_dataset_fail_wher
     assert story(page).startswith("Health Failing")
     assert "The column that was published under this name is gone. AMOUNT (amount)" in story(page)
     assert "accept the table as it is today, or delete the dataset and publish the table anew" in story(page)
-    assert client.follow(page, "Look at the table").path.startswith("/connections/1/table")
+    contract = client.follow(page, "Look at the contract")
+    assert (contract.status, contract.path) == (200, "/connections/1/contracts/orders")
+    assert "amount" in contract.words
 
     listed = {row[0]: row[3] for row in client.get("/datasets/").rows()}
     assert listed["orders"].startswith("Failing")
