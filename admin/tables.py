@@ -146,6 +146,7 @@ def _publish_page(
         connection=connection,
         table=table,
         rows=rows or draft_rows(draft, choice.columns),
+        unshown=services().publishing.unshown(connection, table),
         dataset_name=choice.name,
         dataset_title=choice.title,
         description=choice.description,

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from drivers.errors import QueryRefused, SettingsWrong, TooBig, misfit_in
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
 from drivers.previews import Preview, PreviewRequest
 from drivers.query import TableName, TableQuery
+from drivers.unshown import UnshownValues
 from drivers.zones import zone_name
 from egress.deadline import Deadline
 from egress.errors import TargetError
@@ -222,6 +224,8 @@ class Session(ABC):
 
     def __init__(self, limits: Limits, interrupt: Callable[[], None] | None = None) -> None:
         self.limits = limits
+        #: How many values of the rows so far could not be shown, by the names of their columns.
+        self.unshown: Counter[str] = Counter()
         self.deadline = Deadline(limits.seconds, interrupt, limits.is_wanted)
 
     @property
@@ -282,8 +286,10 @@ class Session(ABC):
         if not query.columns:
             raise QueryRefused("unknown_column")
         sent_bytes = sent_rows = 0
+        unshown = UnshownValues([described.column(name) for name in query.columns], self.unshown)
         try:
-            for chunk in self._chunks(query, described):
+            for found in self._chunks(query, described):
+                chunk = Chunk(unshown.replaced(found.data), found.rows)
                 sent_bytes += len(chunk.data)
                 sent_rows += chunk.rows
                 if sent_bytes > self.limits.bytes:

@@ -169,6 +169,17 @@ class Casts:
         """The number of a column's values that do not fit, as the column of an aggregate."""
         return replace(column, form=Form.INTEGER, native="", expression=f"count({self._misfit(column, wanted, '1')})")
 
+    def unshown(self, column: Column) -> Column | None:
+        """The number of a column's values that cannot be shown, as the column of an aggregate; None where all can."""
+        shape = self._dialect.shapes[column.form]
+        shown = shape.shown.replace("{x}", column.expression)
+        if shape.present:
+            shown = f"CASE WHEN {shape.present.replace('{x}', column.expression)} THEN {shown} END"
+        if column.type == "string" or (shown == column.expression and column.type not in ("date", "datetime")):
+            return None
+        counted = f"count(CASE WHEN {{c}} IS NOT NULL AND ({shown}) IS NULL THEN 1 END)"
+        return replace(column, form=Form.INTEGER, native="", expression=counted, spelling=str)
+
     def example(self, column: Column, wanted: PortalType) -> Column:
         """One of the values that do not fit, as the column of an aggregate."""
         text = f"substr({self._text(column)}, 1, {LONGEST_VALUE})"
@@ -231,6 +242,18 @@ _NOTHING = Casts(Dialect(str, {}, "", "", ""), CastSql("", {}, silent=frozenset(
 def casts_of(session: Session) -> ColumnCasts:
     """The casts of a session."""
     return session.casts or _NOTHING
+
+
+def unshown_values(session: Session, description: Description) -> dict[str, int]:
+    """How many values of a table cannot be shown, by the names of the columns that have such."""
+    casts = casts_of(session)
+    counts = tuple(count for column in description.columns if (count := casts.unshown(column)) is not None)
+    if not counts:
+        return {}
+    names = tuple(count.name for count in counts)
+    query = TableQuery(description.table, names, None, 1)
+    row = json.loads(b"".join(chunk.data for chunk in session.rows(query, Description(description.table, counts))))
+    return {name: count for name, count in zip(names, row, strict=True) if count}
 
 
 def first_misfit(session: Session, table: TableName, column: Column, wanted: PortalType) -> str:

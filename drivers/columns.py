@@ -124,6 +124,9 @@ class ColumnCasts(Protocol):
     def count(self, column: Column, wanted: PortalType) -> Column:
         """The number of a column's values that do not fit, as the column of an aggregate."""
 
+    def unshown(self, column: Column) -> Column | None:
+        """The number of a column's values that cannot be shown, as the column of an aggregate; None where all can."""
+
     def example(self, column: Column, wanted: PortalType) -> Column:
         """One of the values that do not fit, as the column of an aggregate."""
 

@@ -97,7 +97,8 @@ class Shape:
     """How values of one form are shown and compared; `{x}` is the column's expression.
 
     `present` is true for values that can be shown; the others count as NULL. `operand` is what comparisons look at,
-    `value` wraps the bound value (`{v}`). `narrow`, where given, is a laxer equality that an index can serve.
+    `value` wraps the bound value (`{v}`). `unshown`, where given, stands in rows for what is not `present`, which so is
+    told from NULL (`drivers/unshown.py`). `narrow`, where given, is a laxer equality that an index can serve.
     `ordered`, where given, is what greater and less look at instead: texts as UTF-8, and so are their values bound.
     """
 
@@ -106,6 +107,7 @@ class Shape:
     operand: str = "{x}"
     value: str = "{v}"
     narrow: str = ""
+    unshown: str = ""
     ordered: str = ""
 
 
@@ -148,11 +150,27 @@ class Dialect:
             return shown
         return f"CASE WHEN {shape.present.replace('{x}', expression)} THEN {shown} END"
 
-    def select(self, query: TableQuery, description: Description, cell: str = "{x}", number: str = "") -> Sql:
-        """The statement for a query; `cell`, or `number` for numbers, wraps every column. Raises `QueryRefused`."""
+    def told(self, column: Column) -> str:
+        """The SQL for what stands in rows, from which values that cannot be shown are told."""
+        shape = self.shapes[column.form]
+        if not shape.unshown:
+            return self.shown(column)
+        raw = self.raw(column)
+        present, shown = (text.replace("{x}", raw) for text in (shape.present, shape.shown))
+        return f"CASE WHEN {present} THEN {shown} WHEN {raw} IS NOT NULL THEN {shape.unshown} END"
+
+    def select(
+        self, query: TableQuery, description: Description, cell: str = "{x}", number: str = "", *, marks: bool = False
+    ) -> Sql:
+        """The statement for a query; `cell`, or `number` for numbers, wraps every column. Raises `QueryRefused`.
+
+        With `marks` values that cannot be shown are told from NULL.
+        """
         columns = [description.column(name) for name in query.columns]
         items = (
-            (number if number and column.is_number else cell).replace("{x}", self.shown(column))
+            (number if number and column.is_number else cell).replace(
+                "{x}", (self.told if marks else self.shown)(column)
+            )
             + f" AS {self.quote(f'c{position}')}"
             for position, column in enumerate(columns)
         )

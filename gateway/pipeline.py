@@ -175,6 +175,7 @@ class Pipeline:
             arrived.check_waiting()
             with self._access.session(credentials, guards) as session:
                 rows = endpoint.write(asked, credentials, session, self._lists, spool)
+                call.record.unshown = dict(session.unshown) or None
             spool.finish()
             arrived.check_waiting()
         return spool, rows

@@ -136,6 +136,8 @@ class EndpointCall(Base):
     rows: Mapped[int] = mapped_column(default=0)
     bytes: Mapped[int] = mapped_column(default=0)
     milliseconds: Mapped[int] = mapped_column(default=0)
+    unshown: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    """How many values of the answer could not be shown and are null, by the database's names of their columns."""
 
     @property
     def is_good(self) -> bool:

@@ -156,6 +156,7 @@ def dialect(zone: zoneinfo.ZoneInfo, as_text: bool) -> Dialect:
     first = _microseconds(dt.datetime(1900, 1, 1, 0, 0, 1), zone, Column("", Form.INSTANT, ""))  # noqa: DTZ001 - in the connection's zone
     present = f"{{x}} >= fromUnixTimestamp64Micro({first.text})"
     instant = Shape(shown, present, shown) if as_text else Shape(shown, present, value="fromUnixTimestamp64Micro({v})")
+    instant = replace(instant, unshown="'-infinity'")
     shapes = {form: Shape() for form in Form}
     shapes |= {Form.FLOAT: Shape(present="isFinite({x})"), Form.DATE: Shape(operand="toInt32({x})")}
     shapes |= {Form.INSTANT: instant}
@@ -259,7 +260,7 @@ class ClickHouseSession(Session):
         as_text = any(is_ambiguous(moment, self._zone) for moment in datetimes_in(query.where))
         spoken = dialect(self._zone, as_text)
         # Without aliases: ClickHouse would let them stand for columns in conditions.
-        items = (spoken.shown(description.column(name)) for name in query.columns)
+        items = (spoken.told(description.column(name)) for name in query.columns)
         where = None if query.where is None else _without_fractions(query.where, description)
         return spoken.tail(Sql(f"SELECT {', '.join(items)}"), replace(query, where=where), description)
 

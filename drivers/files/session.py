@@ -47,10 +47,11 @@ WARM = Warm()
 
 _TEXT = Shape()
 # Statistics of Parquet know no NaN: DuckDB takes `isfinite` alone for true where they show numbers only.
-_FINITE = Shape(present="CASE WHEN isfinite({x}) THEN 1 ELSE 0 END = 1")
+_FINITE = Shape(present="CASE WHEN isfinite({x}) THEN 1 ELSE 0 END = 1", unshown="'NaN'::DOUBLE")
 _SECONDS = Shape(
     shown="date_trunc('second', {x})",
     present="({x} > TIMESTAMP '1900-01-01 00:00:00.999999' AND {x} < TIMESTAMP '10000-01-01 00:00:00')",
+    unshown="TIMESTAMP '-infinity'",
 )
 SHAPES = {
     Form.BOOLEAN: Shape(),
@@ -60,7 +61,7 @@ SHAPES = {
     Form.TEXT: _TEXT,
     Form.RENDERED: _TEXT,
     Form.BINARY: _TEXT,
-    Form.DATE: Shape(present="{x} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"),
+    Form.DATE: Shape(present="{x} BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'", unshown="DATE '-infinity'"),
     Form.DATETIME: _SECONDS,
     Form.INSTANT: _SECONDS,
 }
@@ -234,7 +235,7 @@ class FileSession(Session):
         return sorted(super().tables(search), key=lambda table: table.name.name in self._problems)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        shown = ", ".join(DIALECT.shown(description.column(name)) for name in query.columns)
+        shown = ", ".join(DIALECT.told(description.column(name)) for name in query.columns)
         selected = Sql(f"SELECT json_array({shown}) || '{_BETWEEN}'")
         statement = DIALECT.tail(selected, _fitted(query, description), description)
         cap = self.limits.row_bytes + len(_BETWEEN)

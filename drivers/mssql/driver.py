@@ -161,6 +161,7 @@ def dialect(zone: zoneinfo.ZoneInfo) -> Dialect:
             "CONVERT(nvarchar(19), {x}, 120)",
             f"{{x}} > CAST('{first}' AS datetime2(7))",
             value="CAST({v} AS datetime2(7))",
+            unshown="N'-infinity'",
         )
 
     # Told to be of another collation, a text of one byte a letter loses what the code page of that one lacks.
@@ -232,7 +233,7 @@ class SQLServerSession(Session):
         self._check_texts(query, description)
         columns = [description.column(name) for name in query.columns]
         statement = self._dialect.select(
-            query, description, "CAST(CAST({x} AS nvarchar(max)) AS varbinary(max))", number="{x}"
+            query, description, "CAST(CAST({x} AS nvarchar(max)) AS varbinary(max))", number="{x}", marks=True
         )
         with self._errors():
             yield from json_rows(self._cells(statement, columns), columns)

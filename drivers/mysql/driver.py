@@ -319,7 +319,9 @@ def _cell_expression(column: Column) -> str:
         if column.form is Form.DATETIME:
             real += f" AND DAYOFMONTH({raw}) <= DAYOFMONTH(LAST_DAY({raw}))"
         shown = f"CASE WHEN {real} THEN {whole} END"
-    return f"IFNULL(CONCAT({_DATE_MARK}, {shown}, CHAR(254)), 'null')"
+    # `IS NULL` would be true of a day of zeros where the column takes no NULL.
+    missing = f"IF({raw} <=> NULL, 'null', CONCAT({_DATE_MARK}, '-infinity', CHAR(254)))"
+    return f"IFNULL(CONCAT({_DATE_MARK}, {shown}, CHAR(254)), {missing})"
 
 
 def _json(rows: bytes) -> bytes:
@@ -327,7 +329,7 @@ def _json(rows: bytes) -> bytes:
     controls = set(rows.translate(None, _PLAIN_BYTES))
     rows = escape_controls(rows.replace(b"\\", b"\\\\").replace(b'"', b'\\"'), controls)
     if b"-00" in rows:
-        rows = _UNREAL_DATE.sub(b"null", rows)
+        rows = _UNREAL_DATE.sub(b"\xfe-infinity\xfe", rows)
     return valid_utf8(rows.translate(_QUOTES).replace(_ROW_END, b",\n"))
 
 

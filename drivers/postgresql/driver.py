@@ -62,22 +62,25 @@ LOCK_SECONDS = 10
 
 _PLAIN_BYTES = bytes(range(32, 256))
 _NUMERIC = re.compile(r"numeric\((\d+),(-?\d+)\)")
-_NUMBER_WORDS = re.compile(rb'"(?:[^"\\]|\\.)*"|NaN|-?Infinity', re.DOTALL)
 
 _TEXT = Shape(operand='{x} COLLATE "C"', narrow="{x}")
 _SECONDS = Shape(
-    shown="date_trunc('second', {x})", present="({x} > '1900-01-01 00:00:00.999999' AND {x} < '10000-01-01')"
+    shown="date_trunc('second', {x})",
+    present="({x} > '1900-01-01 00:00:00.999999' AND {x} < '10000-01-01')",
+    unshown="'-infinity'",
 )
 SHAPES = {
     Form.BOOLEAN: Shape(),
     Form.INTEGER: Shape(),
     # NaN is above all numbers; a number beyond the doubles is an infinity to whoever reads JSON.
-    Form.EXACT: Shape(present=f"{{x}} BETWEEN '-{sys.float_info.max}'::numeric AND '{sys.float_info.max}'::numeric"),
+    Form.EXACT: Shape(
+        present=f"{{x}} BETWEEN '-{sys.float_info.max}'::numeric AND '{sys.float_info.max}'::numeric", unshown="'NaN'"
+    ),
     Form.FLOAT: Shape(present="{x} NOT IN ('NaN', 'Infinity', '-Infinity')"),
     Form.TEXT: _TEXT,
     Form.RENDERED: replace(_TEXT, narrow=""),
     Form.BINARY: replace(_TEXT, narrow=""),
-    Form.DATE: Shape(present="{x} BETWEEN '0001-01-01' AND '9999-12-31'"),
+    Form.DATE: Shape(present="{x} BETWEEN '0001-01-01' AND '9999-12-31'", unshown="'-infinity'"),
     Form.DATETIME: _SECONDS,
     Form.INSTANT: _SECONDS,
 }
@@ -212,19 +215,18 @@ class PostgreSQLSession(Session):
         items = (f"{self._copy_expression(column)} AS {quote(f'c{number}')}" for number, column in enumerate(columns))
         select = self._dialect.tail(Sql(f"SELECT {', '.join(items)}"), query, description)
         statement = _copy(select, columns, self._encoding.sent)
-        words = any(column.form in (Form.EXACT, Form.FLOAT) for column in columns)
         with self._errors():
             text = self._mogrified(statement.with_markers("%s"), statement.values) + "; COMMIT"
             blocks = copy_rows(self._connection, self._socket, text.encode(), self.limits.row_bytes)
             for block, count in blocks:
                 self.deadline.check()
-                yield Chunk(self._encoding.utf8(_json(block, count, words)), count)
+                yield Chunk(self._encoding.utf8(_json(block, count)), count)
             self._transaction = ""
 
     def _copy_expression(self, column: Column) -> str:
-        """What is copied of a column: NaN and infinities among numbers are replaced here, where they are rare."""
+        """What is copied of a column: NaN and infinities among numbers are found in the rows, where they are rare."""
         words = column.form is Form.FLOAT or (column.form is Form.EXACT and _is_within_doubles(column.native))
-        return self._dialect.raw(column) if words else self._dialect.shown(column)
+        return self._dialect.raw(column) if words else self._dialect.told(column)
 
     def _mogrified(self, statement: str, values: Any) -> str:
         return psycopg.ClientCursor(self._connection).mogrify(statement.encode(), values)
@@ -331,11 +333,9 @@ def _copy(select: Sql, columns: Sequence[Column], encoding: str) -> Sql:
     )
 
 
-def _json(block: bytes, count: int, words: bool) -> bytes:
+def _json(block: bytes, count: int) -> bytes:
     """Rows of a block, separated by NUL, as JSON arrays: replaced in the whole, for row by row would cost more."""
     controls = block.translate(None, _PLAIN_BYTES)
     if len(controls) >= count:
         block = escape_controls(block, set(controls) - {0})
-    if words and (b"NaN" in block or b"Infinity" in block):
-        block = _NUMBER_WORDS.sub(lambda found: found[0] if found[0].startswith(b'"') else b"null", block)
     return b"[" + block.replace(b"\0", b"],\n[") + b"]"

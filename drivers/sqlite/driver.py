@@ -233,7 +233,7 @@ class SQLiteSession(Session):
         return Server("SQLite", apsw.sqlite_lib_version(), encrypted=False)
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
-        row = _array([self._dialect.shown(description.column(name)) for name in query.columns])
+        row = _array([self._told(description.column(name)) for name in query.columns])
         with self._errors(), self._readers(query, description) as opened:
             if opened:
                 table = RowidTable(self._dialect.name(query.table), self._row_number(query, description), row)
@@ -251,6 +251,13 @@ class SQLiteSession(Session):
                     rows = [self._encoded(row) or b"" for row in rows]
                 # SQLite writes the digits of escapes in lower case, as all drivers do.
                 yield Chunk(valid_utf8(b",\n".join(rows)), len(rows))
+
+    def _told(self, column: Column) -> str:
+        """The SQL of a cell, in which dates that cannot be shown are told from NULL (`drivers/unshown.py`)."""
+        shown = self._dialect.shown(column)
+        if column.type not in ("date", "datetime") or column.source:
+            return shown
+        return f"coalesce({shown}, CASE WHEN {quote(column.name)} IS NOT NULL THEN '-infinity' END)"
 
     @contextlib.contextmanager
     def _readers(self, query: TableQuery, description: Description) -> Iterator[list[apsw.Connection]]:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from drivers.base import Description, Guards, Session
+from drivers.casts import unshown_values
 from drivers.columns import PortalType
 from drivers.errors import TooBig
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
@@ -42,6 +43,8 @@ from services.portal_api.client import PortalClient
 PAGE_SIZE = 50
 SAMPLE_ROWS = 20
 MOST_NUMBERS = 20
+COUNT_SECONDS = 5.0
+"""How long a page waits for what is counted in a whole table."""
 NAME_TAKEN = frozenset({"DATASET_ALREADY_EXIST", "NAME_EXISTS"})
 LONGEST_NAME = 230
 LONGEST_EXTERNAL = 512
@@ -161,6 +164,14 @@ class Publishing:
         with self._access.page_session(connection, self._guards) as session:
             found = self._lists.find(connection, session, table_id)
             return found, listed_columns(*self._lists.describe(connection, session, found))
+
+    def unshown(self, connection: Connection, table: PublishedTable) -> dict[str, int] | None:
+        """How many values of a table cannot be shown, by the columns' own names; None where that takes too long."""
+        try:
+            with self._access.page_session(connection, self._guards, COUNT_SECONDS) as session:
+                return unshown_values(session, session.describe(table.table))
+        except TargetError:
+            return None
 
     def inspect(
         self,

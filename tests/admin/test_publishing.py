@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 
+from models import EndpointCall
 from tests.pages import Page, PageClient
 from tests.services.hosted import HostedStage
 
@@ -119,3 +120,31 @@ def test_empty_cards_have_the_button_that_fills_them(client: PageClient) -> None
     client.submit(client.get("/connections/1/delete"), "Delete")
     page = client.get("/connectors/1")
     assert page.links()["Connect a database or file"] == "/connections/new"
+
+
+def test_values_that_cannot_be_shown_are_counted_before_publishing(client: PageClient) -> None:
+    """One of the orders is of 1899, and the same column misses a value."""
+    page = asked(client)
+    told = {row[1]: row[-1] for row in page.rows()}
+    assert "1 value cannot be shown and is empty" in told["made"]
+    assert not any("cannot be shown" in told[name] for name in ("id", "city", "amount"))
+    assert "no times until 1900-01-01" in page.text
+    page = client.follow(client.get("/connections/1/tables"), "Publish Заказы клиентов")
+    assert "cannot be shown" not in page.text
+    assert "no times until" not in page.text
+
+
+def test_of_a_table_that_takes_too_long_it_is_said_that_nothing_was_counted(
+    client: PageClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.publishing.tables.COUNT_SECONDS", 0)
+    page = asked(client)
+    assert page.heading == "Publish orders"
+    assert "were not counted: the table is too large" in page.text
+
+
+def test_activity_tells_what_could_not_be_shown(hosted: HostedStage, client: PageClient) -> None:
+    with hosted.house.sessions.begin() as session:
+        session.query(EndpointCall).update({"unshown": {"made": 1, "paid": 1204}})
+    details = client.get("/activity/").all("tr.more td")[0].text
+    assert "Empty since it cannot be shown made 1 value, paid 1204 values" in details

@@ -569,3 +569,19 @@ def test_a_record_belongs_to_its_portal_and_goes_with_it(host: Host, deals: Conn
     assert host.services.uninstallations.erase(MEMBER_ID)
     with host.services.sessions() as session:
         assert session.query(EndpointCall).count() == 0
+
+
+def test_what_could_not_be_shown_is_counted_by_its_column(host: Host, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "deals.sqlite") as database:
+        database.execute("CREATE TABLE orders (id int, made datetime, paid datetime)")
+        database.execute(
+            "INSERT INTO orders VALUES (1, '1899-12-31 10:00:00', NULL), (2, '1812-06-24 00:00:00', NULL), "
+            "(3, '2025-01-01 10:00:00', '2025-01-02 10:00:00')"
+        )
+    database.close()
+    orders = host.connect("sqlite", {"path": "deals.sqlite"})
+    answer = json.loads(orders.call("urlData", {"table": "orders"}).data)
+    assert [row[1:] for row in answer[1:3]] == [[None, None], [None, None]]
+    assert host.calls()[-1].unshown == {"made": 2}
+    orders.call("urlData", {"table": "orders", "select": ["ID", "PAID"]})
+    assert host.calls()[-1].unshown is None
