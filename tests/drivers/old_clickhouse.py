@@ -25,7 +25,9 @@ _USERS = """<yandex>
 <profiles><default></default></profiles><quotas><default></default></quotas>
 <users><default>
 <password></password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
-</default></users>
+</default><closed>
+<password>secret</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota>
+</closed></users>
 </yandex>"""
 
 
@@ -33,7 +35,7 @@ _USERS = """<yandex>
 def old_clickhouse(folder: Path) -> Iterator[dict[str, str]]:
     """The settings of a connection to a server that keeps everything in `folder`.
 
-    Its user has no password, since none goes to a server without TLS.
+    Its user has no password, since none goes to a server without TLS; that of `closed` has one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with kept_port() as port:
