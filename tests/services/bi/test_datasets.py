@@ -16,7 +16,7 @@ from services.bi.listing import Listing
 from services.portal_api.capabilities import NEWER, OLDER, Capabilities
 from tests.services.portal_api.portal import Portal, batch_answer, commands, inner_error, result
 
-COLUMNS = [
+COLUMNS: list[dict[str, Any]] = [
     {"id": 224, "datasetId": 2, "type": "int", "name": "ID", "externalCode": "id", "visible": True},
     {"id": "225", "datasetId": "2", "type": "string", "name": "NAME", "externalCode": "name", "visible": "N"},
 ]
@@ -158,7 +158,7 @@ def test_a_column_that_is_deleted_is_not_hidden_first() -> None:
     assert there.sent[1] == {"id": 2, "delete": [224]}
 
 
-Change = Callable[[Portal], None]
+Change = Callable[[Portal], object]
 FOREIGN: list[tuple[Change, str]] = [
     (lambda there: datasets.update_columns(there.client(), OLDER, 2, delete=[224, 999]), "delete"),
     (lambda there: datasets.update_columns(there.client(), OLDER, 2, show=[999]), "show"),
@@ -219,7 +219,7 @@ def test_columns_whose_answer_is_lost_have_an_unknown_outcome() -> None:
 
 
 REFUSED = inner_error("DATASET_UPDATE_ERROR", "Error updating dataset.")
-AFTER = {
+AFTER: dict[str, Any] = {
     **ITEM,
     "fields": [{**COLUMNS[1], "visible": True}, {"id": 226, "datasetId": 2, "type": "int", "visible": True, **NEW}],
 }
