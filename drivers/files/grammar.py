@@ -99,9 +99,15 @@ NUMBERS = (INTEGER, DECIMAL, Candidate("double", _EXPONENT.pattern, _EXPONENT.co
 
 _BLANK, _SPACE = f"[{BLANKS}]", f"[{BLANKS}]?"
 _GROUPS: Mapping[str, str] = {" ": _BLANK, ",": ",", ".": r"\.", "'": f"[{APOSTROPHES}]"}
+_CODES = (
+    "AED|AFN|AMD|AOA|ARS|AUD|AZN|BAM|BDT|BGN|BHD|BOB|BRL|BYN|BYR|CAD|CHF|CLP|CNH|CNY|COP|CRC|CZK|DKK|DOP|DZD|EGP|ETB|EUR|GBP|GEL"
+    "|GHS|GTQ|HKD|HRK|HUF|IDR|ILS|INR|IQD|IRR|ISK|JOD|JPY|KES|KGS|KHR|KRW|KWD|KZT|LAK|LBP|LKR|MAD|MDL|MKD|MMK|MNT|MXN|MYR|NGN"
+    "|NOK|NPR|NZD|OMR|PEN|PHP|PKR|PLN|PYG|QAR|RON|RSD|RUB|RUR|SAR|SEK|SGD|SYP|THB|TJS|TMT|TND|TRY|TWD|TZS|UAH|UGX|USDT|USD"
+    "|UYU|UZS|VES|VND|XAF|XOF|ZAR|ZMW"
+)
 _CURRENCY = (
-    r"[$€£¥₽₴₸₺₹₩₪₫₼₾֏₿]|US\$|(?:USD|EUR|RUB|RUR|GBP|CHF|CNY|JPY|KZT|BYN|UAH|UZS|KGS|GEL|AMD|AZN|TRY|PLN|CZK|HUF|SEK|NOK|DKK"
-    r"|INR|BRL|AED|CAD|AUD)|руб(?:\.|лей)?|р\.|грн\.?|тг\.?|Br"
+    rf"[$€£¥₽₴₸₺₹₩₪₫₼₾֏₿]|US\$|(?:{_CODES})|руб(?:\.|лей)?|р\.|грн\.?|тг\.?|тенге|сом|сум|сўм"
+    r"|so['’]m|лей|лв\.?|zł|Kč|kr\.?|Ft|Br"
 )
 
 
@@ -173,7 +179,7 @@ _CLOCK = rf"[0-9]{{1,2}}:[0-9]{{2}}(?::[0-9]{{2}}{_FRACTION})?"
 _HALF = r" ?[AaPp]\.?[Mm]\.?"
 _TIMES = ("%H:%M:%S", "%H:%M", "%I:%M:%S %p", "%I:%M %p")
 _SPELLINGS = (
-    ("[T ]+([0-9]{1,2}:)", r" \1"),
+    ("[T, ]+([0-9]{1,2}:)", r" \1"),
     (r"(:[0-9]{2})[.,][0-9]+", r"\1"),
     (r" ?([AaPp])\.?[Mm]\.?$", r" \1M"),
 )
@@ -192,7 +198,7 @@ def _dates(separator: str, parts: Sequence[str], order: Order = "") -> Iterator[
         text = f"regexp_replace({text}, {literal(found)}, {literal(become)})"
     yield Candidate(
         "datetime",
-        f" *{pattern}(?:(?: +|T){_CLOCK}(?:{_HALF})?)? *",
+        f" *{pattern}(?:(?:,? +|T){_CLOCK}(?:{_HALF})?)? *",
         f"try_strptime(upper({text}), [{formats}])",
         order=order,
     )
@@ -209,8 +215,8 @@ _ISO = (
     Candidate(
         "datetime",
         r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?"
-        r"(?:Z|[-+][0-9]{2}(?::?[0-9]{2})?)",
-        "TRY_CAST({c} AS TIMESTAMPTZ)",
+        r"(?:Z| UTC| ?[-+][0-9]{2}(?::?[0-9]{2})?)",
+        "TRY_CAST(replace(replace({c}, ' +', '+'), ' -', '-') AS TIMESTAMPTZ)",
     ),
 )
 _SHORT_ISO = tuple(_dates("-", ("%Y", "%m", "%d")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +42,7 @@ _OTHER_KINDS: tuple[tuple[bytes, str], ...] = (
     (b"GIF89a", "GIF"),
     (b"{\\rtf", "RTF"),
 )
+_OBJECT = re.compile(rb'(?:\[\s*)?\{\s*"')
 _PAGES = (b"<!doctype html", b"<html", b"<?xml")
 #: A file that holds files: an old document of Office, or a new one with a password. Names inside are UTF-16.
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -81,6 +83,9 @@ def _kind(path: Path, asked: str, begin: bytes) -> FileKind:
         return "parquet"
     if begin.startswith(b"PK\x03\x04"):
         return "xlsx"
+    # Whoever saves the answer of an API often calls it a text.
+    if path.suffix.lower() == ".txt" and _OBJECT.match(begin):
+        return "jsonl"
     return SUFFIXES.get(path.suffix.lower()) or ("jsonl" if begin.startswith((b"{", b"[{", b"[[")) else "csv")
 
 

@@ -105,13 +105,21 @@ class _Reading:
     @property
     def is_whole(self) -> bool:
         """Whether all rows fit."""
-        return not self.is_broken and self.width > 1 and self.agreed == 1
+        return not self.is_broken and self.width > 1 and self.agreed == 1 and not self.is_one_column
 
     @property
     def is_plausible(self) -> bool:
         """Whether the delimiter is one, though some rows do not fit."""
         separated = bool(self.rows) and len(self.rows[0]) > 1 and self.several > 0.5
-        return self.width > 1 and (self.agreed > 0.5 or separated)
+        return self.width > 1 and (self.agreed > 0.5 or separated) and not self.is_one_column
+
+    @property
+    def is_one_column(self) -> bool:
+        """Whether commas are those of decimals below the name of the only column, and not between two unnamed ones."""
+        below = [row for row in self.rows[self.start.row :] if row]
+        above = [row for row in self.rows[: self.start.row] if row]
+        is_named = not self.start.header and bool(above) and all(len(row) == 1 for row in above)
+        return self.form.delimiter == "," and self.width == 2 and is_named and all(map(_has_decimal_commas, below))
 
     @property
     def rank(self) -> tuple[bool, int, int, bool, bool, int]:

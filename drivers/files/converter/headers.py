@@ -20,7 +20,7 @@ Rows = Sequence[Sequence[Cell]]
 Header = Literal["auto", "yes", "no"]
 
 #: Texts that stand for nothing in columns of numbers and dates, as people and programs write them.
-NOTHING = ("-", "NULL", "\\N", "NA", "N/A", "#N/A")
+NOTHING = ("-", "NULL", "Null", "null", "\\N", "NA", "N/A", "#N/A", "#Н/Д", "NaN", "nan")
 SAMPLE_ROWS = 1000
 MOST_TITLES = 30
 LONGEST_TITLE = 200
@@ -30,7 +30,7 @@ _NUMBER = re.compile(
     rf"\(?{_CURRENCY}?\s*[-+−]?\s*{_CURRENCY}?\s*[\d\s.,'’]*\d[\d\s.,'’]*(?:[eE][-+]?\d+)?\s*(?:%|{_CURRENCY})?\)?"
 )
 _MOMENT = re.compile(
-    r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(?:(?:\s+|T)\d.*)?|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?"
+    r"\d{1,4}([-./])\d{1,2}\1\d{1,4}(?:(?:,?\s+|T)\d.*)?|\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:\s*[AaPp]\.?[Mm]\.?)?"
 )
 _NO_DATE = re.compile(r"[ .:]+|0000-00-00.*|00\.00\.0000.*")
 _YEAR = re.compile(r"(?:(?:0?[1-9]|1[0-2])\.)?((?:19|20)\d\d)")
@@ -50,6 +50,8 @@ def table_start(rows: Rows, width: int, header: Header = "auto") -> Start:
     if header == "no" or first >= len(rows):
         return Start(first, False)
     start = _below_titles(rows, width, first)
+    if start == first:
+        start = _below_parameters(rows, width, first)
     named = header == "yes" or _strength(rows, start, width) > 0
     return Start(start, named)
 
@@ -104,6 +106,41 @@ def _below_titles(rows: Rows, width: int, first: int) -> int:
         told = spaced or not all(map(filled, rows[first:at]))
         return at if dense and told else first
     return at if strength == _STRONG else first
+
+
+def _below_parameters(rows: Rows, width: int, first: int) -> int:
+    """The row below what a report was asked with: labels, with dates or numbers beside them; `first` without any.
+
+    Rows of the table may look like that. So what is passed over has gaps or is followed by a blank row, names stand
+    below it beyond doubt, and it has nothing of what their columns hold.
+    """
+    passed: list[Sequence[Cell]] = []
+    blank = told = False
+    for at in range(first, min(len(rows) - 1, first + MOST_TITLES)):
+        row = rows[at]
+        if not filled(row):
+            blank = blank or bool(passed)
+            continue
+        if passed and told and _is_full(rows, at, width) and _strength(rows, at, width) == _STRONG:
+            with_gaps = not any(_is_full(rows, number, width) for number in range(first, at))
+            return at if (blank or with_gaps) and not _any_like(passed, rows[at + 1 :], width) else first
+        kinds = [kind_of(cell or "") for cell in row[:width] if filled([cell])]
+        has_value = bool({"number", "moment"} & set(kinds))
+        is_label = (next(filter(None, row)) or "").rstrip().endswith(":")
+        if kinds[:1] != ["text"] or (_is_full(rows, at, width) and not has_value and not is_label):
+            return first
+        told = told or has_value or is_label
+        passed.append(row)
+    return first
+
+
+def _any_like(above: Rows, below: Rows, width: int) -> bool:
+    """Whether a row has a number or date where the rows below have such."""
+    for position in range(width):
+        kinds = {kind_of(_text(row, position)) for row in below[:SAMPLE_ROWS]} - {"", "text"}
+        if kinds & {kind_of(_text(row, position)) for row in above}:
+            return True
+    return False
 
 
 def _is_full(rows: Rows, at: int, width: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -221,7 +221,11 @@ def _of_value(value: Record) -> _Table:
     for _ in range(DEEPEST_TABLE):
         found = [(name, inner, around) for around in level for name, inner in around.items() if _is_table(inner)]
         if len(found) > 1:
-            raise Refused("path", "file_structure", "several lists: " + ", ".join(name for name, *_ in found))
+            # A list that says what the columns of another one are called is no table of its own.
+            told = [one for one in found if not any(_describes(one[1], other[1][0]) for other in found)]
+            if len(told) != 1:
+                raise Refused("path", "file_structure", "several lists: " + ", ".join(name for name, *_ in found))
+            found = told
         if found:
             (_, rows, around), *_ = found
             return _Table(_checked(rows), _names_beside(rows, around))
@@ -241,15 +245,30 @@ def _is_grid(value: Any) -> bool:
 
 
 def _names_beside(rows: list[Any], around: Mapping[str, Any]) -> list[str] | None:
-    """The only list of names beside lists of as many values."""
+    """The only list of names, or of columns with names, beside lists of as many values."""
     if not isinstance(rows[0], list):
         return None
     found = [
-        other
+        names
         for other in around.values()
-        if isinstance(other, list) and len(other) == len(rows[0]) and all(name.__class__ is str for name in other)
+        if isinstance(other, list) and (names := _column_names(other) or other) and len(names) == len(rows[0])
+        if all(name.__class__ is str for name in names)
     ]
     return found[0] if len(found) == 1 and len(set(found[0])) == len(found[0]) else None
+
+
+def _column_names(columns: Sequence[Any]) -> list[str]:
+    """The names in a description of columns, as databases answer with their rows; empty where it is none."""
+    if not all(isinstance(column, dict) and column.get("name").__class__ is str for column in columns):
+        return []
+    names = [str(column["name"]) for column in columns]
+    return names if len(set(names)) == len(names) else []
+
+
+def _describes(columns: Sequence[Any], row: Any) -> bool:
+    """Whether a list describes the columns of a row of another list."""
+    names = _column_names(columns)
+    return bool(names) and (row.keys() == set(names) if isinstance(row, dict) else len(row) == len(names))
 
 
 def _checked(rows: list[Any]) -> Iterator[Record]:
@@ -287,7 +306,16 @@ def _within(reader: JsonReader) -> Iterator[Record]:
     rows = next(found, None)
     if rows is None:
         reader.refuse(1, "no JSON, or longer than 4 MiB")
+    start = list(itertools.islice(rows, MOST_COLUMNS + 1))
+    if len(start) <= MOST_COLUMNS and _column_names(start) and (others := next(found, None)) is not None:
+        columns, start, rows = start, list(itertools.islice(others, 1)), others
+        if not start or not _describes(columns, start[0]):
+            raise Refused("path", "file_structure", "several lists")
+        if isinstance(start[0], list):
+            yield _column_names(columns)
+    yield from start
     yield from rows
     for other in found:
-        if next(other, None) is not None:
+        last = list(itertools.islice(other, MOST_COLUMNS + 1))
+        if last and not (isinstance(start[0], dict) and _describes(last, start[0])):
             raise Refused("path", "file_structure", "several lists")

@@ -26,6 +26,13 @@ from tests.drivers.files.samples import assert_table, assert_wrong, table_of, wr
          ['int', 'string'], [[1, 'a'], [2, 'b']], None),
         ('{"columns":["id","n"],"rows":[[1,"a"],[2,"b"]]}', {'name': 't.json'}, ['int', 'string'],
          [[1, 'a'], [2, 'b']], ['id', 'n']),
+        ('{"meta":[{"name":"id"},{"name":"n"}],"data":[{"id":1,"n":"a"}]}', {'name': 't.json'}, ['int', 'string'],
+         [[1, 'a']], ['id', 'n']),
+        ('{"data":{"rows":[[1,"a"]],"cols":[{"name":"id"},{"name":"n"}]}}', {'name': 't.json'}, ['int', 'string'],
+         [[1, 'a']], ['id', 'n']),
+        ('[{"id": 1, "n": "a"}]', {'name': 't.txt'}, ['int', 'string'], [[1, 'a']], ['id', 'n']),
+        ('{"id":1,"n":"a"}\n{"id":2,"n":"b"}\n', {'name': 't.txt'}, ['int', 'string'], [[1, 'a'], [2, 'b']], None),
+        ('{x};b\n1;2\n', {'name': 't.txt'}, ['int', 'int'], [[1, 2]], ['{x}', 'b']),
         ('{"values":[["id","n"],[1,"a"]]}', {'name': 't.json'}, ['int', 'string'], [[1, 'a']], None),
         ('{"items":[{"x":1}],"errors":[]}', {'name': 't.json'}, ['int'], [[1]], None),
         ('{"id":1,"tags":["a","b"]}', {'name': 't.json'}, ['int', 'string'], [[1, '["a","b"]']], None),
@@ -84,3 +91,13 @@ def test_a_list_that_no_memory_holds_is_read_row_by_row(tmp_path: Path, around: 
     written(tmp_path, "t.json", around.format(rows))
     types, found = table_of(tmp_path, "t", path="t.json")
     assert (list(types), len(found), found[-1][0]) == (["id", "t"], 60_000, 59_999)
+
+
+def test_a_description_of_columns_names_more_rows_than_memory_holds(tmp_path: Path) -> None:
+    """As ClickHouse answers in its format JSONCompact; whatever else stands beside the rows is a second table."""
+    rows = ",\n".join(f'[{number}, "{"x" * 60}"]' for number in range(70_000))
+    text = '{"meta": [{"name": "id"}, {"name": "t"}], "data": [' + rows + "]}"
+    written(tmp_path, "t.json", text)
+    types, read = table_of(tmp_path, "t", path="t.json")
+    assert (types, len(read), read[-1]) == ({"id": "int", "t": "string"}, 70_000, [69_999, "x" * 60])
+    assert_wrong(tmp_path, text.replace('{"name": "t"}', '{"x": "t"}'), {"name": "u.json"}, "several lists")
