@@ -164,6 +164,23 @@ def metadata(tenants: Sequence[Connection], seconds: float) -> Iterator[Line]:
     )
     good = not taken.failed(404) and taken.p99() < 0.05
     yield Line("200 calls a second with a wrong key, from 2,500 addresses", told, verdict(good, "p99 < 50 ms"))
+    yield from shared_address(tenants[0], stranger, seconds)
+
+
+def shared_address(tenant: Connection, stranger: Connection, seconds: float) -> Iterator[Line]:
+    """Right keys from an address that others send wrong ones from without end."""
+    right = itertools.repeat(tenant.called("urlTableDescription"))
+    alone = at_rate(right, 10, seconds)
+    with ThreadPoolExecutor(1) as elsewhere:
+        guesses = elsewhere.submit(at_rate, itertools.repeat(stranger.called("urlData")), 40, seconds + 1)
+        time.sleep(1)
+        beside = at_rate(right, 10, seconds)
+        wrong = guesses.result().statuses
+    told = f"p99 {alone.p99() * 1000:.0f} ms alone, {beside.p99() * 1000:.0f} ms beside, {beside.failed()} failed"
+    answered = ", ".join(f"{count} x {status}" for status, count in sorted(wrong.items()))
+    good = not beside.failed() and beside.p99() < 2 * alone.p99()
+    what = f"10 calls a second with a right key, beside 40 wrong ones from the same address ({answered})"
+    yield Line(what, told, verdict(good, "p99 < 2 x alone, none failed"))
 
 
 def data(server: Server, tenants: Sequence[Connection], checker: Checker) -> Iterator[Line]:

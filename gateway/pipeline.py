@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Generic
@@ -31,22 +29,18 @@ from services.connections.connection import Connection, Credentials, HostedConne
 from services.connections.keys import ConnectionKeys
 from services.connections.table_lists import TableLists
 from services.connections.typed_credentials import KnownTargets
-from services.limits.budgets import BAD_KEYS, Budgets, BudgetSpent
+from services.limits.budgets import BudgetSpent
 from services.limits.concurrency import ConcurrencyLimit
 from services.limits.fair_queue import FairQueue
 from services.limits.rate_limit import RateLimit
 from services.limits.shared_memory import SharedMemory
 from services.limits.stale_cache import StaleCache, if_it_answers
+from services.limits.wrong_keys import WrongKeys
 
 log = logging.getLogger(__name__)
-security_log = logging.getLogger("security")
 
 # A failing check takes this many milliseconds at least, so that its time says little (facts/security 4).
 FASTEST_REFUSAL = 300
-# What a source that tried too many keys waits for each further one. One source has so many calls waiting at most, and
-# its others are not looked at meanwhile; all sources together a quarter of the threads.
-BAD_KEY_DELAY = 1.0
-DELAYED_OF_ONE = 8
 
 
 @dataclass(frozen=True)
@@ -117,20 +111,18 @@ class Pipeline:
         call_log: CallLog,
         access: Access,
         targets: KnownTargets,
-        budgets: Budgets,
         guards: Guards,
         lists: TableLists,
         memory: SharedMemory,
         concurrency: ConcurrencyLimit,
         rate_limit: RateLimit,
         queue: FairQueue,
+        wrong_keys: WrongKeys,
     ) -> None:
         self._keys, self._call_log, self._access, self._targets = keys, call_log, access, targets
-        self._budgets, self.guards = budgets, guards
+        self.guards, self._wrong_keys = guards, wrong_keys
         self._memory, self._concurrency, self.rate_limit, self._queue = memory, concurrency, rate_limit, queue
         self._lists, self._stale_cache = lists, StaleCache()
-        self._delayed: Counter[str] = Counter()
-        self._lock = threading.Lock()
 
     def answer(self, endpoint: Endpoint[Call], arrived: IncomingRequest) -> Answer:
         """The whole answer, ready to be sent; never raises, and is no 200 unless everything went well."""
@@ -183,13 +175,12 @@ class Pipeline:
     # --- keys
 
     def _enter(self, arrived: IncomingRequest) -> HostedConnector:
-        if self._delayed[arrived.source] >= DELAYED_OF_ONE:
-            raise BudgetSpent("bad_keys")
         connector = self._stale_cache.ask(
             ("enter", arrived.uid, arrived.key), lambda: self._keys.enter(arrived.uid, arrived.key)
         )
         if connector is None:
-            raise self._bad_key(arrived.source)
+            self._wrong_keys.count(arrived.source)
+            raise KeyRefused
         return connector
 
     def _credentials(self, connector: HostedConnector, sent: Mapping[str, str], source: str) -> Credentials:
@@ -199,7 +190,8 @@ class Pipeline:
         key = sent.get("key", "")
         connection = self._stale_cache.ask(("open", str(connector.id), key), lambda: self._keys.open(connector, key))
         if connection is None:
-            raise self._bad_key(source)
+            self._wrong_keys.count(source)
+            raise KeyRefused
         return connection
 
     def _is_admitted(self, connector: HostedConnector, target: str) -> bool:
@@ -209,29 +201,6 @@ class Pipeline:
             ("admit", str(number), target), lambda: True if self._targets.admit(number, target) else None
         )
         return asked is not None
-
-    def _bad_key(self, source: str) -> KeyRefused:
-        """Counts the attempt; sources that try too many keys wait for every further one."""
-        is_spent = False
-        with if_it_answers():
-            is_spent = self._budgets.is_spent(BAD_KEYS, source)
-            if not is_spent:
-                self._budgets.strike(BAD_KEYS, source)
-        if is_spent:
-            security_log.warning("too many bad connector keys from %s", source)
-            self._delay(source)
-        return KeyRefused()
-
-    def _delay(self, source: str) -> None:
-        with self._lock:
-            if self._delayed.total() >= self._concurrency.room // 4:
-                return
-            self._delayed[source] += 1
-        time.sleep(BAD_KEY_DELAY)
-        with self._lock:
-            self._delayed[source] -= 1
-            if not self._delayed[source]:
-                del self._delayed[source]
 
     # --- endings
 
@@ -245,7 +214,8 @@ class Pipeline:
         if problem.code == "internal":
             log.exception("call %s of %s failed", record.ref, record.endpoint)
         milliseconds = call.milliseconds
-        if record.endpoint == "check" and milliseconds < FASTEST_REFUSAL:
+        # Not for a wrong key, which all cost the same: threads that sleep for those are missing for right ones.
+        if record.endpoint == "check" and milliseconds < FASTEST_REFUSAL and not isinstance(error, KeyRefused):
             time.sleep((FASTEST_REFUSAL - milliseconds) / 1000)
         body = NOT_FOUND if problem.status == 404 else orjson.dumps({"error": problem.word, "ref": record.ref})
 

@@ -16,6 +16,7 @@ from gateway.pipeline import Endpoint, IncomingRequest, Pipeline
 from services.limits.concurrency import ConcurrencyLimit
 from services.limits.fair_queue import FairQueue
 from services.limits.rate_limit import RateLimit
+from services.limits.wrong_keys import WrongKeys
 
 blueprint = Blueprint("gateway", __name__, url_prefix="/gateway/<uid>/<key>")
 
@@ -34,13 +35,13 @@ def make_pipeline(state: BlueprintSetupState) -> None:
         services.call_log,
         services.access,
         services.known_targets,
-        services.budgets,
         services.guards,
         services.table_lists,
         services.shared_memory,
         ConcurrencyLimit(services.settings.web_threads),
         RateLimit(services.shared_memory, services.settings.requests_per_minute),
         FairQueue(services.shared_memory),
+        WrongKeys(services.settings.web_threads),
     )
 
 

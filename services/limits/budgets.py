@@ -1,4 +1,4 @@
-"""Budgets of failures: how many wrong passwords, keys and connects are allowed until we refuse (facts/security 4).
+"""Budgets of failures: how many wrong passwords and connects are allowed until we refuse (facts/security 4).
 
 Counts are in the database, so that they hold for all processes together. Only failures are written.
 """
@@ -42,9 +42,6 @@ GUESSES = 2
 """Failures of one's own that make a guesser: one of them is a slip."""
 FAILED_CONNECTS = Budget("connect", 30, timedelta(hours=1))
 """Of one connection."""
-BAD_KEYS = Budget("bad-key", 20, timedelta(minutes=1))
-"""From one source address."""
-
 NEW_TARGETS = Budget("target", 5, timedelta(hours=1))
 """Servers that were never asked before, through one connector whose credentials are typed in the portal."""
 

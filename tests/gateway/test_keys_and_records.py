@@ -17,9 +17,9 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
-from gateway.pipeline import BAD_KEY_DELAY
 from models import ConnectionRow, EndpointCall, now
 from services.connections.call_log import CallLog
 from services.connections.connection import Connection
@@ -27,9 +27,10 @@ from services.connections.keys import OLD_KEY_OPENS, ConnectionKeys, addresses
 from services.connections.operators import IssuedKey, OperatorConnections
 from services.connections.repository import ConnectionRepository
 from services.connections.typed_credentials import KnownTargets
-from services.limits.budgets import BAD_KEYS, FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
+from services.limits.budgets import FAILED_CONNECTS, FAILED_LOGINS, Budgets, BudgetSpent
 from services.limits.rate_limit import RateLimit
 from services.limits.shared_memory import SharedMemory
+from services.limits.wrong_keys import DELAY, DELAYED_OF_ONE, MOST, WrongKeys
 from tests.gateway.bodies import FORM, form_body
 from tests.gateway.hosting import MEMBER_ID, Connected, Host, hosting
 from tests.waiting import HANG, eventually
@@ -428,70 +429,6 @@ def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, de
     assert newcomer.call("urlCheck").status_code == 503
 
 
-def standing_still(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Failures are counted as if no time passed, however long a loaded machine takes for them."""
-    moment = now()
-    monkeypatch.setattr(host.services.budgets, "clock", lambda: moment)
-
-
-def test_sources_that_try_many_keys_wait_and_others_do_not(
-    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    naps: list[float] = []
-    standing_still(host, monkeypatch)
-    monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=naps.append))
-    for _ in range(BAD_KEYS.most):
-        assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
-    assert naps == []
-    assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code == 404
-    assert naps == [BAD_KEY_DELAY]
-    assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
-    # Portals share addresses: the right key still opens.
-    assert deals.call("urlData", DATA, source="198.51.100.7").status_code == 200
-    assert naps == [BAD_KEY_DELAY]
-
-
-def test_every_guess_of_a_source_that_tried_many_keys_waits(
-    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # facts/security 4: 404 after a fixed delay; once, only two guesses at a time waited
-    naps: list[float] = []
-    over = threading.Event()
-
-    def nap(seconds: float) -> None:
-        naps.append(seconds)
-        assert over.wait(HANG)
-
-    standing_still(host, monkeypatch)
-    for _ in range(BAD_KEYS.most):
-        deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7")
-    looked_at = 0
-
-    def counted(*_: object) -> None:
-        nonlocal looked_at
-        looked_at += 1
-
-    def guess(_: int) -> int:
-        return deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.7").status_code
-
-    monkeypatch.setattr(ConnectionKeys, "open", counted)
-    monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=nap))
-    with ThreadPoolExecutor(8) as first, ThreadPoolExecutor(20) as more:
-        waiting = first.map(guess, range(8))
-        try:
-            eventually(lambda: len(naps) == 8, lambda: naps)
-            others = list(more.map(guess, range(20)))
-            assert deals.call("urlData", DATA, key="bxs1_guess", source="198.51.100.8").status_code == 404
-        finally:
-            over.set()
-        delayed = list(waiting)
-    assert delayed == [404] * 8
-    assert naps == [BAD_KEY_DELAY] * 8
-    # Whether their keys are right is not even looked at.
-    assert set(others) == {503}
-    assert looked_at == 9
-
-
 @dataclass
 class Standing:
     """A moment that does not pass; whoever would sleep is noted and goes on."""
@@ -512,6 +449,88 @@ def standing(monkeypatch: pytest.MonkeyPatch) -> Standing:
     clock = Standing()
     monkeypatch.setattr("services.limits.rate_limit.time", clock)
     return clock
+
+
+def guess(connected: Connected, source: str = "198.51.100.7") -> int:
+    return connected.call("urlData", DATA, key="bxs1_guess", source=source).status_code
+
+
+def test_sources_that_try_many_keys_wait_and_others_do_not(
+    deals: Connected, standing: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    naps: list[float] = []
+    monkeypatch.setattr("services.limits.wrong_keys.time", SimpleNamespace(sleep=naps.append))
+    assert [guess(deals) for _ in range(MOST)] == [404] * MOST
+    assert naps == []
+    assert guess(deals) == 404
+    assert naps == [DELAY]
+    assert guess(deals, "198.51.100.8") == 404
+    # Portals share addresses: the right key still opens.
+    assert deals.call("urlData", DATA, source="198.51.100.7").status_code == 200
+    assert naps == [DELAY]
+    standing.moment += 60.0
+    assert [guess(deals) for _ in range(MOST)] == [404] * MOST
+    assert naps == [DELAY]
+
+
+@pytest.mark.parametrize("part", ["address", "body"])
+def test_right_keys_are_answered_while_guesses_from_the_same_address_wait(
+    deals: Connected, standing: Standing, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    # facts/security 4: 404 after a fixed delay, for the wrong ones; once, right keys from there were refused with 503
+    naps: list[float] = []
+    over = threading.Event()
+    path = urlsplit(deals.issued.urls["urlData"]).path
+    key = path.split("/")[-2]
+    wrong_path = path.replace(key, "bxk1_" + "A" * 43) if part == "address" else path
+    body = form_body({**DATA, "connection": {"key": deals.issued.key if part == "address" else "bxs1_guess"}})
+
+    def nap(seconds: float) -> None:
+        naps.append(seconds)
+        assert over.wait(HANG)
+
+    def guessed(_: int) -> int:
+        return deals.post(wrong_path, body, FORM, "198.51.100.7").status_code
+
+    monkeypatch.setattr("services.limits.wrong_keys.time", SimpleNamespace(sleep=nap))
+    assert [guessed(0) for _ in range(MOST)] == [404] * MOST
+    with ThreadPoolExecutor(DELAYED_OF_ONE) as first, ThreadPoolExecutor(20) as more:
+        waiting = first.map(guessed, range(DELAYED_OF_ONE))
+        try:
+            eventually(lambda: len(naps) == DELAYED_OF_ONE, lambda: naps)
+            others = list(more.map(guessed, range(20)))
+            right = [deals.call("urlData", DATA, source="198.51.100.7").status_code for _ in range(20)]
+            assert guess(deals, "198.51.100.8") == 404
+        finally:
+            over.set()
+        delayed = list(waiting)
+    assert right == [200] * 20
+    assert set(others) == {503}
+    assert delayed == [404] * DELAYED_OF_ONE
+    assert naps == [DELAY] * DELAYED_OF_ONE
+
+
+def test_guesses_of_all_sources_take_a_quarter_of_the_threads(standing: Standing) -> None:
+    wrong_keys = WrongKeys(room=0)
+    for _ in range(MOST):
+        wrong_keys.count("198.51.100.7")
+    with pytest.raises(BudgetSpent, match="bad_keys"):
+        wrong_keys.count("198.51.100.7")
+
+
+def test_a_wrong_key_in_the_address_writes_nothing_and_sleeps_on_no_thread(
+    host: Host, deals: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Guesses are no load of their own: 200 of them a second queued for seconds while each was noted in the database.
+    statements: list[str] = []
+    event.listen(host.services.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    naps: list[float] = []
+    monkeypatch.setattr("gateway.pipeline.time", SimpleNamespace(monotonic=time.monotonic, sleep=naps.append))
+    path = urlsplit(deals.issued.urls["urlCheck"]).path
+    wrong = path.replace(path.split("/")[-2], "bxk1_" + "A" * 43)
+    assert deals.post(wrong, form_body({}), FORM).status_code == 404
+    assert [statement.split()[0] for statement in statements] == ["SELECT"]
+    assert naps == []
 
 
 def test_a_key_that_asks_without_end_waits_and_is_refused_at_last(
