@@ -31,6 +31,7 @@ class ClickHouseDatabase(Database):
     mark = "\0"
     #: About 5,000 moments its planner thinks for a minute; 5,000 texts to be contained are more than it takes.
     most_conditions = 1000
+    uncastable = frozenset({(Form.FLOAT, "string")})
     schema = "suite"
     types = MappingProxyType(
         {

@@ -20,7 +20,7 @@ import psycopg
 
 from drivers.base import Description, Guards, Limits, Session
 from drivers.catalogue import DRIVERS
-from drivers.columns import Form
+from drivers.columns import Form, PortalType
 from drivers.query import Condition, TableName, TableQuery
 from egress.policy import Policy
 from tests.databases import POSTGRESQL, mariadb_administrator, mariadb_database, postgresql_database
@@ -41,6 +41,8 @@ class Database(ABC):
     random_filters = 10_000
     #: How many conditions a filter of the suite has; a portal's call can hold 5,000.
     most_conditions = 5000
+    #: Types in which columns of a form cannot be published, since the server has no exact cast.
+    uncastable: frozenset[tuple[Form, PortalType]] = frozenset()
     #: What the tables' schema is called.
     schema: str = ""
     #: What a view is listed as.

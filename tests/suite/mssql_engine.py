@@ -15,6 +15,7 @@ from typing import Any
 
 import duckdb
 
+from drivers.columns import Form
 from egress.policy import Policy
 from tests.drivers import tds_server
 from tests.drivers.servers import certificates
@@ -64,6 +65,16 @@ class SQLServerDatabase(DuckDBDatabase):
     most_conditions = 1000
     #: Each goes to a server in this process.
     random_filters = 1000
+    uncastable = frozenset(
+        {
+            *((Form.TEXT, wanted) for wanted in ("int", "double", "date", "datetime")),
+            (Form.EXACT, "int"),
+            (Form.EXACT, "string"),
+            (Form.FLOAT, "string"),
+            (Form.DATE, "datetime"),
+            (Form.DATETIME, "date"),
+        }
+    )
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
