@@ -15,7 +15,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,6 +36,9 @@ _MARKS: tuple[tuple[bytes, str], ...] = (
 )
 _LINE_WITH_LETTERS = re.compile(rb"[^\r\n]*[\x80-\xff][^\r\n]*")
 _SEQUENCE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+_WORD_OF_BYTES = re.compile(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*")
+#: So often a word is looked at.
+_OFTEN = 2
 _BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _NO_TEXT = re.compile(rb"[\x01-\x08\x0e-\x19\x1c\x1d\x7f]")
 
@@ -179,7 +182,7 @@ def _judged(path: Path, found: _Bytes) -> tuple[str, str]:
     if found.is_damaged_utf8:
         return "utf-8", "replace"
     if not found.is_mixed:
-        text = b"\n".join(found.lines)
+        text = b"\n".join(_telling(found.lines))
         encoding = _by_letters(text)
         if encoding is None:
             guess = charset_normalizer.from_bytes(text, cp_isolation=_OTHERS).best()
@@ -187,6 +190,16 @@ def _judged(path: Path, found: _Bytes) -> tuple[str, str]:
         if encoding:
             return encoding, "strict"
     raise SettingsWrong("encoding", "does_not_fit", f"line {_first_line(path)}: no encoding fits")
+
+
+def _telling(lines: Sequence[bytes]) -> Iterator[bytes]:
+    """The lines with a word that is new or the second of its kind: a currency in all rows proves nothing again."""
+    seen: Counter[bytes] = Counter()
+    for line in lines:
+        words = set(_WORD_OF_BYTES.findall(line))
+        if any(seen[word] < _OFTEN for word in words):
+            yield line
+        seen.update(words)
 
 
 def _first_line(path: Path) -> int:
@@ -286,7 +299,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 # Signs that stand beside no letter.
 _TORN = re.compile(r"(?<=[^\W\d_])[—–•§©®™±×€£¥°№]|[—–•§©®™±×]+(?=[^\W\d_])|(?<=\d)[^\W\d_a-zA-Z](?=\d)")
 # Signs that numbers have.
-_OF_NUMBER = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d)|(?<=\\d)[ \u00a0]?[€£]|[€£](?=\\d)")
+_OF_NUMBER = re.compile("(?<=\\d)[\u00a0\u202f](?=\\d)|(?<=\\d)[ \u00a0]?[€£]|[€£](?=[ \u00a0]?\\d)")
 
 
 def _by_letters(text: bytes) -> str | None:
