@@ -148,8 +148,8 @@ SENTENCES: Mapping[str, LazyString] = {
     "GRANT_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
     "PORTAL_UNDER_CHANGE": _l("The application was opened several times at once. Try again %(when)s."),
     "INSTALLATION_DOUBTED": _l(
-        "The portal says that the application is not installed there. Bitrix24 is asked once more before anything "
-        "ends; charts go on meanwhile, and nothing was changed. Try again %(when)s."
+        "The portal says that the application is not installed. Bitrix24 is asked again before anything ends; charts "
+        "go on, and nothing was changed. Try again %(when)s."
     ),
     "FORM_UNDER_WAY": _l("The same form is being saved at this very moment. Wait a few seconds."),
     "INTERNAL_SERVER_ERROR": _l("The portal had an internal error. Try again in a minute."),

@@ -141,7 +141,7 @@ def test_styles_scripts_and_icons_are_kept_by_browsers_until_they_change(client:
     page = client.get("/start")
     files = {element.get("href") or element.get("src") for element in page.all("link[rel=stylesheet], head script")}
     local = {file for file in files | {page.all("use")[0]["href"].partition("#")[0]} if file.startswith("/static/")}
-    assert len(local) == 9
+    assert len(local) == 10
     browser = client.app.test_client(use_cookies=False)
     for file in local:
         with browser.get(file) as answer, browser.get(file.partition("?")[0]) as plain:

@@ -88,7 +88,7 @@ def speak_mysql(self: Rogue, caller: socket.socket, stage: str, number: int) -> 
     caller.sendall(packet(OK, number))
     while statement := self.listen(caller):
         if b"CONCAT" in statement:
-            drip(caller, packet(b"\1", 1) + column(2) + packet(b"\xfe\0\0\2\0", 3) + long_packet)
+            drip(caller, packet(b"\1", 1) + column(2) + packet(b"\xfe\0\0\2\0", 3) + long_packet + b"\4")
         elif b"KILL" in statement:
             drip(caller, long_packet + b"\1")
         caller.sendall(packet(OK, 1))

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from drivers.query import TableName
 from models import Portal, UserToken, VaultBroken
+from services.contract.names import PublishedTable
 from tests.doors import OWN, Stage, staged
 from tests.portals import ListeningPortal
 from tests.security.test_routes import token_of
@@ -63,13 +65,16 @@ def test_an_id_of_the_other_portal_is_not_found_for_reading_or_changing(two: tup
     client, compared, before = first.app.test_client(), 0, str(second.portal.whole().connectors)
     for stage in (first, second):
         first.services.connections.add(stage.member_id, "sqlite", "Shop", {"path": "shop.sqlite"})
+    owner = first.services.repository.get(second.record().id, 2).ledger_owner
+    table = PublishedTable("2", "2", TableName("", "2"), plain=True)
+    first.services.table_lists.ledger.describe(owner, table, [("ID", "int")])
     for address in (address for address in addresses(first, 2) if "/2" in address):
         compared += 1
         assert client.get(address, headers={"X-App-Session": theirs}).status_code == 200, address
         assert client.get(address, headers={"X-App-Session": mine}).status_code == 404, address
         posted = client.post(address, headers={"X-App-Session": mine, **OWN}, data={"title": "taken over"})
         assert posted.status_code in (404, 422), address
-    assert compared == 16
+    assert compared == 18
     assert str(second.portal.whole().connectors) == before
 
 
