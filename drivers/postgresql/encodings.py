@@ -32,8 +32,8 @@ class ServerEncoding:
 
     @property
     def orders_by_code_points(self) -> bool:
-        """Whether bytes compare as code points do."""
-        return self.name in ("UTF8", "SQL_ASCII", "LATIN1")
+        """Whether bytes compare as code points do, also with those of a text that the database cannot hold."""
+        return self.name in ("UTF8", "SQL_ASCII")
 
     @property
     def codec(self) -> str:
