@@ -175,6 +175,7 @@ def test_a_full_disk_is_no_answer(
 ) -> None:
     orders, cut = behind_proxy
     cut.after = None
+    assert orders.call("urlData", CALL).status_code == 200, "the first question writes the table's names down"
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(pipeline, "Spool", partial(Spool, memory_bytes=1024))
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -433,7 +433,7 @@ def test_a_connection_that_has_worked_is_not_locked_out_by_others(host: Host, de
 class Standing:
     """A moment that does not pass; whoever would sleep is noted and goes on."""
 
-    moment: float = float(int(time.monotonic()) + 1000)
+    moment: float = field(default_factory=lambda: float(int(time.monotonic()) + 1000))
     naps: list[float] = field(default_factory=list)
 
     def monotonic(self) -> float:
