@@ -263,7 +263,7 @@ def test_a_portal_that_says_that_the_app_is_removed_is_asked_again_and_believed_
     control("fail", target="biconnector.connector.list", shape="root", status=401, code="ERROR_OAUTH", times=2)
     page = client.get("/connectors/")
     assert (page.status, page.heading) == (503, "This has to wait a moment")
-    assert "charts go on meanwhile" in page.words
+    assert "before anything ends; charts go on" in page.words
     with installed.services.sessions.begin() as session:
         session.query(Portal).update({"doubted_at": now() - timedelta(seconds=6)})
     assert client.get("/connectors/").heading == "The application is not installed"

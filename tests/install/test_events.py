@@ -484,7 +484,7 @@ def test_the_page_says_that_a_sign_is_being_looked_into(used: Stage) -> None:
     token = token_of(used.enter("analyst"))
     used.control("fail", target="batch", shape="root", status=401, code="ERROR_OAUTH")
     answer = used.app.test_client().get("/connectors/", headers={"X-App-Session": token})
-    assert "The portal says that the application is not installed there." in html.unescape(answer.text)
+    assert "The portal says that the application is not installed. Bitrix24 is asked again" in html.unescape(answer.text)
     assert "was removed" not in answer.text
 
 
