@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Collection
+
 from flask import Flask
 from jinja2 import StrictUndefined
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -25,10 +28,12 @@ from admin import (  # noqa: F401 - views
     typed_connectors,
 )
 from cli import connections as connections_commands
-from cli import database, keys, portals
+from cli import database, keys, portals, uploads
+from cli.mending import mended
 from config import Settings
 from errors import ConfigurationError
 from gateway.callers import whole_bodies
+from models import Fault
 from services import logs, wiring
 from services.portal_api import Patience
 
@@ -36,16 +41,19 @@ from services.portal_api import Patience
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for `settings`, or for the environment; ends the process with a sentence if those are wrong."""
     try:
-        return assemble(settings or Settings.from_environment())
+        return assemble(settings or Settings.from_environment(), tolerated=mended(sys.argv))
     except ConfigurationError as problem:
         raise SystemExit(f"The app cannot start.\n{problem}") from None
 
 
-def assemble(settings: Settings, *, patience: Patience | None = None) -> Flask:
-    """The application for `settings`, as patient with portals as said or as usual; raises `ConfigurationError`."""
+def assemble(settings: Settings, *, patience: Patience | None = None, tolerated: Collection[Fault] = ()) -> Flask:
+    """The application for `settings`, as patient with portals as said or as usual; raises `ConfigurationError`.
+
+    `tolerated` is what `wiring.build` overlooks.
+    """
     logs.configure(settings.log_level, secrets_of(settings))
     app = Flask(__name__)
-    app.extensions["services"] = wiring.build(settings, patience=patience)
+    app.extensions["services"] = wiring.build(settings, patience=patience, tolerated=tolerated)
     app.jinja_env.undefined = StrictUndefined
     app.wsgi_app = whole_bodies(behind_proxies(app, settings))  # type: ignore[assignment,method-assign]  # the documented way to wrap an app
     web.register(app, settings)
@@ -56,6 +64,7 @@ def assemble(settings: Settings, *, patience: Patience | None = None) -> Flask:
     app.cli.add_command(database.upgrade)
     app.cli.add_command(keys.group)
     app.cli.add_command(portals.group)
+    app.cli.add_command(uploads.group)
     app.cli.add_command(connections_commands.group)
     return app
 

@@ -43,7 +43,8 @@ class Settings(BaseSettings):
 
     database_url: str = Field(
         default="sqlite:///instance/app.db",
-        description="SQLAlchemy address of the app's own database: SQLite, PostgreSQL or MariaDB.",
+        description="SQLAlchemy address of the app's own database: SQLite, PostgreSQL or MariaDB; "
+        "required where `PUBLIC_URL` is https.",
     )
     secret_keys: Annotated[tuple[tuple[str, SecretStr], ...], NoDecode] = Field(
         description="Keys that encrypt stored secrets, comma-separated `id:base64key` of 32 bytes each; "
@@ -104,7 +105,15 @@ class Settings(BaseSettings):
     )
     uploads: Path = Field(
         default=Path("instance/uploads"),
-        description="Folder in which uploaded files are kept, outside the web root and backed up with the database.",
+        description="Folder in which uploaded files are kept, outside the web root and backed up with the database, "
+        "to which it belongs.",
+    )
+    upload_trash_days: int = Field(
+        default=14,
+        ge=1,
+        le=365,
+        description="How many days uploaded files that nobody uses any more wait in the folder's trash "
+        "before `flask portals tend` deletes them.",
     )
     upload_megabytes: int = Field(default=64, ge=1, le=2048, description="The largest file that may be uploaded.")
     extra_frame_ancestors: CommaSeparated = Field(
@@ -194,6 +203,11 @@ class Settings(BaseSettings):
         _check_authorization_servers(self)
         _check_addresses(self)
         _check_policy(self)
+        if self.base_url.startswith("https://") and "database_url" not in self.model_fields_set:
+            raise ConfigurationError(
+                "DATABASE_URL is missing. Where PUBLIC_URL is https nothing is guessed: an empty database beside the "
+                "real one would know no portal. Name it, like postgresql+psycopg://user:password@host/name."
+            )
         if self.local_files is not None and not self.local_files.is_dir():
             raise ConfigurationError(f"LOCAL_FILES: {self.local_files} is not a folder.")
         return self

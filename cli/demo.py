@@ -79,6 +79,7 @@ def _environment(instance: Path, app_port: str, app_url: str, portal_port: str, 
         "LOCAL_FILES": str(files),
         "SECRET_KEYS": _demo_key(instance / "demo.key"),
         "DATABASE_URL": f"sqlite:///{instance.resolve() / 'app.db'}",
+        "UPLOADS": str(instance.resolve() / "uploads"),
     }
     addresses = {
         "PORT": app_port,

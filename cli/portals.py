@@ -9,6 +9,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from cli.daily_care import DailyCare
 from errors import ApplicationError
 from models import Portal
 from services.portals.languages import PORTAL_LANGUAGES
@@ -49,31 +50,25 @@ def add_local(member_id: str, language: str | None) -> None:
 
 
 @group.command("tend")
-def tend() -> None:
+@click.option("--dry-run", is_flag=True, help="Change nothing and ask nobody; say what would be deleted.")
+def tend(dry_run: bool) -> None:
     """Daily care: keep grants alive, delete dead ones, ended sessions, old records and what removed portals left."""
-    services = current_app.extensions["services"]
-    if removed := services.tokens.check.settle():
-        click.echo(f"{removed} portals have removed the app without telling.")
-    renewed, failed = services.tokens.keep_alive()
-    dead, ended, deleted = (
-        services.tokens.forget_dead(),
-        services.user_sessions.forget_ended(),
-        services.uninstallations.purge(),
-    )
-    services.uploads.keep_only(services.repository.portals())
-    services.call_log.purge()
-    services.budgets.purge()
-    click.echo(
-        f"{renewed} grants renewed, {failed} failed; "
-        f"{dead} dead grants, {ended} ended sessions and data of {deleted} portals deleted."
-    )
+    care = DailyCare(current_app.extensions["services"])
+    if dry_run:
+        care.foretell()
+    elif not care.run():
+        raise click.exceptions.Exit(1)
 
 
 @group.command("erase")
 @click.argument("member_id")
 def erase(member_id: str) -> None:
     """Delete everything of a portal now, without quarantine: tokens, connections, uploaded files, records."""
-    if not current_app.extensions["services"].uninstallations.erase(member_id):
+    try:
+        known = current_app.extensions["services"].uninstallations.erase(member_id)
+    except ApplicationError as problem:
+        raise click.ClickException(str(problem)) from None
+    if not known:
         raise click.ClickException("There is no portal with this member_id; `flask portals list` shows all.")
     click.echo("All data of the portal are deleted.")
 

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import logging
-import sys
+from collections.abc import Collection
+from typing import Literal
 
 from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from errors import ConfigurationError
 from models.base import Base, Sessions
+from models.deployment import deployment_of
 from models.vault import Vault
 
 log = logging.getLogger(__name__)
 
 UPGRADE_COMMAND = "db-upgrade"
+Fault = Literal["revision", "uploads"]
+"""What stops the start, but for the command that mends it."""
 
 
-def check_keys(engine: Engine, sessions: Sessions, vault: Vault) -> None:
-    """Refuse a key ring that lacks a key; a database of an earlier revision is checked as far as it goes."""
+def check_database(engine: Engine, sessions: Sessions, vault: Vault, *, tolerated: Collection[Fault] = ()) -> bool:
+    """Refuse a key ring that lacks a key; a database of an earlier revision is checked as far as it goes.
+
+    Whether the database says to which deployment it belongs.
+    """
     try:
         lacking = _lacking_columns(engine)
         with sessions() as session:
             missing = vault.missing_keys(session, lacking=lacking)
+        is_named = "deployment.uid" not in lacking
+        if is_named:
+            deployment_of(sessions)
     except SQLAlchemyError as problem:
         raise ConfigurationError(f"DATABASE_URL: the database does not answer ({type(problem).__name__}).") from None
     finally:
@@ -34,8 +44,9 @@ def check_keys(engine: Engine, sessions: Sessions, vault: Vault) -> None:
             "Put the key back, or run `flask keys rotate` with it before it is dropped."
         )
     # The command needs the application, and would tell its operator to do what he is just doing.
-    if lacking and UPGRADE_COMMAND not in sys.argv:
+    if lacking and "revision" not in tolerated:
         log.warning("The database lacks tables or columns: run `flask %s`.", UPGRADE_COMMAND)
+    return is_named
 
 
 def _lacking_columns(engine: Engine) -> set[str]:

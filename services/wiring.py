@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from sqlalchemy import Engine
 from config import Settings
 from drivers.base import Guards
 from egress.policy import Policy
-from models import Sessions, Vault, check_keys, connect, servers_of, sessions_for
+from models import Fault, Sessions, Vault, check_database, connect, deployment_of, servers_of, sessions_for
 from services.bi.discovery import Discovery
 from services.connections.access import Access
 from services.connections.call_log import CallLog
@@ -98,15 +99,16 @@ class Services:
     discovery: Discovery
 
 
-def build(settings: Settings, *, patience: Patience | None = None) -> Services:
+def build(settings: Settings, *, patience: Patience | None = None, tolerated: Collection[Fault] = ()) -> Services:
     """The services that `settings` describe; raises `ConfigurationError` for settings that contradict each other.
 
-    `patience` says how long calls of portals are repeated, if not as long as usual.
+    `patience` says how long calls of portals are repeated, if not as long as usual; `tolerated` is what is wrong with
+    what the settings name, and no reason to stop since it is about to be mended.
     """
     engine = connect(settings.database_url)
     sessions, vault = sessions_for(engine), Vault(settings.secret_keys)
     repository, connection_keys = ConnectionRepository(sessions, vault), ConnectionKeys(sessions, vault)
-    check_keys(engine, sessions, vault)
+    is_named = check_database(engine, sessions, vault, tolerated=tolerated)
     policy = Policy(
         settings.egress_policy,
         settings.egress_allow,
@@ -122,7 +124,15 @@ def build(settings: Settings, *, patience: Patience | None = None) -> Services:
     )
     insecure_hosts = settings.bitrix24_insecure_hosts
     verifier = Verifier(servers, insecure_hosts=insecure_hosts)
-    uploads = Uploads(settings.uploads.resolve(), settings.upload_megabytes * 1024 * 1024)
+    uploads = Uploads(
+        settings.uploads.resolve(),
+        settings.upload_megabytes * 1024 * 1024,
+        lambda: deployment_of(sessions).uid,
+        settings.upload_trash_days,
+    )
+    if is_named and "uploads" not in tolerated:
+        uploads.owner.refuse_foreign()
+        engine.dispose()
     quarantine = timedelta(hours=settings.uninstall_quarantine_hours)
     uninstallations = Uninstallations(sessions, vault, verifier, uploads, quarantine=quarantine)
     tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)

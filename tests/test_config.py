@@ -43,11 +43,24 @@ def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("BITRIX24_CLIENT_SECRET", "s")
     monkeypatch.setenv("BITRIX24_OAUTH_URLS", "https://one.example/, https://two.example")
     monkeypatch.setenv("PUBLIC_URL", "https://app.example/")
+    monkeypatch.setenv("DATABASE_URL", "sqlite:///here.db")
     made = Settings.from_environment()
     assert [key_id for key_id, _ in made.secret_keys] == ["k2", "k1"]
     assert made.bitrix24_client_id == "app.environment"
     assert made.bitrix24_oauth_urls == ("https://one.example", "https://two.example")
     assert made.base_url == "https://app.example"
+
+
+def test_in_production_no_database_is_guessed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty database beside the real one knows no portal, and daily care would find all files left over."""
+    for unset in (False, True):
+        if unset:
+            monkeypatch.setenv("DATABASE_URL", "")
+        with pytest.raises(ConfigurationError, match=r"^DATABASE_URL is missing\. Where PUBLIC_URL is https"):
+            settings(public_url="https://bi.example.com")
+    assert settings(public_url="http://10.0.0.5:8000").database_url == "sqlite:///instance/app.db"
+    named = settings(public_url="https://bi.example.com", database_url="sqlite:///instance/app.db")
+    assert named.database_url == "sqlite:///instance/app.db"
 
 
 def test_an_empty_value_in_the_environment_is_no_value(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, func, select
 
 from models import EndpointCall, Sessions, identity_of, now
 from services.bi.listing import Page
@@ -71,5 +71,13 @@ class CallLog:
     def purge(self) -> int:
         """Delete records that are old enough; returns how many."""
         with self._sessions.begin() as session:
-            gone: Any = session.execute(delete(EndpointCall).where(EndpointCall.at < self._clock() - CALLS_KEPT))
+            gone: Any = session.execute(delete(EndpointCall).where(self._old()))
             return int(gone.rowcount)
+
+    def count_old(self) -> int:
+        """How many records `purge` would delete now."""
+        with self._sessions() as session:
+            return session.scalar(select(func.count(EndpointCall.id)).where(self._old())) or 0
+
+    def _old(self) -> ColumnElement[bool]:
+        return EndpointCall.at < self._clock() - CALLS_KEPT

@@ -72,9 +72,9 @@ class ConnectionLifecycle:
     def keep_upload(self, portal_id: int, file_name: str, content: IO[bytes]) -> str:
         """Keep a file for a form and give back its setting `path`; raises `InvalidInput` for one that is not taken.
 
-        What earlier forms left behind is deleted.
+        What earlier forms left behind is thrown away.
         """
-        self._uploads.purge(portal_id, self._repository.uploads_in_use(portal_id), self._repository.portals())
+        self._uploads.purge(portal_id, self._repository.uploads_in_use(portal_id))
         return self._uploads.keep(portal_id, file_name, content)
 
     def create(
@@ -151,7 +151,7 @@ class ConnectionLifecycle:
         return test
 
     def _discard_upload(self, connection: Connection, still: str = "") -> None:
-        """Delete the uploaded file that a connection read until now, unless it or another one still does."""
+        """Throw away the uploaded file that a connection read until now, unless it or another one still does."""
         path = connection.settings.get("path", "")
         if path != still and path not in self._repository.uploads_in_use(connection.portal_id):
             self._uploads.discard(connection.portal_id, path)

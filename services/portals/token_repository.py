@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, or_, select, update
+from sqlalchemy import Select, and_, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from errors import Forged, GiveUp, PaymentRequired, PortalGone, TokenDead
@@ -129,6 +129,12 @@ class TokenRepository:
             ended: Any = session.execute(delete(UserToken).where(UserToken.expires_at < ended_before))
             session.execute(lost.values(background_user_id=None), execution_options=options)
             return int(ended.rowcount)
+
+    def count_ended(self, ended_before: datetime) -> int:
+        """How many users' tokens `forget` would delete."""
+        ended = select(func.count(UserToken.id)).where(UserToken.expires_at < ended_before)
+        with self._sessions() as session:
+            return session.scalar(ended) or 0
 
     def create(self, portal_id: int, user_id: int, expires_at: datetime, **secrets_: str | None) -> bool:
         """A new row; False if another launch of the same user was faster."""

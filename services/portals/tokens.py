@@ -147,6 +147,10 @@ class Tokens:
         """Delete tokens whose refresh token has died of age, as those of users who are gone; returns how many."""
         return self._rows.forget(self._clock() - REFRESH_TOKEN_LIVES)
 
+    def count_dead(self) -> int:
+        """How many tokens `forget_dead` would delete now."""
+        return self._rows.count_ended(self._clock() - REFRESH_TOKEN_LIVES)
+
 
 class UserTokens:
     """`services.portal_api`'s source of tokens: one user of one portal."""

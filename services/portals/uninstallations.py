@@ -8,15 +8,18 @@ an installation that returns meanwhile finds everything. Afterwards daily care d
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
 from sqlalchemy.orm import Session
 
+from errors import ApplicationError
 from models import (
     ConnectionRow,
+    EndpointCall,
     HostedConnectorRow,
     LifecycleEvent,
     Portal,
@@ -37,7 +40,20 @@ SIGNS = frozenset({"not_installed", "application_not_found", "error_oauth"})
 KEPT_AFTER_UNINSTALL = timedelta(days=30)
 """How long settings without secrets outlive an uninstallation that did not ask to delete them (facts/security 1.21)."""
 KEPT_WITHOUT_SIGN = timedelta(days=180)
-"""A portal whose users did not come for as long as a refresh token lives has left without telling."""
+"""A portal whose users did not come for as long as a refresh token lives, and whose charts asked for nothing either,
+has left without telling."""
+
+
+@dataclass(frozen=True)
+class Leaving:
+    """A portal whose data daily care deletes now, and why: `removed`, `silent` or `erasure`.
+
+    Of one with `logins` only passwords and keys go; nobody could confirm its removal.
+    """
+
+    portal_id: int
+    member_id: str
+    why: str
 
 
 class Uninstallations:
@@ -105,12 +121,16 @@ class Uninstallations:
             else:
                 close(session, self._vault, portal_id, self.clock())
         if erased:
-            self._uploads.discard_all(portal_id)
+            self._erase_files(portal_id)
             log.info("portal %s asked to delete its data: deleted", portal_id)
         return erased
 
     def erase(self, member_id: str) -> bool:
-        """Delete everything of a portal now, whatever its state; False if there is no such portal."""
+        """Delete everything of a portal now, whatever its state; False if there is no such portal.
+
+        Raises `NotOurs`, and nothing is deleted, where its files could not be.
+        """
+        self._uploads.owner.require()
         with self._sessions.begin() as session:
             portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
             if portal is None:
@@ -118,34 +138,59 @@ class Uninstallations:
             portal_id = portal.id
             _delete(session, portal)
         self._verifier.forget()
-        self._uploads.discard_all(portal_id)
+        self._uploads.erase(portal_id)
         log.info("all data of portal %s were deleted by the operator", member_id)
         return True
 
+    def due(self) -> list[Leaving]:
+        """What `purge` would delete now."""
+        with self._sessions() as session:
+            leaving = self._leaving(session)
+            numbers = {each.portal_id for each in leaving}
+            return leaving + [each for each in self._quarantine_over(session) if each.portal_id not in numbers]
+
     def purge(self) -> int:
         """Delete what was kept long enough of portals that left, with or without telling; returns how many."""
+        with self._sessions.begin() as session:
+            leaving = self._leaving(session)
+            for portal in session.scalars(select(Portal).where(Portal.id.in_([each.portal_id for each in leaving]))):
+                _delete(session, portal)
+            longest = self.clock() - KEPT_WITHOUT_SIGN
+            session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < longest))
+            due = self._quarantine_over(session)
+        for each in leaving:
+            if each.why == "silent":
+                # Nobody said so: the files can still be brought back for a while.
+                self._uploads.discard_all(each.portal_id)
+            else:
+                self._erase_files(each.portal_id)
+        return len(leaving) + sum(self.carry_out(each.portal_id) for each in due)
+
+    def _leaving(self, session: Session) -> list[Leaving]:
         moment = self.clock()
-        left = Portal.state == "uninstalled"
-        told = left & (Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL)
-        quarantined = left & (Portal.uninstalled_at <= self._quarantined())
+        told = (Portal.state == "uninstalled") & (Portal.uninstalled_at < moment - KEPT_AFTER_UNINSTALL)
+        used = select(UserToken.portal_id).where(UserToken.expires_at >= moment - KEPT_WITHOUT_SIGN)
+        asked = select(EndpointCall.portal_id).where(EndpointCall.at >= moment - KEPT_WITHOUT_SIGN)
+        silent = (Portal.created_at < moment - KEPT_WITHOUT_SIGN) & Portal.id.not_in(used) & Portal.id.not_in(asked)
+        found = session.scalars(select(Portal).where(Portal.state != "local", or_(told, silent)))
+        return _as_leaving(found.all(), lambda portal: "removed" if portal.state == "uninstalled" else "silent")
+
+    def _quarantine_over(self, session: Session) -> list[Leaving]:
         connected = select(HostedConnectorRow.portal_id).join(
             ConnectionRow, HostedConnectorRow.id == ConnectionRow.connector_id
         )
         open_ones = Portal.id.in_(connected.where(ConnectionRow.closed_at.is_(None)))
-        with self._sessions.begin() as session:
-            alive = select(UserToken.portal_id).where(UserToken.expires_at >= moment - KEPT_WITHOUT_SIGN)
-            silent = (Portal.created_at < moment - KEPT_WITHOUT_SIGN) & Portal.id.not_in(alive)
-            leaving = session.scalars(select(Portal).where(Portal.state != "local", or_(told, silent))).all()
-            over = [portal.id for portal in leaving]
-            for portal in leaving:
-                _delete(session, portal)
-            session.execute(delete(LifecycleEvent).where(LifecycleEvent.received_at < moment - KEPT_WITHOUT_SIGN))
-            due = session.scalars(
-                select(Portal.id).where(quarantined, or_(Portal.erasure_asked_at.is_not(None), open_ones))
-            ).all()
-        for portal_id in over:
-            self._uploads.discard_all(portal_id)
-        return len(over) + sum(self.carry_out(portal_id) for portal_id in due)
+        over = (Portal.state == "uninstalled") & (Portal.uninstalled_at <= self._quarantined())
+        due = or_(Portal.erasure_asked_at.is_not(None), open_ones)
+        found = session.scalars(select(Portal).where(over, due))
+        return _as_leaving(found.all(), lambda portal: "erasure" if portal.erasure_asked_at else "logins")
+
+    def _erase_files(self, portal_id: int) -> None:
+        """Delete the files of a portal whose rows are gone; what cannot be deleted is found by daily care again."""
+        try:
+            self._uploads.erase(portal_id)
+        except (ApplicationError, OSError) as problem:
+            log.error("files of portal %s stay where they are: %s", portal_id, problem)
 
     def _quarantined(self) -> datetime:
         """The moment before which a removal has to be for its quarantine to be over."""
@@ -166,6 +211,10 @@ def _leave(session: Session, *which: Any, moment: datetime, **values: datetime |
         update(Portal).where(*which).values(gone | values), execution_options={"synchronize_session": False}
     )
     return bool(marked.rowcount == 1)
+
+
+def _as_leaving(portals: Sequence[Portal], why: Callable[[Portal], str]) -> list[Leaving]:
+    return [Leaving(portal.id, portal.member_id, why(portal)) for portal in portals]
 
 
 def _delete(session: Session, portal: Portal) -> None:

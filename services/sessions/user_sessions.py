@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from config import origin_of
@@ -131,9 +131,17 @@ class UserSessions:
 
     def forget_ended(self) -> int:
         """Delete sessions that can no longer be renewed, with what belongs to them; returns how many there were."""
-        ended = delete(UserSession).where(UserSession.expires_at <= self._clock() - RENEWABLE)
         with self._sessions.begin() as session:
-            return int(session.execute(ended).rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+            gone = session.execute(delete(UserSession).where(self._over()))
+            return int(gone.rowcount)  # type: ignore[attr-defined]  # a DELETE's result has it
+
+    def count_ended(self) -> int:
+        """How many sessions `forget_ended` would delete now."""
+        with self._sessions() as session:
+            return session.scalar(select(func.count(UserSession.id)).where(self._over())) or 0
+
+    def _over(self) -> ColumnElement[bool]:
+        return UserSession.expires_at <= self._clock() - RENEWABLE
 
     def _load(self, token: str, moment: datetime) -> tuple[UserSession, Portal]:
         digest = _hash(token)

@@ -33,8 +33,12 @@ def upload(client: PageClient, content: bytes = CSV, name: str = "продажи
 
 
 def files(hosted: HostedStage) -> list[str]:
-    folder = hosted.folder / "uploads"
-    return sorted(path.name for path in folder.rglob("*") if path.is_file())
+    """Names of the files that are kept, those in the trash not among them."""
+    return sorted(path.name for path in (hosted.folder / "uploads").glob("*/*/*") if path.is_file())
+
+
+def in_trash(hosted: HostedStage) -> list[str]:
+    return [Path(file.path).name for file in hosted.house.uploads.trash.files()]
 
 
 def test_an_uploaded_file_becomes_data(hosted: HostedStage, client: PageClient) -> None:
@@ -145,23 +149,27 @@ def test_another_portals_file_is_not_found_whatever_is_typed(hosted: HostedStage
         assert page.status == 422
 
 
-def test_what_forms_left_behind_and_portals_that_are_gone_are_purged(
+def test_what_forms_left_behind_waits_in_the_trash_and_other_portals_files_stay(
     hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(client)
     hosted.house.uploads.keep(hosted.portal_id, "left.csv", io.BytesIO(CSV))
-    hosted.house.uploads.keep(999, "gone.csv", io.BytesIO(CSV))
+    hosted.house.uploads.keep(999, "others.csv", io.BytesIO(CSV))
     monkeypatch.setattr("services.connections.uploads.ABANDONED_SECONDS", -1)
     upload(client, name="next.csv")
-    assert files(hosted) == ["next.csv", "продажи.csv"]
+    assert files(hosted) == ["next.csv", "others.csv", "продажи.csv"]
+    assert in_trash(hosted) == ["left.csv"]
 
 
 def test_files_are_gone_when_the_portal_leaves_for_good(hosted: HostedStage, client: PageClient) -> None:
     upload(client)
     hosted.stage.control("uninstall", clean=True)
     assert files(hosted) == ["продажи.csv"]
+    uploads = hosted.house.uploads
+    uploads.discard(hosted.portal_id, uploads.keep(hosted.portal_id, "old.csv", io.BytesIO(CSV)))
+    assert in_trash(hosted) == ["old.csv"]
     assert hosted.stage.services.uninstallations.erase(hosted.stage.member_id)
-    assert files(hosted) == []
+    assert files(hosted) == in_trash(hosted) == []
 
 
 LOGIN = "canary-user:canary-Pa55"

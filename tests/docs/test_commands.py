@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from cli import connections, database, keys, portals
+from cli import connections, database, keys, portals, uploads
 from tests.docs.test_citations import ROOT
 
 PAGE = (ROOT / "docs" / "operate" / "README.md").read_text("utf-8")
 
 
 def test_every_command_is_documented_and_no_other() -> None:
-    groups = (keys.group, portals.group, connections.group)
+    groups = (keys.group, portals.group, connections.group, uploads.group)
     known = {database.upgrade.name, *(f"{group.name} {name}" for group in groups for name in group.commands)}
     documented = set()
     for cell in re.findall(r"^\| (`flask .*?) \|", PAGE, re.MULTILINE):

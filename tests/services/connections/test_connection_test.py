@@ -48,7 +48,7 @@ def tester(own_database: Sessions, budgets: Budgets, tmp_path: Path) -> MakeTest
 
     def make(policy: Policy | None = None) -> ConnectionTester:
         guards = Guards(policy or Policy("allow-all"), tmp_path)
-        return ConnectionTester(guards, Access(repository, budgets, Uploads(tmp_path / "uploads", 1000)))
+        return ConnectionTester(guards, Access(repository, budgets, Uploads(tmp_path / "uploads", 1000, str)))
 
     return make
 

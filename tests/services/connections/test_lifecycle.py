@@ -143,6 +143,7 @@ def test_an_uploaded_file_goes_with_the_last_connection_that_reads_it(hosted: Ho
     first, second = (create(hosted, settings, driver="file")[0] for _ in range(2))
     uploads = hosted.house.settings.uploads
     lifecycle.delete(hosted.client, hosted.held(first.id))
-    assert list(uploads.rglob("sales.csv"))
+    assert list(uploads.glob("*/*/sales.csv"))
     lifecycle.delete(hosted.client, hosted.held(second.id))
-    assert not list(uploads.rglob("sales.csv"))
+    assert not list(uploads.glob("*/*/sales.csv"))
+    assert [file.path.rpartition("/")[2] for file in hosted.house.uploads.trash.files()] == ["sales.csv"]

@@ -50,7 +50,7 @@ class Bench:
         """Grants as one process has them: it shares nothing with another but the database."""
         servers = servers or self.servers()
         uninstallations = Uninstallations(
-            self.sessions, self.vault, Verifier(servers), Uploads(Path("no uploads"), 0), clock=self.clock
+            self.sessions, self.vault, Verifier(servers), Uploads(Path("no uploads"), 0, str), clock=self.clock
         )
         return Tokens(self.sessions, self.vault, servers, uninstallations, clock=self.clock, **given)  # type: ignore[arg-type]  # sleep and wait_clock
 
@@ -519,7 +519,7 @@ class Doomed(AuthorizationServers):
 servers = Doomed(Transport(Policy("external-only", (), (host,))), (server_url,), "app", SecretStr("secret"))
 vault = Vault((("k1", SecretStr(key)),))
 sessions = sessions_for(connect(database_url))
-uninstallations = Uninstallations(sessions, vault, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0))
+uninstallations = Uninstallations(sessions, vault, Verifier(servers), Uploads(pathlib.Path("no uploads"), 0, str))
 Tokens(sessions, vault, servers, uninstallations).renew(int(portal), 7, "old-acme")
 """
 
