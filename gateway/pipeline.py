@@ -230,9 +230,11 @@ class Pipeline:
     ) -> None:
         record = call.record
         record.status = problem.status if problem else 200
-        log.info(
-            "%s %s %s in %s ms: %s rows, %s bytes", record.ref, record.endpoint, record.status, milliseconds, rows, size
-        )
+        told = f"{record.ref} {record.endpoint} {record.status} in {milliseconds} ms"
+        if problem and problem.code != "key":
+            log.warning("%s: %s", told, problem.code)
+        else:
+            log.info("%s: %s rows, %s bytes", told, rows, size)
         if call.connector is None:
             return
         record.portal_id = call.connector.portal_id

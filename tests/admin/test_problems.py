@@ -89,7 +89,7 @@ def test_a_file_that_cannot_travel_with_the_retry_is_asked_for_again_and_nothing
     ):
         down(control)
         page = client.post(path, fields)
-        assert page.status == 503
+        assert page.status == 503, page.words
         assert "will be sent again" not in page.text
         assert "What you typed is kept, but not the file that you chose." in page.text
         page = client.submit(page, "Back to the form")
