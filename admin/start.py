@@ -64,7 +64,7 @@ def start_page() -> ResponseReturnValue:
         )
     except AccessDenied as error:
         return render_template(
-            "start.html", progress=None, causes=permissions.causes(error), closed=0, bi_builder=BI_BUILDER
+            "start.html", progress=None, causes=permissions.causes(error), closed=0, lost=0, bi_builder=BI_BUILDER
         ), 403
     closed = services().repository.closed(current_session().portal_id)
     return render_template(
@@ -72,6 +72,7 @@ def start_page() -> ResponseReturnValue:
         progress=progress,
         causes=(),
         closed=closed,
+        lost=services().repository.lost(current_session().portal_id),
         bi_builder=BI_BUILDER,
         titles=titles,
         failing=services().health.failing(titles),

@@ -57,7 +57,8 @@ def list_connections(as_json: bool) -> None:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=2))
         return
     for row in rows:
-        click.echo(f"{row['id']}\t{row['portal']}\t{row['driver']}\t{row['title']}")
+        lost = "\tits settings have to be typed again" if row["lost"] else ""
+        click.echo(f"{row['id']}\t{row['portal']}\t{row['driver']}\t{row['title']}{lost}")
     if not rows:
         click.echo("There is no connection yet.")
 
@@ -172,6 +173,7 @@ def _row(connection: Connection) -> dict[str, Any]:
         "driver": connection.driver,
         "title": connection.title,
         "settings": connection.shown_settings,
+        "lost": connection.lost,
         "created_at": connection.created_at.isoformat(),
     }
 

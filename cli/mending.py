@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models import Fault
-from models.startup import UPGRADE_COMMAND
+from models.startup import FORGET_COMMAND, UPGRADE_COMMAND
 from services.connections.upload_owner import ADOPT_COMMAND
 
 MENDED: dict[str, frozenset[Fault]] = {
-    UPGRADE_COMMAND: frozenset({"revision", "uploads"}),
+    UPGRADE_COMMAND: frozenset({"revision", "keys", "uploads"}),
     ADOPT_COMMAND: frozenset({"uploads"}),
+    FORGET_COMMAND: frozenset({"keys", "uploads"}),
 }
 
 

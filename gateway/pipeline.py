@@ -23,7 +23,7 @@ from gateway.problems import CALLER_GONE, NOT_FOUND, CallerGone, CallFailure, Ke
 from gateway.spool import Room, Spool
 from models import EndpointCall, identity_of
 from services.connections import typed_credentials
-from services.connections.access import Access, target_of
+from services.connections.access import Access, ConnectionClosed, target_of
 from services.connections.call_log import CallLog
 from services.connections.connection import Connection, Credentials, HostedConnector
 from services.connections.keys import ConnectionKeys
@@ -158,6 +158,8 @@ class Pipeline:
             call.record.table_hash = identity_of(table)
         credentials = self._credentials(connector, endpoint.connection_of(asked), arrived.source)
         call.credentials = credentials
+        if isinstance(credentials, Connection) and credentials.lost:
+            raise ConnectionClosed.of(credentials)
         target = target_of(credentials.driver, credentials.settings)
         if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")

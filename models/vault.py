@@ -7,21 +7,26 @@ that a ciphertext moved to another row, column or portal does not open (facts/se
 from __future__ import annotations
 
 import base64
+import logging
 import os
 from collections.abc import Collection, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import SecretStr
-from sqlalchemy import Text, select, update
+from sqlalchemy import Table, Text, bindparam, inspect, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.types import TypeDecorator
 
 from errors import ConfigurationError
 from models.base import Base
 
+log = logging.getLogger(__name__)
+
 NONCE_BYTES = 12
+BATCH = 200
+"""Rows that are sealed anew in one transaction: others wait for its locks."""
 
 
 class Sealed(TypeDecorator[str]):
@@ -61,10 +66,34 @@ class Vault:
         sealed: str | None = getattr(row, column)
         return None if sealed is None else self._open(sealed, _bound_to(row, column))
 
-    def _seal(self, secret: str, bound: bytes) -> str:
-        nonce = os.urandom(NONCE_BYTES)
-        data = self._keys[self._current].encrypt(nonce, secret.encode(), bound)
-        return f"v1.{self._current}.{base64.b64encode(nonce + data).decode()}"
+    def opens(self, row: SealedRow, column: str) -> bool:
+        """Whether what is in `row.column` opens; nothing does."""
+        try:
+            self.get(row, column)
+        except VaultBroken:
+            return False
+        return True
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the ring; the first key seals."""
+        return tuple(self._keys)
+
+    def key_check(self, key_id: str) -> str:
+        """A text that opens with this very key only."""
+        return self._seal(key_id, _check_of(key_id), key_id)
+
+    def opens_check(self, key_id: str, sealed: str) -> bool:
+        """Whether a text of `key_check` opens: the key under this id is the one that it was made with."""
+        try:
+            return self._open(sealed, _check_of(key_id)) == key_id
+        except VaultBroken:
+            return False
+
+    def _seal(self, secret: str, bound: bytes, key_id: str = "") -> str:
+        nonce, key_id = os.urandom(NONCE_BYTES), key_id or self._current
+        data = self._keys[key_id].encrypt(nonce, secret.encode(), bound)
+        return f"v1.{key_id}.{base64.b64encode(nonce + data).decode()}"
 
     def _open(self, sealed: str, bound: bytes) -> str:
         version, _, rest = sealed.partition(".")
@@ -82,36 +111,82 @@ class Vault:
 
         `lacking` names columns (`table.column`) that the database does not have yet and that hold no secrets therefore.
         """
-        needed = {sealed.split(".")[1] for _, _, sealed in _sealed_values(session, lacking)}
+        needed = set()
+        for model, column in sealed_columns(lacking):
+            attribute = getattr(model, column)
+            needed |= {
+                sealed.split(".")[1] for sealed in session.scalars(select(attribute).where(attribute.is_not(None)))
+            }
         return needed - self._keys.keys()
 
     def rotate(self, session: Session) -> int:
         """Seal everything anew that another key than the first one sealed; returns how many values changed.
 
-        Each value is swapped only if nobody changed it meanwhile, so the app may keep running.
+        Each value is swapped only if nobody changed it meanwhile, so the app may keep running. Raises `VaultBroken` in
+        the end if secrets do not open, which stay as they are.
         """
-        changed = 0
-        for model, column, sealed in list(_sealed_values(session)):
-            if sealed.split(".")[1] == self._current:
-                continue
-            attribute = getattr(model, column)
-            row = session.scalars(select(model).where(attribute == sealed)).first()
-            if row is None:
-                continue
-            bound = _bound_to(row, column)  # type: ignore[arg-type]  # every model with a sealed column is a SealedRow
-            fresh = self._seal(self._open(sealed, bound), bound)
-            swap = update(model).where(attribute == sealed).values({column: fresh})
-            changed += session.execute(swap, execution_options={"synchronize_session": False}).rowcount  # type: ignore[attr-defined]  # an UPDATE's result has it
-            session.commit()
+        changed, broken = 0, 0
+        for model, column in sealed_columns():
+            key, last = inspect(model).primary_key[0], None
+            while rows := self._sealed_otherwise(session, model, column, after=last):
+                last = getattr(rows[-1], key.name)
+                swaps = []
+                for row in rows:
+                    if self.opens(row, column):
+                        swaps.append(self._swap(row, column, getattr(row, key.name)))
+                    else:
+                        log.error(
+                            "%s of row %s of %s does not open", column, getattr(row, key.name), model.__tablename__
+                        )
+                        broken += 1
+                changed += _swapped(session, model, column, swaps)
+                session.commit()
+                session.expunge_all()
+        if broken:
+            raise VaultBroken(
+                f"{changed} stored secrets are now encrypted with the first key of SECRET_KEYS; {broken} do not open "
+                "with the key that they name, and stay as they are. The log names their rows."
+            )
         return changed
 
+    def _sealed_otherwise(self, session: Session, model: Any, column: str, *, after: Any) -> list[Any]:
+        """The next rows whose value another key than the first one sealed, by their number."""
+        attribute, key = getattr(model, column), inspect(model).primary_key[0]
+        rows = select(model).where(attribute.is_not(None), attribute.not_like(f"v1.{self._current}.%"))
+        rows = rows if after is None else rows.where(key > after)
+        return list(session.scalars(rows.order_by(key).limit(BATCH).execution_options(populate_existing=True)))
 
-def _sealed_values(session: Session, lacking: Collection[str] = ()) -> Iterator[tuple[type[Base], str, str]]:
+    def _swap(self, row: SealedRow, column: str, number: Any) -> dict[str, Any]:
+        bound, sealed = _bound_to(row, column), getattr(row, column)
+        return {"number": number, "sealed": sealed, "fresh": self._seal(self._open(sealed, bound), bound)}
+
+
+def sealed_columns(lacking: Collection[str] = ()) -> Iterator[tuple[Any, str]]:
+    """Every model with a sealed column, and its name; but for `lacking` (`table.column`)."""
     for mapper in Base.registry.mappers:
         for column in mapper.columns:
             if isinstance(column.type, Sealed) and str(column) not in lacking:
-                values = session.scalars(select(column).where(column.is_not(None)))
-                yield from ((mapper.class_, mapper.get_property_by_column(column).key, value) for value in values)
+                yield mapper.class_, mapper.get_property_by_column(column).key
+
+
+def sealed_with(session: Session, model: Any, column: str, key_id: str, most: int | None = None) -> list[Any]:
+    """Rows whose value in `column` names this key, `most` of them at most."""
+    rows = select(model).where(getattr(model, column).startswith(f"v1.{key_id}.", autoescape=True))
+    return list(session.scalars(rows.limit(most)))
+
+
+def _swapped(session: Session, model: Any, column: str, swaps: list[dict[str, Any]]) -> int:
+    """Write fresh values over those that are still what they were; how many."""
+    if not swaps:
+        return 0
+    table: Table = model.__table__
+    key, sealed = table.primary_key.columns[0], table.c[getattr(model, column).key]
+    swap = update(table).where(key == bindparam("number"), sealed == bindparam("sealed"))
+    return session.connection().execute(swap.values({sealed.name: bindparam("fresh")}), swaps).rowcount
+
+
+def _check_of(key_id: str) -> bytes:
+    return f"key_checks|sealed|{key_id}".encode()
 
 
 def _bound_to(row: SealedRow, column: str) -> bytes:

@@ -176,6 +176,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("What this connection logs in with was deleted when the application was removed from the portal."),
         _l("Open the connection and connect it again."),
     ),
+    "settings_lost": (
+        _l("What this connection needs is lost, with the key that it was encrypted with."),
+        _l("Open the connection and type its settings again."),
+    ),
     "bad_keys": (_l("Too many wrong keys came from there."), _AGAIN),
     "requests": (
         _l("The portal asked more often than this application answers."),

@@ -39,6 +39,7 @@ from services.portals.event_bindings import EventBindings
 from services.portals.installations import Installations
 from services.portals.launches import Verifier
 from services.portals.lifecycle import Lifecycle
+from services.portals.lost_keys import LostKeys
 from services.portals.postponed_launches import PostponedLaunches
 from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
@@ -94,6 +95,7 @@ class Services:
     call_log: CallLog
     health: Health
     uploads: Uploads
+    lost_keys: LostKeys
     known_targets: KnownTargets
     typed_connectors: TypedConnectors
     discovery: Discovery
@@ -130,8 +132,12 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
         lambda: deployment_of(sessions).uid,
         settings.upload_trash_days,
     )
-    if is_named and "uploads" not in tolerated:
-        uploads.owner.refuse_foreign()
+    lost_keys = LostKeys(sessions, vault)
+    if is_named:
+        if "uploads" not in tolerated:
+            uploads.owner.refuse_foreign()
+        if waiting := lost_keys.waiting():
+            log.warning("%s connections have lost their settings: `flask connections list` names them", waiting)
         engine.dispose()
     quarantine = timedelta(hours=settings.uninstall_quarantine_hours)
     uninstallations = Uninstallations(sessions, vault, verifier, uploads, quarantine=quarantine)
@@ -192,6 +198,7 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
         call_log=call_log,
         health=health,
         uploads=uploads,
+        lost_keys=lost_keys,
         known_targets=known_targets,
         typed_connectors=TypedConnectors(repository, comparison, known_targets),
         discovery=Discovery(policy, transport),

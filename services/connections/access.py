@@ -35,7 +35,16 @@ PAGE_LIMITS = Limits(seconds=30.0, bytes=8_000_000)
 
 
 class ConnectionClosed(TargetError):
-    """Nothing was connected: the portal had removed the app, and the secrets were deleted then. Code: `closed`."""
+    """Nothing was connected, since what it takes is gone.
+
+    Codes: `closed`, the portal had removed the app, and the secrets were deleted then; `settings_lost`, the key that
+    sealed them is lost.
+    """
+
+    @classmethod
+    def of(cls, connection: Connection) -> ConnectionClosed:
+        """Why nothing is connected with it."""
+        return cls("settings_lost") if connection.lost else cls("closed")
 
 
 @dataclass(frozen=True)
@@ -104,7 +113,7 @@ class Access:
     ) -> contextlib.AbstractContextManager[Session]:
         """An open session for somebody who waits for a page; raises `ConnectionClosed` besides."""
         if connection.closed:
-            raise ConnectionClosed("closed")
+            raise ConnectionClosed.of(connection)
         limits = replace(PAGE_LIMITS, seconds=min(seconds, PAGE_LIMITS.seconds))
         return self.session(connection, replace(guards, limits=limits))
 

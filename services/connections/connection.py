@@ -99,7 +99,7 @@ class Connection(Credentials):
     """Credentials that are kept here under a title, known to the portal by an opaque key only.
 
     `source_id` is the portal's number of the source that has the key; `closed`: the app was removed since, so secrets
-    are deleted and that source has a key of before.
+    are deleted and that source has a key of before; or all settings are `lost`, with the key that sealed them.
     """
 
     id: int
@@ -107,6 +107,7 @@ class Connection(Credentials):
     source_id: int | None
     closed: bool
     created_at: datetime
+    lost: bool = False
 
     @property
     def budget(self) -> str:
@@ -115,9 +116,9 @@ class Connection(Credentials):
 
     @property
     def needs_login(self) -> bool:
-        """Whether something was deleted when the app was removed that the connection cannot read without."""
+        """Whether something is gone that the connection cannot read without."""
         has_login = bool(secret_settings(self.driver)) and not self.settings.get("path")
-        return self.closed and (has_login or bool(self.settings.get("url")))
+        return self.lost or (self.closed and (has_login or bool(self.settings.get("url"))))
 
     @property
     def ledger_owner(self) -> Owner:
@@ -141,6 +142,7 @@ class Connection(Credentials):
             source_id=row.source_id,
             closed=row.closed_at is not None,
             created_at=row.created_at,
+            lost=row.settings is None,
         )
 
 

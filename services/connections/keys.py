@@ -133,6 +133,10 @@ class ConnectionKeys:
             self._vault.put(row, "next_key", key)
             return key
 
+    def known(self, connector: HostedConnector) -> str:
+        """A key that opens a connector: its own, or the next one where that can no longer be read."""
+        return connector.key or self.mint(connector)
+
     def settle(self, holder: KeyHolder, registered: str) -> Slot:
         """Let the key that the portal has be the current one; tells in which slot it was.
 
@@ -144,8 +148,9 @@ class ConnectionKeys:
             if slot in ("next", "old"):
                 row.old_hash, row.old_until = row.key_hash, self._clock() + OLD_KEY_OPENS
                 row.key_hash = key_hash(registered)
-                if isinstance(row, HostedConnectorRow):
-                    self._vault.put(row, "key", registered)
+            # The current one may be learnt again where what sealed it is lost.
+            if isinstance(row, HostedConnectorRow) and slot and (slot != "current" or row.key is None):
+                self._vault.put(row, "key", registered)
             if slot == "next":
                 row.next_hash = row.next_key = None
             return slot

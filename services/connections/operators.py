@@ -73,4 +73,4 @@ class OperatorConnections:
 
     def _issued(self, connection: Connection, key: str) -> IssuedKey:
         connector = connection.connector
-        return IssuedKey(connection.id, key, addresses(self._base_url, connector.uid, connector.key))
+        return IssuedKey(connection.id, key, addresses(self._base_url, connector.uid, self._keys.known(connector)))

@@ -85,6 +85,8 @@ class PortalSync:
         if not self._comparison.fits(hosted, there):
             fields = {**self._addresses(hosted), "settings": portal.texts.settings}
             connectors.update(portal.client, portal.caps, there.id, fields)
+        elif not hosted.key:
+            self._keys.settle(hosted, self._comparison.key_in(hosted, there))
         return there.id
 
     def rotate_addresses(self, portal: PortalContext, portal_id: int, driver: str = "") -> None:
@@ -199,7 +201,7 @@ class PortalSync:
         self._keys.rotate(connection, read, write)
 
     def _addresses(self, hosted: HostedConnector) -> dict[str, str]:
-        return addresses(self._base_url, hosted.uid, hosted.key)
+        return addresses(self._base_url, hosted.uid, self._keys.known(hosted))
 
     def _fields(self, portal: PortalContext, hosted: HostedConnector) -> Mapping[str, Any]:
         texts = portal.texts

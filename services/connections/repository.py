@@ -102,10 +102,12 @@ class ConnectionRepository:
             return {row.source_id: row.id for row in session.execute(wanted)}
 
     def closed(self, portal_id: int) -> int:
-        """How many connections of a portal wait to be connected again."""
-        wanted = _of_portal(select(func.count(ConnectionRow.id)), portal_id, ConnectionRow.closed_at.is_not(None))
-        with self._sessions() as session:
-            return session.scalar(wanted) or 0
+        """How many connections of a portal wait to be connected again since it removed the app."""
+        return self._count(portal_id, ConnectionRow.closed_at.is_not(None), ConnectionRow.settings.is_not(None))
+
+    def lost(self, portal_id: int) -> int:
+        """How many connections of a portal wait for their settings, since the key that sealed them is lost."""
+        return self._count(portal_id, ConnectionRow.settings.is_(None))
 
     def uploads_in_use(self, portal_id: int) -> set[str]:
         """The setting `path` of every connection of a portal that reads a file."""
@@ -195,6 +197,10 @@ class ConnectionRepository:
             return session.scalar(wanted)
 
     # --- inside
+
+    def _count(self, portal_id: int, *which: ColumnElement[bool]) -> int:
+        with self._sessions() as session:
+            return session.scalar(_of_portal(select(func.count(ConnectionRow.id)), portal_id, *which)) or 0
 
     def _connections(self, wanted: Select[ConnectionRow]) -> list[Connection]:
         with self._sessions() as session:

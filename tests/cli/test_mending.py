@@ -20,9 +20,11 @@ from tests.waiting import HANG
 @pytest.mark.parametrize(
     ("line", "overlooked"),
     [
-        ("flask db-upgrade", {"revision", "uploads"}),
-        ("/venv/bin/flask --app app db-upgrade", {"revision", "uploads"}),
+        ("flask db-upgrade", {"revision", "keys", "uploads"}),
+        ("/venv/bin/flask --app app db-upgrade", {"revision", "keys", "uploads"}),
         ("flask uploads adopt", {"uploads"}),
+        ("flask keys forget k1 --yes", {"keys", "uploads"}),
+        ("flask keys rotate", set()),
         ("flask portals tend", set()),
         ("flask portals erase db-upgraded", set()),
         ("gunicorn --config gunicorn.conf.py app:create_app()", set()),

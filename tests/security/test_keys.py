@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from app import create_app
 from errors import ConfigurationError
 from models import Base, Portal, UserToken, Vault, VaultBroken, connect, new_uid, now, sessions_for
 from services import wiring
-from tests.doors import key, settings_for
+from tests.doors import key, lay_tables, settings_for
 
 OLD, NEW = key("old"), key("new")
 
@@ -89,6 +90,100 @@ def test_the_start_refuses_when_a_stored_secret_needs_a_missing_key(tmp_path: Pa
     with pytest.raises(SystemExit, match=r"SECRET_KEYS lacks old"):
         create_app(settings_for(url, secret_keys=NEW))
     wiring.build(settings_for(url, secret_keys=f"{NEW},{OLD}")).engine.dispose()
+
+
+def test_another_key_under_a_known_id_stops_the_start_with_a_sentence(tmp_path: Path) -> None:
+    """facts/security 1 row 24: what it would seal would be lost once the right one is back."""
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    fill(url, 1)
+    other = key("old")
+    before_checks = wrong_start(url, other)
+    wiring.build(settings_for(url, secret_keys=OLD)).engine.dispose()
+    assert wrong_start(url, other) == wrong_start(url, f"{NEW},{other}") == before_checks
+    assert before_checks.startswith("SECRET_KEYS: the key under old is not the one that encrypted stored secrets.")
+    assert "flask keys forget old" in before_checks
+    wiring.build(settings_for(url, secret_keys=f"{NEW},{OLD}")).engine.dispose()
+
+
+def wrong_start(url: str, keys: str) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        wiring.build(settings_for(url, secret_keys=keys))
+    return str(refused.value)
+
+
+def test_a_key_is_known_before_it_has_sealed_anything_and_after_its_secrets_have_gone(tmp_path: Path) -> None:
+    """Two machines that were given different keys under one id are told apart by the second start."""
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    lay_tables(url)
+    wiring.build(settings_for(url, secret_keys=OLD)).engine.dispose()
+    assert "under old is not" in wrong_start(url, key("old"))
+    assert "under old is not" in wrong_start(url, f"{NEW},{key('old')}")
+
+
+def test_of_a_database_of_before_the_right_key_is_known_by_any_secret_that_it_opens(tmp_path: Path) -> None:
+    """It may hold values that another key has sealed under the same id, which nobody noticed then."""
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    fill(url, 3)
+    engine, other = connect(url), vault(key("old"))
+    with sessions_for(engine).begin() as session:
+        other.put(session.query(UserToken).filter_by(user_id=1).one(), "access_token", "sealed with another key")
+    engine.dispose()
+    wiring.build(settings_for(url, secret_keys=OLD)).engine.dispose()
+
+
+def test_each_step_of_a_rotation_on_several_machines_lets_each_read_what_the_others_write(tmp_path: Path) -> None:
+    """docs/operate/settings.md "Keys": a machine is at one step, any other at the same, the one before or after."""
+    steps = ((OLD,), (OLD, NEW), (NEW, OLD), (NEW,))
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    fill(url, 20)
+    engine = connect(url)
+    sessions = sessions_for(engine)
+
+    def all_start_and_read(*rings: tuple[str, ...]) -> None:
+        for ring in rings:
+            wiring.build(settings_for(url, secret_keys=",".join(ring))).engine.dispose()
+        for writer in rings:
+            with sessions.begin() as session:
+                vault(*writer).put(session.query(UserToken).filter_by(user_id=7).one(), "access_token", "written")
+            for reader in rings:
+                with sessions() as session:
+                    for grant in session.scalars(select(UserToken)):
+                        assert vault(*reader).get(grant, "access_token")
+
+    for before, after in pairwise(steps[:3]):
+        all_start_and_read(before, after)
+    all_start_and_read(steps[2])
+    with sessions() as session:
+        assert vault(*steps[2]).rotate(session) == 21 - 1  # one was written with the new key
+        assert vault(*steps[2]).rotate(session) == 0
+    all_start_and_read(steps[2], steps[3])
+    engine.dispose()
+
+
+def test_a_key_that_seals_before_all_machines_have_it_closes_secrets_to_the_others() -> None:
+    """Why a new key is added behind the others first."""
+    grant = UserToken(portal_id=1, user_id=1, expires_at=now())
+    vault(NEW, OLD).put(grant, "access_token", "token")
+    with pytest.raises(VaultBroken):
+        vault(OLD).get(grant, "access_token")
+
+
+def test_a_rotation_leaves_what_does_not_open_and_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    url = f"sqlite:///{tmp_path / 'app.db'}"
+    fill(url, 450)
+    app = create_app(settings_for(url, secret_keys=f"{NEW},{OLD}"))
+    with app.extensions["services"].sessions.begin() as session:
+        broken = session.query(UserToken).filter_by(user_id=200).one()
+        vault(key("old")).put(broken, "access_token", "sealed with another key")
+    told = app.test_cli_runner().invoke(args=["keys", "rotate"])
+    assert told.exit_code == 1
+    assert "450 stored secrets are now encrypted" in told.output
+    assert "1 do not open" in told.output
+    assert f"access_token of row {broken.id} of grants does not open" in caplog.text
+    with app.extensions["services"].sessions() as session:
+        left = session.scalars(select(UserToken).where(UserToken.access_token.startswith("v1.old."))).all()
+        assert [row.access_token for row in left] == [broken.access_token]
+    app.extensions["services"].engine.dispose()
 
 
 def test_a_key_under_a_known_id_with_other_bytes_fails_loudly(tmp_path: Path) -> None:
