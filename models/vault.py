@@ -100,10 +100,10 @@ class Vault:
         key_id, _, encoded = rest.partition(".")
         if version != "v1" or key_id not in self._keys:
             raise VaultBroken(f"SECRET_KEYS has no key `{key_id}`, with which stored secrets are encrypted.")
-        data = base64.b64decode(encoded)
         try:
+            data = base64.b64decode(encoded)
             return self._keys[key_id].decrypt(data[:NONCE_BYTES], data[NONCE_BYTES:], bound).decode()
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise VaultBroken(f"A stored secret does not open with key `{key_id}` of SECRET_KEYS.") from None
 
     def missing_keys(self, session: Session, *, lacking: Collection[str] = ()) -> set[str]:

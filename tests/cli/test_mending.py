@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.database import ROOT
 from cli.mending import mended
+from models.revisions import ROOT
 from services.connections.uploads import Uploads
 from tests.doors import CLIENT_ID, CLIENT_SECRET, key, lay_tables
 from tests.waiting import HANG

@@ -13,9 +13,9 @@ import pytest
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
-from cli.database import ROOT
 from errors import ApplicationError, TokenDead
 from models import HostedConnectorRow, UserToken
+from models.revisions import ROOT
 from models.vault import sealed_columns
 from tests.doors import key
 from tests.pages import opened
