@@ -98,6 +98,13 @@ class Settings(BaseSettings):
         description="Calls that a portal may make with one key in a minute, after a burst of 60; further ones wait, "
         "and are refused where that would take over 20 s. `0` means as many as come.",
     )
+    silence_seconds: int = Field(
+        default=20,
+        ge=1,
+        le=200,
+        description="A database that says nothing for this long in the middle of a call is given up, unless it says "
+        "that it still computes.",
+    )
     local_files: Path | None = Field(
         default=None,
         description="Folder of files on this machine that connections of every portal may read; empty means none. "

@@ -22,20 +22,21 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Literal
 
 from drivers.columns import Column, ColumnCasts, PortalType
 from drivers.errors import QueryRefused, SettingsWrong, TooBig, misfit_in
 from drivers.hidden import NOTHING_HIDDEN, HiddenTables
+from drivers.limits import Guards as Guards
+from drivers.limits import Limits as Limits
+from drivers.limits import SilenceLimit
 from drivers.previews import Preview, PreviewRequest
 from drivers.query import TableName, TableQuery
 from drivers.unshown import UnshownValues
 from drivers.zones import zone_name
 from egress.deadline import Deadline
 from egress.errors import TargetError
-from egress.policy import Policy
 
 Group = Literal["databases", "files", "web"]
 FieldKind = Literal["text", "secret", "number", "choice", "long"]
@@ -138,32 +139,6 @@ def port_field(default: int) -> Field:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What one session may cost (facts/security 6). Over a cap the answer is refused, never cut.
-
-    `connect_seconds` for name, TCP, TLS and login together; `seconds` for the whole session; `bytes` of JSON and
-    `rows` for one answer, `row_bytes` for one row. `is_wanted` is asked twice a second, from another thread: once it
-    says no, what is running ends with `Timeout("cancelled")`.
-    """
-
-    connect_seconds: float = 10.0
-    seconds: float = 220.0
-    bytes: int = 400_000_000
-    rows: int | None = None
-    row_bytes: int = 16 * 1024 * 1024
-    is_wanted: Callable[[], bool] = lambda: True
-
-
-@dataclass(frozen=True)
-class Guards:
-    """What the operator allows drivers: the egress policy, the folder of local files (default none), the limits."""
-
-    policy: Policy
-    local_files: Path | None = None
-    limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True)
 class Server:
     """What answered: product, version, and whether the way there is encrypted."""
 
@@ -226,7 +201,8 @@ class Session(ABC):
         self.limits = limits
         #: How many values of the rows so far could not be shown, by the names of their columns.
         self.unshown: Counter[str] = Counter()
-        self.deadline = Deadline(limits.seconds, interrupt, limits.is_wanted)
+        silence = SilenceLimit(limits, self.is_computing)
+        self.deadline = Deadline(limits.seconds, interrupt, limits.is_wanted, silence.is_passed)
 
     @property
     def casts(self) -> ColumnCasts | None:
@@ -262,6 +238,14 @@ class Session(ABC):
         wanted = search.casefold()
         found = [table for table in self._tables() if wanted in f"{table.name.schema}.{table.name.name}".casefold()]
         return sorted(found, key=lambda table: (not table.plain, table.name.schema, table.name.name))
+
+    def is_computing(self, begun: bool) -> bool:
+        """Whether the server, silent for `limits.silence` seconds, still works at what it was asked.
+
+        Asked in a thread of its own, on another connection and within `ASK_SECONDS`; `begun`: a part of the answer has
+        come. Where a server cannot be asked, what has not begun may still be computed.
+        """
+        return not begun
 
     def hidden(self) -> HiddenTables:
         """Tables that exist and that the user may not read; none where the server does not tell of such."""

@@ -17,19 +17,21 @@ from contextvars import ContextVar
 from typing import Literal
 
 from egress.errors import Timeout
+from egress.silence import Silence, silence_of
 
 log = logging.getLogger(__name__)
 
 
 LOOK_SECONDS = 0.5
-"""How often a deadline asks whether anybody still waits."""
+"""How often a deadline asks whether anybody still waits, and whether the other side is silent for too long."""
 
 
 class Deadline:
     """So many seconds from now on. At their end, or once `is_wanted` says no, held connections are cut.
 
-    Then `interrupt` is called, too: once, in another thread, and never after `close` has returned. Neither of the two
-    may wait for anything. Used as a context, a deadline holds what `open_socket` and guarded sessions open or use in
+    `is_given_up` is told how long the held connections have been silent and may end them as well. Then `interrupt` is
+    called, too: once, in another thread, and never after `close` has returned. None of the three may wait for anything.
+    Used as a context, a deadline holds what `open_socket` and guarded sessions open or use in
     that block, and is closed at its end.
     """
 
@@ -38,13 +40,14 @@ class Deadline:
         seconds: float,
         interrupt: Callable[[], None] | None = None,
         is_wanted: Callable[[], bool] | None = None,
+        is_given_up: Callable[[Silence], bool] | None = None,
     ) -> None:
         self._end = self.looks = time.monotonic() + seconds
-        self._interrupt, self._is_wanted = interrupt, is_wanted
-        if is_wanted is not None:
+        self._interrupt, self._is_wanted, self._is_given_up = interrupt, is_wanted, is_given_up
+        if is_wanted is not None or is_given_up is not None:
             self.looks = min(self._end, time.monotonic() + LOOK_SECONDS)
         self._handles: list[socket.socket] = []
-        self._over: Literal["", "deadline", "cancelled", "closed"] = ""
+        self._over: Literal["", "deadline", "cancelled", "silent", "closed"] = ""
         self._lock = threading.Lock()
         _TIMER.keep(self)
 
@@ -57,12 +60,12 @@ class Deadline:
     @property
     def is_over(self) -> bool:
         """Whether the time passed, or nobody waited any more, before it was closed."""
-        return self._over in ("deadline", "cancelled") or (not self._over and time.monotonic() >= self._end)
+        return self._over in ("deadline", "cancelled", "silent") or (not self._over and time.monotonic() >= self._end)
 
     def check(self) -> None:
-        """Raise `Timeout`: `deadline` if the time is over, `cancelled` if nobody waited any more."""
+        """Raise `Timeout`: `deadline` if the time is over, `cancelled` if nobody waited any more, `silent`."""
         if self.is_over:
-            raise Timeout("cancelled" if self._over == "cancelled" else "deadline")
+            raise Timeout(self._over if self._over in ("cancelled", "silent") else "deadline")
 
     def hold(self, used: socket.socket) -> None:
         """Cut this connection, too: at once if it is over, else at the end, until `release` or `close`."""
@@ -95,8 +98,14 @@ class Deadline:
             self._finish("deadline")
         elif self._is_wanted is not None and not self._is_wanted():
             self._finish("cancelled")
+        elif self._is_given_up is not None and (silence := self._silence()) and self._is_given_up(silence):
+            self._finish("silent")
 
-    def _finish(self, how: Literal["deadline", "cancelled"]) -> None:
+    def _silence(self) -> Silence | None:
+        with self._lock:
+            return silence_of(self._handles)
+
+    def _finish(self, how: Literal["deadline", "cancelled", "silent"]) -> None:
         _TIMER.forget(self)
         with self._lock:
             if self._over:

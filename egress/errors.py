@@ -31,4 +31,4 @@ class Unreachable(TargetError):
 
 
 class Timeout(TargetError):
-    """The deadline passed and the work was stopped. Codes: `deadline`, `preview_too_long`, `cancelled`."""
+    """The deadline passed and the work was stopped. Codes: `deadline`, `preview_too_long`, `cancelled`, `silent`."""

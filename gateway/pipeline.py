@@ -164,9 +164,10 @@ class Pipeline:
         if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")
         self.rate_limit.wait(credentials.budget)
-        guards = replace(self.guards, limits=replace(self.guards.limits, is_wanted=arrived.is_waiting))
-        with self._queue.slot(tenant, credentials.uid, target), Spool(Room(self._memory, tenant)) as spool:
+        with self._queue.slot(tenant, credentials.uid, target) as slot, Spool(Room(self._memory, tenant)) as spool:
             arrived.check_waiting()
+            limits = replace(self.guards.limits, is_wanted=arrived.is_waiting, is_silent=slot.is_silent)
+            guards = replace(self.guards, limits=limits)
             with self._access.session(credentials, guards) as session:
                 rows = endpoint.write(asked, credentials, session, self._lists, spool)
                 call.record.unshown = dict(session.unshown) or None

@@ -226,6 +226,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
         _l("Try again in a moment; bring a table of very many columns, or very large data, into a database."),
     ),
     "deadline": (_l("The database took too long, so it was stopped."), _l("Filter the chart, or add an index.")),
+    "silent": (
+        _l("The database said nothing more for a while, so it was given up."),
+        _l("Look whether the server, or a firewall on the way to it, hangs, and try again."),
+    ),
     "cancelled": (_l("The query was stopped."), _AGAIN),
     "connection_lost": (_l("The connection broke off."), _AGAIN),
     "server_error": (_l("The database reported an error."), _l("Its own words are below.")),

@@ -11,7 +11,7 @@ from functools import partial
 from sqlalchemy import Engine
 
 from config import Settings
-from drivers.base import Guards
+from drivers.base import Guards, Limits
 from egress.policy import Policy
 from models import Fault, Sessions, Vault, check_database, connect, deployment_of, servers_of, sessions_for
 from services.bi.discovery import Discovery
@@ -145,7 +145,7 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
     bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
     installations = Installations(sessions, vault, portal_clients, verifier, tokens, bindings, uninstallations)
     budgets = Budgets(sessions)
-    guards = Guards(policy, settings.local_files)
+    guards = Guards(policy, settings.local_files, Limits(silence=settings.silence_seconds))
     shared_memory = SharedMemory()
     table_lists = TableLists(shared_memory, Ledger(sessions, shared_memory))
     comparison = PortalComparison(repository, connection_keys, settings.base_url)

@@ -42,6 +42,7 @@ from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import MYSQL_CONVERTED, Column, Form, holds_any, holds_three_bytes, mysql_row, spelling_of
 from drivers.errors import QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables, hidden_tables
+from drivers.limits import ASK_SECONDS
 from drivers.mysql.protocol import PROTOCOL_ERRORS, MySQLConnection, only_cell, open_connection, target_error
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls, valid_utf8
@@ -101,6 +102,9 @@ SELECT column_name, column_type, data_type, is_nullable, column_comment, charact
 FROM information_schema.columns
 WHERE table_schema = %s AND table_name = %s ORDER BY ordinal_position
 """
+_PROCESS = "SELECT command, state FROM information_schema.processlist WHERE id = %s"
+# What MariaDB and MySQL call it that a client takes nothing.
+_WRITING = ("Writing to net", "Sending to client")
 _IS_VIEW = """
 SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s AND table_type = 'VIEW'
 """
@@ -220,6 +224,19 @@ class MySQLSession(Session):
         product = "MariaDB" if "mariadb" in version.lower() else "MySQL"
         connection: Any = self._connection
         return Server(product, version.partition("-")[0], bool(connection._secure))
+
+    def is_computing(self, begun: bool) -> bool:
+        """As the server's list of processes says."""
+        connection: Any = self._connection
+        with (
+            contextlib.suppress(*PROTOCOL_ERRORS),
+            Deadline(ASK_SECONDS),
+            contextlib.closing(self._connect(ASK_SECONDS)) as second,
+            second.cursor() as cursor,
+        ):
+            cursor.execute(_PROCESS, (connection.thread_id(),))
+            return any(command == "Query" and state not in _WRITING for command, state in cursor.fetchall())
+        return False
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:
         columns = [description.column(name) for name in query.columns]

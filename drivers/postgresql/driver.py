@@ -14,7 +14,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
@@ -47,15 +47,17 @@ from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import POSTGRESQL, POSTGRESQL_OTHERS, Column, Form
 from drivers.errors import Broken, QueryRefused, SettingsWrong
 from drivers.hidden import HiddenTables
+from drivers.limits import ASK_SECONDS
 from drivers.postgresql import rights
 from drivers.postgresql.connection import connect, target_error
 from drivers.postgresql.copy import Connection, copy_rows
 from drivers.postgresql.encodings import ONE_IN_BYTES, ServerEncoding, regular_expression
 from drivers.postgresql.spellings import SPELLINGS
-from drivers.postgresql.statements import BEGIN, COLUMNS, TABLES
+from drivers.postgresql.statements import BEGIN, COLUMNS, IS_COMPUTING, TABLES
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import escape_controls
 from drivers.sql import Dialect, Shape, Sql, quoting
+from egress.deadline import Deadline
 
 #: How long a statement waits for a table that somebody has locked.
 LOCK_SECONDS = 10
@@ -149,15 +151,20 @@ ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO bi_reader;""
         """A session that is logged in (see `Driver.open`)."""
         settings = self.settings(values)
         target = guards.policy.resolve(settings["host"], settings["port"])
-        connection = connect(settings, target, guards.limits)
-        return PostgreSQLSession(connection, guards.limits, settings["timezone"])
+
+        def log_in(limits: Limits) -> Connection:
+            return connect(settings, target, limits)
+
+        return PostgreSQLSession(log_in(guards.limits), log_in, guards.limits, settings["timezone"])
 
 
 class PostgreSQLSession(Session):
     """One transaction that reads only, whose settings and times in the connection's zone end with it."""
 
-    def __init__(self, connection: Connection, limits: Limits, timezone: str) -> None:
-        self._connection, self._timezone = connection, timezone
+    def __init__(
+        self, connection: Connection, log_in: Callable[[Limits], Connection], limits: Limits, timezone: str
+    ) -> None:
+        self._connection, self._log_in, self._timezone = connection, log_in, timezone
         self._socket = socket.socket(fileno=os.dup(connection.fileno()))
         self._socket.settimeout(limits.seconds)
         # Of a connection that was cut, libpq no longer says how to cancel what it ran.
@@ -177,6 +184,17 @@ class PostgreSQLSession(Session):
         """PostgreSQL and its version."""
         product, _, rest = self._fetch("SELECT version()", (str,))[0][0].partition(" ")
         return Server(product, rest.split(" ")[0], self._connection.pgconn.ssl_in_use)
+
+    def is_computing(self, begun: bool) -> bool:
+        """As the server's list of processes says; a pooler hides the process from it."""
+        number = self._connection.pgconn.backend_pid
+        with contextlib.suppress(psycopg.Error, OSError), Deadline(ASK_SECONDS) as limit:
+            second = self._log_in(replace(self.limits, connect_seconds=ASK_SECONDS))
+            with contextlib.closing(second), socket.socket(fileno=os.dup(second.fileno())) as used:
+                limit.hold(used)
+                rows = second.execute(IS_COMPUTING, (number,)).fetchall()
+                return bool(rows[0][0]) if rows else not begun
+        return False
 
     def _tables(self) -> list[Table]:
         found = self._fetch(TABLES, (bytes, bytes, str, bool, bytes, bool))

@@ -73,3 +73,8 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND has_column_privilege(a.attrelid, a
 ORDER BY a.attnum
 """
 """The columns of one table; the third tells the type that domains lead to, if it is one of the server's own."""
+
+# Whoever waits for a client that takes nothing computes nothing.
+IS_COMPUTING = """
+SELECT state = 'active' AND wait_event_type IS DISTINCT FROM 'Client' FROM pg_catalog.pg_stat_activity WHERE pid = %s
+"""

@@ -209,6 +209,10 @@ class TrinoSession(Session):
         super().__init__(limits)
         self._http = HttpConnection(server, self.deadline)
 
+    def is_computing(self, begun: bool) -> bool:
+        """No: a coordinator answers every request within a second or so, also while it computes."""
+        return False
+
     def prepare(self) -> None:
         """Log in, begin the read-only transaction, look for the catalog. Raises `LoginFailed`."""
         self._headers["X-Trino-Session"] = f"query_max_run_time={max(int(self.deadline.left), 1)}s"

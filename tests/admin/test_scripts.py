@@ -78,8 +78,10 @@ class Desk:
             self.page.wait_for_timeout(50)
 
     def link(self, name: str) -> None:
-        """Follow a link of the app."""
+        """Follow a link of the app, until the page is gone that had it: a next click would still be that page's."""
+        self.inside("document.querySelectorAll('h1').forEach((heading) => heading.setAttribute('data-left', ''))")
         self.app.get_by_role("link", name=name, exact=True).first.click()
+        expect(self.app.locator("h1:not([data-left])").first).to_be_visible()
 
     def press(self, name: str) -> None:
         """Press a button of the app."""

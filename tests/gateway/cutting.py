@@ -1,13 +1,17 @@
-"""A TCP proxy that breaks connections: after so many bytes of the server, or when it is told to."""
+"""A TCP proxy that breaks or stalls connections: after so many bytes of the server, or when it is told to."""
 
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from tests.waiting import HANG
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)
 
@@ -19,9 +23,16 @@ class Cut:
     port: int = 0
     after: int | None = None
     reset: bool = True
+    stalls: bool = False
+    """Whether the connection stands still there in place of ending, as if its peer hung; later ones pass."""
+    flows: threading.Event = field(default_factory=threading.Event)
+    """Nothing passes while it is not set, of no connection."""
     passed: int = 0
     """Bytes of the server that went through, of all connections together."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.flows.set()
 
     def let_through(self, data: bytes) -> tuple[bytes, bool]:
         """What of `data` may pass, and whether the connection ends after it."""
@@ -45,7 +56,7 @@ def cutting(port: int) -> Iterator[Cut]:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", port))
-            threading.Thread(target=_forward, args=(client, server), daemon=True).start()
+            threading.Thread(target=_forward, args=(client, server, cut), daemon=True).start()
             threading.Thread(target=_cut_backward, args=(server, client, cut), daemon=True).start()
 
     accepting = threading.Thread(target=accept, daemon=True)
@@ -58,19 +69,36 @@ def cutting(port: int) -> Iterator[Cut]:
         accepting.join(5)
 
 
-def _forward(client: socket.socket, server: socket.socket) -> None:
+def _forward(client: socket.socket, server: socket.socket, cut: Cut) -> None:
     with contextlib.suppress(OSError):
         while data := client.recv(65536):
+            cut.flows.wait(HANG)
             server.sendall(data)
     with contextlib.suppress(OSError):
         server.shutdown(socket.SHUT_WR)
 
 
+def _is_closed(client: socket.socket) -> bool:
+    try:
+        return client.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
 def _cut_backward(server: socket.socket, client: socket.socket, cut: Cut) -> None:
     with contextlib.suppress(OSError):
         while data := server.recv(4096):
+            cut.flows.wait(HANG)
             passing, ends = cut.let_through(data)
             client.sendall(passing)
+            if ends and cut.stalls:
+                cut.after = None
+                # Until the client gives up; what it sends goes on.
+                while select.select([server], [], [], 0.05)[0] and client.fileno() >= 0 and not _is_closed(client):
+                    time.sleep(0.05)
+                break
             if ends:
                 if cut.reset:
                     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

@@ -16,7 +16,7 @@ import pytest
 from services.limits import fair_queue as turns_module
 from services.limits import shared_memory
 from services.limits.concurrency import ConcurrencyLimit
-from services.limits.fair_queue import PER_PORTAL, Busy, FairQueue
+from services.limits.fair_queue import PER_PORTAL, SLOW_AFTER, Busy, FairQueue
 from services.limits.shared_memory import Places, SharedMemory
 from tests.waiting import HANG, eventually
 
@@ -302,3 +302,35 @@ def test_many_threads_never_exceed_a_limit(memory: SharedMemory) -> None:
     for thread in threads:
         thread.join(HANG)
     assert (most, running) == (3, 0)
+
+
+def test_queries_of_silent_servers_hold_no_place_of_those_that_answer(memory: SharedMemory) -> None:
+    queue = FairQueue(memory, altogether=4, slow=4, longest_wait=0)
+    with contextlib.ExitStack() as held:
+        slots = [held.enter_context(queue.slot(f"hung {n}", f"c{n}", f"t{n}")) for n in range(4)]
+        for slot in slots:
+            slot.is_silent(SLOW_AFTER - 0.1)
+        assert not is_free(queue, "calm", "c", "t")
+        for slot in slots:
+            slot.is_silent(SLOW_AFTER)
+            slot.is_silent(SLOW_AFTER + 1)
+        with contextlib.ExitStack() as calm:
+            for number in range(4):
+                calm.enter_context(queue.slot(f"calm {number}", f"a{number}", "answers"))
+        # More of a silent server begin apart, and there is no place left.
+        assert not is_free(queue, "late", "c", "t0")
+    assert is_free(queue, "late", "c", "t0")
+    assert is_free(FairQueue(memory, altogether=1, longest_wait=0), "other", "c", "t"), "all places were given back"
+
+
+def test_a_query_of_a_silent_server_stays_where_no_place_apart_is_free(memory: SharedMemory) -> None:
+    queue = FairQueue(memory, altogether=2, slow=1, longest_wait=0)
+    with queue.slot("a", "c1", "t1") as first, queue.slot("b", "c2", "t2") as second:
+        first.is_silent(SLOW_AFTER)
+        second.is_silent(SLOW_AFTER)
+        assert is_free(queue, "c", "c3", "t3")
+        with queue.slot("c", "c3", "t3"):
+            assert not is_free(queue, "d", "c4", "t4")
+    first.is_silent(SLOW_AFTER)
+    with queue.slot("a", "c1", "t1"):
+        assert not is_free(queue, "b", "c2", "t2")
