@@ -49,7 +49,7 @@ class Guards:
 
 
 class SilenceLimit:
-    """How long a session waits for a silent server; `is_computing` asks it, and is told whether its answer has begun."""
+    """How long a session waits for a silent server; `is_computing` asks it, told whether its answer had begun."""
 
     def __init__(self, limits: Limits, is_computing: Callable[[bool], bool]) -> None:
         self._limits, self._is_computing = limits, is_computing
