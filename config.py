@@ -123,6 +123,13 @@ class Settings(BaseSettings):
         "before `flask portals tend` deletes them.",
     )
     upload_megabytes: int = Field(default=64, ge=1, le=2048, description="The largest file that may be uploaded.")
+    upload_quota_megabytes: int = Field(
+        default=2048,
+        ge=1,
+        le=1_000_000,
+        description="How much the uploaded files of one portal may take together, saved or not; those that it replaced "
+        "or deleted may take as much again in the trash.",
+    )
     extra_frame_ancestors: CommaSeparated = Field(
         default=(),
         description="Further origins that may frame the app beside the verified portal, for desktop shells.",

@@ -27,10 +27,16 @@ exactly one place: `web/error_pages.py`, `install/views.py`, `gateway/problems.p
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import field as value
 from typing import Literal
+
+
+def is_disk_full(problem: OSError) -> bool:
+    """Whether a file could not be written since there is no room for it, on the disk or for whom the app runs as."""
+    return problem.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ApplicationError(Exception):

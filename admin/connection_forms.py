@@ -147,15 +147,22 @@ class ConnectionForm(PageForm):
         self[PREFIX + "path"] = path
 
     def keep_upload(self) -> Sequence[FieldProblem]:
-        """Keep the file that came with the form, if one did; what is wrong with that file."""
-        file = request.files.get(UPLOAD)
-        if not self.takes_files or file is None or not file.filename:
+        """Keep the file that came with the form, or the one that came before; what is wrong with that file."""
+        file, who, named = request.files.get(UPLOAD), current_session(), self.settings.get("path", "")
+        if not self.takes_files:
             return ()
-        lifecycle, portal_id = services().connection_lifecycle, current_session().portal_id
+        if file is None or not file.filename:
+            if services().uploads.still_holds(who.portal_id, named, who.session_id):
+                return ()
+            self.read_upload("")
+            return [FieldProblem(UPLOAD, "FILE_NOT_KEPT")]
         try:
-            self.read_upload(lifecycle.keep_upload(portal_id, file.filename, file.stream))
+            kept = services().connection_lifecycle.keep_upload(
+                who.portal_id, file.filename, file.stream, session_id=who.session_id, instead_of=named
+            )
         except InvalidInput as error:
             return error.problems
+        self.read_upload(kept)
         return ()
 
     def fill_from_string(self) -> bool:

@@ -36,6 +36,7 @@ class DailyCare:
         self._tell_leaving("Would be deleted", services.uninstallations.due())
         self._tell_files("Would be moved to the trash", services.uploads.left_over(services.repository.portals()))
         self._tell_files("Would be deleted from the trash", services.uploads.trash.due())
+        self._tell_files("Would be deleted, never saved", services.uploads.unsaved(services.user_sessions.still_open))
         click.echo(
             f"{services.tokens.count_dead()} dead grants, {services.user_sessions.count_ended()} ended sessions and "
             f"{services.call_log.count_old()} old records of calls would be deleted."
@@ -87,6 +88,10 @@ class DailyCare:
             self._tell_files("Moved to the trash", uploads.keep_only(portals))
             uploads.owner.require()
             self._tell_files("Deleted from the trash", uploads.trash.empty())
+            unsaved = uploads.delete_unsaved(services.user_sessions.still_open, services.repository.uploads_in_use)
+            self._tell_files("Deleted, never saved", unsaved)
+            for portal_id in portals:
+                uploads.purge(portal_id, services.repository.uploads_in_use(portal_id))
         except (ApplicationError, OSError) as problem:
             click.echo(f"Uploaded files that are left over stay where they are. {problem}", err=True)
             return False

@@ -8,6 +8,7 @@
     ├── QueryRefused      this query has no answer: an unknown table or column, a value that does not fit its column
     ├── TooBig            the answer is over a cap: ask for a filter or a limit; nothing was cut
     ├── Timeout           over a deadline: the query was stopped
+    ├── NoRoom            the app's own disk is full: retry later, the operator is asked
     └── Broken            the connection or the server failed, or the server talks nonsense: retry later
 
 `code` is a word of ours, the key of a sentence for people. `detail` is what the database said: for the diagnostics of
@@ -16,9 +17,12 @@ the connection's owner only, never for the portal and never for logs, hence abse
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 
 from egress.errors import TargetError
+from errors import is_disk_full
 
 _MISFIT = re.compile(r"misfit\(([A-Z0-9_]+)\)(?: (.*?) \(misfit\))?", re.DOTALL)
 
@@ -67,6 +71,21 @@ class Broken(TargetError):
 
     Codes: `connection_lost`, `server_error`, `bad_answer`, `file_changed`.
     """
+
+
+class NoRoom(TargetError):
+    """The disk of the app is full. Code: `disk`."""
+
+
+@contextlib.contextmanager
+def writing_to_disk() -> Iterator[None]:
+    """Raise `NoRoom` where the block cannot write a file of the app's own since the disk is full."""
+    try:
+        yield
+    except OSError as problem:
+        if is_disk_full(problem):
+            raise NoRoom("disk") from problem
+        raise
 
 
 def misfit_in(problem: TargetError) -> tuple[str, str] | None:

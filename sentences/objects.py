@@ -48,6 +48,10 @@ SENTENCES: Mapping[str, LazyString] = {
         "Bitrix24 would write this parameter's value over the source's own. Choose another code."
     ),
     "FILE_NOT_KEPT": _l("The file could not be kept. Choose it again."),
+    "UPLOAD_QUOTA": _l(
+        "The portal's uploaded files take %(used)s of %(allowed)s MB, so this one has no room. "
+        "Delete a connection with a file, or ask whoever runs the application."
+    ),
     "LOGO_TOO_LARGE": _l("The file has more than 64 KB. Choose a smaller image."),
     "LOGO_NOT_AN_IMAGE": _l("The file is no image. Choose a PNG, JPEG, GIF, WebP or SVG file."),
     "LOGO_NOT_AN_ADDRESS": _l("This is no address of an image. Start with https:// or with data:image/."),

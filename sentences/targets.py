@@ -220,7 +220,10 @@ SENTENCES: Mapping[str, tuple[LazyString, LazyString]] = {
     "row_bytes": (_l("A single row is too large."), _l("Leave out its longest column.")),
     "columns": (_l("The table has too many columns."), _l("Choose fewer of them.")),
     "portal_room": (_l("Too many large answers were on their way at once."), _NARROW),
-    "disk": (_l("The application had no room for the answer."), _ASK_OPERATOR),
+    "disk": (
+        _l("The disk of the application is full, so nothing was kept of this."),
+        _l("Try again later, and tell whoever runs the application."),
+    ),
     "preview_too_long": (
         _l("The file could not be looked at within 20 seconds."),
         _l("Try again in a moment; bring a table of very many columns, or very large data, into a database."),

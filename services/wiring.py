@@ -131,6 +131,7 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
         settings.upload_megabytes * 1024 * 1024,
         lambda: deployment_of(sessions).uid,
         settings.upload_trash_days,
+        quota_bytes=settings.upload_quota_megabytes * 1024 * 1024,
     )
     lost_keys = LostKeys(sessions, vault)
     if is_named:
@@ -154,6 +155,9 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
     health = Health(sessions)
     known_targets = KnownTargets(sessions, budgets)
     tester = ConnectionTester(guards, access)
+    user_sessions = UserSessions(
+        sessions, idle=timedelta(minutes=settings.session_idle_minutes), longest=timedelta(hours=settings.session_hours)
+    )
     publishing = Publishing(access, guards, table_lists, portal_sync)
     return Services(
         settings=settings,
@@ -170,15 +174,20 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
         installations=installations,
         uninstallations=uninstallations,
         lifecycle=Lifecycle(sessions, installations, uninstallations, tokens.check),
-        user_sessions=UserSessions(
-            sessions,
-            idle=timedelta(minutes=settings.session_idle_minutes),
-            longest=timedelta(hours=settings.session_hours),
-        ),
+        user_sessions=user_sessions,
         form_nonces=FormNonces(sessions),
         connections=OperatorConnections(repository, connection_keys, settings.base_url),
         connection_lifecycle=ConnectionLifecycle(
-            repository, tester, portal_sync, access, guards, table_lists, call_log, health, uploads
+            repository,
+            tester,
+            portal_sync,
+            access,
+            guards,
+            table_lists,
+            call_log,
+            health,
+            uploads,
+            user_sessions.still_open,
         ),
         connection_keys=connection_keys,
         repository=repository,

@@ -10,6 +10,7 @@
     OutcomeUnknown              503  it may have been done; look first
     PortalGone, PaymentRequired 403  the app is not installed, or not paid for, any more
     Forged                      403  nothing about why
+    OSError                     507  the app's own disk is full; a retry sends again what was sent
     HTTP errors of Flask        their own status
 
 Where a form has acted and only the page after it fails, the status is the same, but the page says that the action is
@@ -47,6 +48,7 @@ from errors import (
     Reopen,
     SessionEnded,
     TryLater,
+    is_disk_full,
 )
 from sentences.lookup import all_sentences, of_code
 from sentences.objects import OUR_WAITS, OUTAGES
@@ -92,6 +94,7 @@ def register(app: Flask) -> None:
         (TryLater, try_later),
         (GiveUp, give_up),
         (HTTPException, http_error),
+        (OSError, disk_full),
         (ApplicationError, unexpected),
     )
     for kind, handler in handlers:
@@ -183,6 +186,14 @@ def http_error(error: HTTPException) -> ResponseReturnValue:
         return _broken(error.code, getattr(error, "original_exception", None) or error)
     text = _("The request could not be understood. Open the application from the portal's menu again.")
     return _page(Problem(error.code, _("The request was refused"), text, "alert"))
+
+
+def disk_full(error: OSError) -> ResponseReturnValue:
+    """A file of the app itself had no room; any other `OSError` is a fault of ours."""
+    if not is_disk_full(error):
+        return _broken(500, error)
+    log.error("the disk is full: %s", error.strerror)
+    return _page(Problem(507, _("The disk is full"), of_code("DISK"), "alert"), resend=_resend())
 
 
 def unexpected(error: ApplicationError) -> ResponseReturnValue:

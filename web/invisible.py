@@ -6,9 +6,13 @@ the others from what is meant is not found by looking at it. Joiners stay: words
 
 from __future__ import annotations
 
+from typing import IO
+
 from flask import Request
 from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 from werkzeug.utils import cached_property
+
+from web.received_files import ReceivedFile
 
 INVISIBLE = dict.fromkeys((0x0000, 0x200B, 0x2060, 0xFEFF))
 """U+0000, zero width space, word joiner and byte order mark."""
@@ -24,6 +28,9 @@ class VisibleRequest(Request):
     def args(self) -> MultiDict[str, str]:
         """The query."""
         return self._visible(super().args)
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        return ReceivedFile()
 
     def _load_form_data(self) -> None:
         super()._load_form_data()

@@ -7,7 +7,7 @@ import re
 
 from flask import request
 
-from errors import FieldProblem, InvalidInput
+from errors import FieldProblem, InvalidInput, is_disk_full
 
 FIELD, TEXT = "logoFile", "logo"
 """The form's inputs: the file, and the text whose place it takes."""
@@ -26,13 +26,19 @@ SIGNATURES = (
 def chosen() -> str:
     """The chosen file as a `data:` address, or an empty text if none was chosen; may be asked again.
 
-    Raises `InvalidInput` for a file that is no image, judged by its content, or larger than 64 KiB.
+    Raises `InvalidInput` for a file that is no image, judged by its content, or larger than 64 KiB, and
+    where the disk is full, on which it was to be kept until now.
     """
     file = request.files.get(FIELD)
     if file is None or not file.filename:
         return ""
     file.seek(0)
-    content = file.read(MOST_BYTES + 1)
+    try:
+        content = file.read(MOST_BYTES + 1)
+    except OSError as problem:
+        if is_disk_full(problem):
+            raise InvalidInput([FieldProblem(FIELD, "DISK")]) from problem
+        raise
     if len(content) > MOST_BYTES:
         raise InvalidInput([FieldProblem(FIELD, "LOGO_TOO_LARGE")])
     kind = kind_of(content)

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from drivers.errors import Broken, SettingsWrong
+from drivers.errors import Broken, NoRoom, SettingsWrong
 from drivers.files.prepared import Temporary
 from egress.deadline import Deadline
 
@@ -64,7 +64,7 @@ def converted(
 
     Of each table the first `most_rows` alone, if that is said.
 
-    Raises `SettingsWrong` when the file is no such file or needs too much, `Timeout`, `Broken`.
+    Raises `SettingsWrong` when the file is no such file or needs too much, `Timeout`, `Broken`, `NoRoom`.
     """
     folder = Temporary.folder()
     with _place(deadline):
@@ -80,6 +80,8 @@ def converted(
             **asked,
         }
         answer = _answer(task, deadline)
+    if "full" in answer:
+        raise NoRoom("disk")
     if "refused" in answer:
         raise SettingsWrong(*answer["refused"])
     return folder, [

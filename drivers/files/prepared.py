@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import mkdtemp, mkstemp
 from typing import TypeVar
 
+from drivers.errors import writing_to_disk
 from egress.deadline import Deadline
 
 MOST_KEPT = 64
@@ -35,15 +36,17 @@ class Temporary:
 
     @classmethod
     def file(cls, suffix: str = "") -> Temporary:
-        """A new empty file."""
-        handle, name = mkstemp(suffix, dir=FOLDER)
+        """A new empty file. Raises `NoRoom`."""
+        with writing_to_disk():
+            handle, name = mkstemp(suffix, dir=FOLDER)
         os.close(handle)
         return cls(Path(name))
 
     @classmethod
     def folder(cls) -> Temporary:
-        """A new empty folder."""
-        return cls(Path(mkdtemp(dir=FOLDER)))
+        """A new empty folder. Raises `NoRoom`."""
+        with writing_to_disk():
+            return cls(Path(mkdtemp(dir=FOLDER)))
 
 
 def _delete(path: Path, owner: int) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
-from drivers.errors import Broken, SettingsWrong, TooBig
+from drivers.errors import Broken, SettingsWrong, TooBig, writing_to_disk
 from drivers.files.kinds import GZIP, SUFFIXES
 from drivers.files.prepared import KEPT, Temporary
 from drivers.files.share_links import YANDEX_API, address_in, direct
@@ -64,7 +64,7 @@ def downloaded(url: str, login: str, ca: str, policy: Policy, deadline: Deadline
 
     Of an address under which a service shares a file, the file itself. Redirects are followed to https addresses that
     the policy allows. Raises `SettingsWrong("url")`, `TargetRefused`,
-    `Unreachable`, `TooBig`, `Timeout`, `Broken`.
+    `Unreachable`, `TooBig`, `Timeout`, `Broken`, `NoRoom`.
     """
     if not url.lower().startswith("https://"):
         raise SettingsWrong("url", "https_only")
@@ -146,7 +146,7 @@ def _write(answer: HttpResponse, path: Path, deadline: Deadline) -> None:
     if media.startswith(_MEDIA):
         raise SettingsWrong("url", "other_kind", media[:100])
     written = 0
-    with path.open("wb") as file:
+    with writing_to_disk(), path.open("wb") as file:
         for block in _content(answer):
             deadline.check()
             if not written and "html" in media and block.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
@@ -192,7 +192,7 @@ def unpacked(path: Path, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...
     """The file itself, or what a gzip file holds in a copy, which is to be held.
 
     Raises `SettingsWrong("path")`: `too_big` where more than `MOST_BYTES` come out of it, `packed_broken` where it
-    does not end as it should.
+    does not end as it should. Raises `NoRoom`.
     """
     with path.open("rb") as file:
         if file.read(len(GZIP)) != GZIP:
@@ -200,7 +200,7 @@ def unpacked(path: Path, deadline: Deadline) -> tuple[Path, tuple[Temporary, ...
     copy = Temporary.file(_unpacked_name(path).suffix[:16])
     written = 0
     try:
-        with gzip.open(path) as packed, copy.path.open("wb") as target:
+        with gzip.open(path) as packed, writing_to_disk(), copy.path.open("wb") as target:
             while block := packed.read(BLOCK):
                 deadline.check()
                 written += target.write(block)
@@ -217,5 +217,6 @@ def without_wildcards(path: Path) -> tuple[Path, tuple[Temporary, ...]]:
         return path, ()
     folder = Temporary.folder()
     link = folder.path / ("file" + re.sub(r"[^.\w]", "", path.suffix))
-    link.symlink_to(path)
+    with writing_to_disk():
+        link.symlink_to(path)
     return link, (folder,)

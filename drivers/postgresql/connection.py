@@ -16,7 +16,7 @@ import psycopg
 from psycopg import pq
 
 from drivers.base import Limits
-from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong
+from drivers.errors import Broken, LoginFailed, QueryRefused, SettingsWrong, writing_to_disk
 from drivers.postgresql.copy import Connection
 from drivers.postgresql.meter import LoginProblem, MeteredConnection
 from drivers.tls import is_verified
@@ -78,9 +78,10 @@ def _certificate_authority(settings: dict[str, str]) -> Iterator[dict[str, str]]
     elif not settings["ca"].strip():
         yield {"sslrootcert": certifi.where()}
     else:
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "ca.pem"
-            path.write_text(settings["ca"])
+        with contextlib.ExitStack() as stack:
+            with writing_to_disk():
+                path = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "ca.pem"
+                path.write_text(settings["ca"])
             yield {"sslrootcert": str(path)}
 
 

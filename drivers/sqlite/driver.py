@@ -36,7 +36,7 @@ from drivers.base import (
 )
 from drivers.casts import Casts, CastSql, TextConversion
 from drivers.columns import Column, Form
-from drivers.errors import Broken, QueryRefused, SettingsWrong, TooBig
+from drivers.errors import Broken, NoRoom, QueryRefused, SettingsWrong, TooBig
 from drivers.local_files import local_file
 from drivers.query import TableName, TableQuery, Value
 from drivers.rows import CHUNK_ROWS, valid_utf8
@@ -374,6 +374,8 @@ class SQLiteSession(Session):
         match problem:
             case apsw.InterruptError():
                 return Timeout("deadline", said)
+            case apsw.FullError():
+                return NoRoom("disk", said)
             case apsw.TooBigError():
                 return TooBig("row_bytes", self.limits.row_bytes)
             case apsw.SQLError() if "no such table" in said:

@@ -23,6 +23,7 @@ from services.connections.health import Health
 from services.connections.portal_sync import PortalContext, PortalSync
 from services.connections.repository import ConnectionRepository
 from services.connections.table_lists import TableLists
+from services.connections.unsaved_uploads import OpenSessions
 from services.connections.uploads import Uploads
 from services.portal_api.capabilities import Capabilities
 from services.portal_api.client import PortalClient
@@ -64,18 +65,20 @@ class ConnectionLifecycle:
         call_log: CallLog,
         health: Health,
         uploads: Uploads,
+        open_sessions: OpenSessions,
     ) -> None:
         self._repository, self._tester, self._portal_sync = repository, tester, portal_sync
         self._access, self._guards, self._lists = access, guards, lists
         self._call_log, self._health, self._uploads = call_log, health, uploads
+        self._open_sessions = open_sessions
 
-    def keep_upload(self, portal_id: int, file_name: str, content: IO[bytes]) -> str:
-        """Keep a file for a form and give back its setting `path`; raises `InvalidInput` for one that is not taken.
-
-        What earlier forms left behind is thrown away.
-        """
+    def keep_upload(
+        self, portal_id: int, file_name: str, content: IO[bytes], *, session_id: int = 0, instead_of: str = ""
+    ) -> str:
+        """Keep a file for a form as `Uploads.keep` does; what earlier forms left behind goes first, of all portals."""
+        self._uploads.delete_unsaved(self._open_sessions, self._repository.uploads_in_use)
         self._uploads.purge(portal_id, self._repository.uploads_in_use(portal_id))
-        return self._uploads.keep(portal_id, file_name, content)
+        return self._uploads.keep(portal_id, file_name, content, session_id=session_id, instead_of=instead_of)
 
     def create(
         self,
@@ -92,6 +95,7 @@ class ConnectionLifecycle:
         `ConnectionTestFailed`.
         """
         test = self._test(portal_id, driver, settings)
+        self._uploads.save(portal_id, settings.get("path", ""))
         connection, _key = self._repository.add(portal_id, driver, title, settings, proven=True, source_id=stray_source)
         self._call_log.note_test(connection, milliseconds=test.milliseconds)
         tell = self._portal_sync.connect if stray_source is None else self._portal_sync.restore
@@ -105,6 +109,7 @@ class ConnectionLifecycle:
         Raises `ConnectionTestFailed`.
         """
         test = self._test(connection.portal_id, connection.driver, settings)
+        self._uploads.save(connection.portal_id, settings.get("path", ""))
         changed = self._repository.change(connection, title, settings, proven=True)
         self._call_log.note_test(changed, milliseconds=test.milliseconds)
         self._discard_upload(connection, still=settings.get("path", ""))

@@ -6,6 +6,8 @@ back to where it was brings a file back.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 import shutil
 import uuid
@@ -61,6 +63,17 @@ class UploadTrash:
             gone += files
         return gone
 
+    def shrink(self, portal_id: int, most_bytes: int) -> None:
+        """Delete the oldest of what is here of a portal, until the rest has at most so many bytes. Raises `OSError`."""
+        places = [place / str(portal_id) for place, _ in self._places() if (place / str(portal_id)).is_dir()]
+        sizes = [sum(file.bytes for file in files_in(place, self._folder)) for place in places]
+        surplus = sum(sizes) - most_bytes
+        for place, size in zip(places, sizes, strict=True):
+            if surplus <= 0:
+                return
+            shutil.rmtree(place)
+            surplus -= size
+
     def forget(self, portal_id: int) -> None:
         """Delete what is here of a portal that asked for it. Raises `OSError`."""
         for place, _ in self._places():
@@ -80,5 +93,10 @@ class UploadTrash:
 
 def files_in(path: Path, folder: Path) -> list[LeftFile]:
     """The files below `path`, named as within `folder`."""
-    found = sorted(each for each in path.rglob("*") if each.is_file())
-    return [LeftFile(str(each.relative_to(folder)), each.stat().st_size) for each in found]
+    found = []
+    for place, _, names in os.walk(path):
+        for each in (Path(place) / name for name in names):
+            # Another process may delete what is looked at.
+            with contextlib.suppress(FileNotFoundError):
+                found.append(LeftFile(str(each.relative_to(folder)), each.stat().st_size))
+    return sorted(found, key=lambda file: Path(file.path))

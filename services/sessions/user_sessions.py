@@ -94,6 +94,13 @@ class UserSessions:
                 session.execute(update(UserSession).where(UserSession.id == row.id).values(seen_at=moment))
         return _active(row, portal)
 
+    def still_open(self, session_ids: set[int]) -> set[int]:
+        """Which of these sessions are not over."""
+        moment = self._clock()
+        is_open = and_(UserSession.expires_at > moment, UserSession.seen_at > moment - self._idle)
+        with self._sessions() as session:
+            return set(session.scalars(select(UserSession.id).where(UserSession.id.in_(session_ids), is_open)))
+
     def ended(self, token: str) -> ActiveSession | None:
         """The session that a token stood for, if it is over but not forgotten yet; it gives no right.
 

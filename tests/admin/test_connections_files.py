@@ -149,12 +149,13 @@ def test_another_portals_file_is_not_found_whatever_is_typed(hosted: HostedStage
         assert page.status == 422
 
 
-def test_what_forms_left_behind_waits_in_the_trash_and_other_portals_files_stay(
+def test_what_was_to_be_saved_and_is_used_by_nothing_waits_in_the_trash_and_other_portals_files_stay(
     hosted: HostedStage, client: PageClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     upload(client)
-    hosted.house.uploads.keep(hosted.portal_id, "left.csv", io.BytesIO(CSV))
-    hosted.house.uploads.keep(999, "others.csv", io.BytesIO(CSV))
+    uploads = hosted.house.uploads
+    uploads.save(hosted.portal_id, uploads.keep(hosted.portal_id, "left.csv", io.BytesIO(CSV)))
+    uploads.keep(999, "others.csv", io.BytesIO(CSV))
     monkeypatch.setattr("services.connections.uploads.ABANDONED_SECONDS", -1)
     upload(client, name="next.csv")
     assert files(hosted) == ["next.csv", "others.csv", "продажи.csv"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import resource
 import tempfile
 import threading
 import time
@@ -28,6 +27,7 @@ from tests.gateway.cutting import Cut, cutting
 from tests.gateway.databases import DATABASES
 from tests.gateway.generated import rows
 from tests.gateway.hosting import Connected, Host, hosting
+from tests.small_disk import FILLING, fill, small_disk
 from tests.waiting import HANG, eventually
 
 TABLE = rows(count=2000)
@@ -176,17 +176,17 @@ def test_a_full_disk_is_no_answer(
     orders, cut = behind_proxy
     cut.after = None
     assert orders.call("urlData", CALL).status_code == 200, "the first question writes the table's names down"
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     monkeypatch.setattr(pipeline, "Spool", partial(Spool, memory_bytes=1024))
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    # The app's own database is larger than this already, so its record is lost; the answer must still be a failure.
-    resource.setrlimit(resource.RLIMIT_FSIZE, (64 * 1024, hard))
-    try:
+    with small_disk(tmp_path / "disk", 64) as disk:
+        monkeypatch.setattr(tempfile, "tempdir", str(disk))
         answer = orders.call("urlData", CALL)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    assert answer.status_code == 507
-    assert list(tmp_path.iterdir()) == []
+        # Another time there is no room for the first byte, so not even for saying of which volume answers have a share.
+        fill(disk)
+        again = orders.call("urlData", CALL)
+        assert [path.name for path in disk.iterdir()] == [FILLING]
+    assert (answer.status_code, answer.get_json()["error"]) == (507, "disk_full")
+    assert (again.status_code, again.get_json()["error"]) == (507, "disk_full")
+    assert Host(orders.app).calls()[-1].code == "disk"
 
 
 def open_files() -> list[str]:

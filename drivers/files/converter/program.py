@@ -6,6 +6,7 @@ and for a minute of the processor.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -42,5 +43,8 @@ def main() -> None:
     except RecursionError:
         answer = Refused("path", "file_structure", "values are nested too deep").answer
     except (MemoryError, OSError) as problem:
-        answer = Refused("path", "too_big", type(problem).__name__).answer
+        if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+            answer = {"full": True}
+        else:
+            answer = Refused("path", "too_big", type(problem).__name__).answer
     json.dump(answer, sys.stdout)
