@@ -1,5 +1,5 @@
 # The README's two commands are `run` and `test`; everything else is here for those who change the code.
-.PHONY: run test quick check format serve bench load setup lock translations map clean
+.PHONY: run test quick check format serve bench load security guards setup lock translations map clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -59,6 +59,12 @@ translations: setup   ## collect the sentences of code and templates into the ca
 	$(VENV)/bin/pybabel extract --mapping babel.cfg --keyword _l --keyword N_ --no-location --sort-output --no-wrap --omit-header --output translations/messages.pot .
 	$(VENV)/bin/pybabel update --no-wrap --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --input-file translations/messages.pot --output-dir translations
 	$(VENV)/bin/pybabel compile --directory translations
+
+security: setup       ## the whole proof of security as one table: promise, target, measured (docs/operate/security.md)
+	$(PYTHON) -m bench.security $(ARGS)
+
+guards: setup         ## takes each guard away in a copy: the tests nearest to it have to notice; ARGS="word" for some
+	$(PYTHON) -m tests.security.guards $(ARGS)
 
 map: setup            ## the map of modules, from their docstrings
 	$(PYTHON) -m tests.docs.module_map

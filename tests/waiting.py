@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
-HANG = 120.0
+HANG = float(os.environ.get("HANG_SECONDS", "120"))
 """After so many seconds without progress a test has hung; whatever works is far quicker, also on a starved machine."""
 
 T = TypeVar("T")

@@ -68,7 +68,9 @@ def test_once_nobody_waits_the_connection_is_cut(pair: Pair) -> None:
 
 
 def test_what_is_held_too_late_is_cut_at_once(pair: Pair) -> None:
-    deadline = Deadline(0)
+    cut: list[bool] = []
+    deadline = Deadline(0, lambda: cut.append(True))
+    eventually(lambda: cut)
     deadline.hold(pair[0])
     assert pair[0].recv(1) == b""
     deadline.close()

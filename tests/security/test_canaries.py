@@ -117,6 +117,9 @@ def crash(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         "_s=SECRETSECRET",
         "{'password': b'SECRETSECRET'}",
         "known-SECRETSECRET",
+        "POST /gateway/552feead/SECRETSECRET/data HTTP/1.1",
+        "the portal has bxk1_SECRETSECRET",
+        "bxs1_SECRETSECRET opens nothing",
     ],
 )
 def test_a_line_that_quotes_a_secret_is_written_without_it(text: str) -> None:
