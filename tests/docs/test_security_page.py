@@ -73,7 +73,7 @@ def test_a_row_has_a_proof_or_says_what_is_missing(row: ProofRow) -> None:
 def test_a_test_that_does_not_exist_is_found_out() -> None:
     assert is_a_test("tests/docs/test_security_page.py::test_a_test_that_does_not_exist_is_found_out")
     assert not is_a_test("tests/docs/test_security_page.py::test_that_nobody_wrote")
-    assert not is_a_test("tests/docs/test_nothing.py::test_that_nobody_wrote")
+    assert not is_a_test(f"{PAGE.parent}/none.py::test_that_nobody_wrote")
 
 
 def is_a_test(name: str) -> bool:
