@@ -1,5 +1,5 @@
 # The README's two commands are `run` and `test`; everything else is here for those who change the code.
-.PHONY: run test quick check format serve bench load security guards setup lock translations map clean
+.PHONY: run test quick check format serve bench load security audit guards setup lock translations map clean
 
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
@@ -54,6 +54,7 @@ lock: setup           ## pin what the .in files in requirements/ ask for
 	$(COMPILE) --output-file requirements.txt requirements/app.in
 	$(COMPILE) --output-file requirements/dev.txt requirements/dev.in
 	$(COMPILE) --output-file requirements/bench.txt requirements/bench.in
+	$(COMPILE) --output-file requirements/audit.txt requirements/audit.in
 
 translations: setup   ## collect the sentences of code and templates into the catalogues
 	$(VENV)/bin/pybabel extract --mapping babel.cfg --keyword _l --keyword N_ --no-location --sort-output --no-wrap --omit-header --output translations/messages.pot .
@@ -61,7 +62,12 @@ translations: setup   ## collect the sentences of code and templates into the ca
 	$(VENV)/bin/pybabel compile --directory translations
 
 security: setup       ## the whole proof of security as one table: promise, target, measured (docs/operate/security.md)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/audit.txt
 	$(PYTHON) -m bench.security $(ARGS)
+
+audit: setup          ## dependencies and code: pins, licences, a CycloneDX list of components, known faults, secrets, bandit
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements/audit.txt
+	$(PYTHON) -m bench.security.supply_chain
 
 guards: setup         ## takes each guard away in a copy: the tests nearest to it have to notice; ARGS="word" for some
 	$(PYTHON) -m tests.security.guards $(ARGS)

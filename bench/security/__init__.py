@@ -13,3 +13,14 @@ class Promise:
     target: str
     measured: str
     kept: bool
+
+
+def table(promises: list[Promise]) -> str:
+    """The table as Markdown."""
+    lines = ["| promise | target | measured | |", "|---|---|---|---|"]
+    for each in promises:
+        lines.append(
+            f"| {each.promise} | {each.target} | {each.measured} | {'kept' if each.kept else '**not kept**'} |"
+        )
+    kept = sum(promise.kept for promise in promises)
+    return "\n".join([*lines, "", f"{kept} of {len(promises)} promises are kept."])

@@ -17,7 +17,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.security import Promise
+from bench.security import Promise, supply_chain, table
 from tests.docs.test_security_page import ROWS, ProofRow
 from tests.security.guards import GUARDS, ROOT, unnoticed
 
@@ -36,6 +36,7 @@ def main() -> int:
         promises.append(
             Promise("every guard that is taken away is noticed by a test", f"{len(GUARDS)}", told, not missed)
         )
+    promises.extend(supply_chain.measure())
     print(table(promises))
     return 0 if all(promise.kept for promise in promises) else 1
 
@@ -67,17 +68,6 @@ def of_rows(rows: list[ProofRow], ended: Mapping[str, Counter[str]]) -> Iterator
         kind = "ASVS" if row.heading.startswith("Items") else "safe from"
         promise = f"{kind} {row.number} {row.text}".replace("  ", " ")
         yield Promise(promise, f"{len(row.tests)} tests, all of their cases passed", measured, kept)
-
-
-def table(promises: list[Promise]) -> str:
-    """The table as Markdown."""
-    lines = ["| promise | target | measured | |", "|---|---|---|---|"]
-    for each in promises:
-        lines.append(
-            f"| {each.promise} | {each.target} | {each.measured} | {'kept' if each.kept else '**not kept**'} |"
-        )
-    kept = sum(promise.kept for promise in promises)
-    return "\n".join([*lines, "", f"{kept} of {len(promises)} promises are kept."])
 
 
 if __name__ == "__main__":

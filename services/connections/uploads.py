@@ -130,6 +130,8 @@ class Uploads:
         if folder.is_dir():
             shutil.rmtree(folder)
         self.trash.forget(portal_id)
+        for uid in self._unsaved.of(portal_id):
+            self._unsaved.forget(portal_id, uid)
 
     def unsaved(self, open_sessions: OpenSessions) -> list[LeftFile]:
         """Files that were never saved and whose session is over."""

@@ -13,6 +13,7 @@ import pytest
 
 from errors import PortalBusy, PortalGone
 from models import HostedConnectorRow, LifecycleEvent, Portal, UserSession, UserToken, now
+from services.connections.unsaved_uploads import UNSAVED
 from services.connections.upload_owner import MARK
 from services.portals.uninstallations import Uninstallations
 from tests.doors import Stage, database, staged
@@ -405,7 +406,7 @@ def doorway(stage: Stage) -> bool:
 def files(stage: Stage) -> list[Path]:
     """All files of portals, also those in the trash."""
     folder = stage.services.settings.uploads.resolve()
-    return [path for path in folder.rglob("*") if path.is_file() and path.name != MARK]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != MARK and path.parent.name != UNSAVED]
 
 
 class Opened:

@@ -215,3 +215,11 @@ def test_another_error_of_the_disk_is_not_told_as_a_full_one(tmp_path: Path) -> 
     with pytest.raises(OSError, match="broken"):
         uploads.keep(1, "a.csv", Failing(b"1"))
     assert (kept(tmp_path), notes(tmp_path)) == ([], 0)
+
+
+def test_nothing_is_noted_any_more_of_a_portal_whose_files_are_erased(tmp_path: Path) -> None:
+    uploads = uploads_of(tmp_path)
+    keep(uploads)
+    assert notes(tmp_path) == 1
+    uploads.erase(1)
+    assert (kept(tmp_path), notes(tmp_path)) == ([], 0)
