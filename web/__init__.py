@@ -6,12 +6,13 @@ from flask import Flask
 from flask_babel import Babel
 
 from config import Settings
-from web import assets, error_pages, headers, invisible, received_files, session, template_filters
+from web import addresses, assets, error_pages, headers, invisible, received_files, session, template_filters
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Give `app` the language, the headers and limits, the values and the error pages of every page."""
     app.request_class = invisible.VisibleRequest
+    addresses.register(app)
     app.teardown_request(received_files.close_all)
     Babel(app, locale_selector=session.language)
     headers.protect(app, settings)

@@ -1,6 +1,6 @@
 """Run the whole proof of security and print one table: promise, target, measured.
 
-    .venv/bin/python -m bench.security [--no-guards]        # what `make security` runs
+    .venv/bin/python -m bench.security [--no-guards] [--fuzz N]        # what `make security` runs
 
 Each row of `docs/operate/security.md` is proved by its tests; each guard of `tests/security/guards.py` has to be missed
 once it is taken away. A promise that is not kept stands in the table with what was measured, and the exit code is 1.
@@ -9,6 +9,7 @@ once it is taken away. A promise that is not kept stands in the table with what 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -28,8 +29,9 @@ def main() -> int:
     """Measure, print, and say by the exit code whether every promise is kept."""
     parser = argparse.ArgumentParser(prog="bench.security", description="Run the proof of security.")
     parser.add_argument("--no-guards", action="store_true", help="take no guard away")
+    parser.add_argument("--fuzz", type=int, default=1, help="try so many times the suite's generated inputs")
     given = parser.parse_args()
-    promises = [*of_rows(ROWS, outcomes({test for row in ROWS for test in row.tests}))]
+    promises = [*of_rows(ROWS, outcomes({test for row in ROWS for test in row.tests}, given.fuzz))]
     if not given.no_guards:
         missed = unnoticed()
         told = f"{len(GUARDS) - len(missed)}" + (f"; missed: {', '.join(missed)}" if missed else "")
@@ -41,13 +43,14 @@ def main() -> int:
     return 0 if all(promise.kept for promise in promises) else 1
 
 
-def outcomes(tests: set[str]) -> dict[str, Counter[str]]:
+def outcomes(tests: set[str], fuzz: int) -> dict[str, Counter[str]]:
     """How the cases of each test ended: `passed`, `failed`, `skipped`; nothing for a test that did not run."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         # A session of its own process: some of these tests fork and signal.
         command = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadgroup", f"--junitxml={report}"]
-        subprocess.run([*command, *sorted(tests)], cwd=ROOT, check=False, timeout=SECONDS)
+        environment = {**os.environ, "FUZZ": str(fuzz)}
+        subprocess.run([*command, *sorted(tests)], cwd=ROOT, check=False, timeout=fuzz * SECONDS, env=environment)
         found: dict[str, Counter[str]] = defaultdict(Counter)
         for case in ElementTree.parse(report).iter("testcase"):  # noqa: S314 - written by our own pytest
             name = f"{case.get('classname', '').replace('.', '/')}.py::{case.get('name', '').partition('[')[0]}"

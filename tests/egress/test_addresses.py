@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from egress.addresses import is_local_name, kind_of, normal_host, normal_port
 from egress.errors import TargetRefused
+from tests.fuzz import cases
 
 UNREADABLE_HOSTS = [
     "",
@@ -146,7 +147,7 @@ def test_names_of_the_machine_and_its_network_are_local(name: str) -> None:
     assert not is_local_name(f"{name}.example.com")
 
 
-@settings(max_examples=5000)
+@settings(max_examples=cases(5000))
 @given(st.one_of(st.text(max_size=30), st.from_regex(r"[0-9a-fxX.:%\[\]]{1,25}", fullmatch=True)))
 def test_any_text_is_one_safe_spelling_or_a_refusal(text: str) -> None:
     try:
@@ -158,7 +159,7 @@ def test_any_text_is_one_safe_spelling_or_a_refusal(text: str) -> None:
     assert not set(host) & set("/\\@%[], \0")
 
 
-@settings(max_examples=2000)
+@settings(max_examples=cases(2000))
 @given(st.ip_addresses())
 def test_no_loopback_or_private_address_is_ever_public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> None:
     if kind_of(address) == "public":

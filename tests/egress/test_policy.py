@@ -18,6 +18,7 @@ from egress.errors import TargetRefused, Unreachable
 from egress.policy import Policy, PolicyName, Purpose, Target
 from errors import ConfigurationError
 from tests.drivers.servers import Canary
+from tests.fuzz import cases
 from tests.waiting import HANG
 
 PUBLIC, PRIVATE, LOOPBACK, METADATA = "93.184.216.34", "10.1.2.3", "127.0.0.1", "169.254.169.254"
@@ -291,7 +292,7 @@ def test_the_resolver_is_asked_once_per_connection() -> None:
     assert asked == ["db.example.com"]
 
 
-@settings(max_examples=1000)
+@settings(max_examples=cases(1000))
 @given(st.text(max_size=40), st.one_of(st.integers(-5, 70000), st.text(max_size=6)), st.ip_addresses())
 def test_random_hosts_end_in_a_public_target_or_the_guards_own_error(
     host: str, port: int | str, answer: object

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.filters import OPERATORS, WORDS
+from tests.fuzz import cases
 from tests.gateway.bodies import FORM, JSON, form_body
 from tests.gateway.hosting import Connected, hosting
 
@@ -80,7 +81,7 @@ CALLS = st.fixed_dictionaries(
     url=st.sampled_from(["urlData", "urlData", "urlData", "urlTableDescription", "urlTableList", "urlCheck"]),
     as_json=st.booleans(),
 )
-@settings(max_examples=600)
+@settings(max_examples=cases(600))
 def test_a_call_is_answered_or_refused(deals: Connected, call: dict[str, Any], url: str, as_json: bool) -> None:
     fields = {**call, "connection": {"key": deals.issued.key}}
     path = urlsplit(deals.issued.urls[url]).path

@@ -25,6 +25,7 @@ from gateway.calls import (
     table_list_call,
 )
 from gateway.errors import CallRefused
+from tests.fuzz import cases
 from tests.gateway.bodies import FORM, JSON, form_body
 
 
@@ -212,7 +213,7 @@ BYTES = st.one_of(
 
 
 @given(body=BYTES, content_type=st.sampled_from([FORM, JSON, "", "text/plain"]), reader=st.sampled_from(READERS))
-@settings(max_examples=3000)
+@settings(max_examples=cases(3000))
 def test_any_body_is_read_or_refused_and_nothing_else(
     body: bytes, content_type: str, reader: Callable[[bytes, str], object]
 ) -> None:
@@ -228,7 +229,7 @@ TREES = st.dictionaries(
 
 
 @given(filter_=TREES)
-@settings(max_examples=500)
+@settings(max_examples=cases(500))
 def test_a_form_carries_what_json_carries(filter_: dict[str, Any]) -> None:
     call = {"table": "t", "filter": filter_}
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app import assemble
 from models import Base
 from tests.doors import database, settings_for
+from tests.fuzz import cases
 from tests.security.test_spoof import SERVERS, UNKNOWN
 
 OPENING = ("AUTH_ID", "REFRESH_ID", "member_id", "DOMAIN", "APPLICATION_TOKEN", "SERVER_ENDPOINT", "LANG", "PLACEMENT")
@@ -47,7 +48,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
         made.extensions["services"].engine.dispose()
 
 
-@settings(max_examples=300)
+@settings(max_examples=cases(300))
 @given(
     path=st.sampled_from(["/", "/install/", "/session/renew"]),
     form=st.dictionaries(NAMES, VALUES, max_size=8),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from emulator.config import EmulatorConfig
 from emulator.rest.methods import METHODS
 from tests.emulator.portals import CONNECTOR, DATASET, EmulatedPortal
+from tests.fuzz import cases
 
 NAMES = [
     "id",
@@ -67,7 +68,7 @@ PARAMETERS = st.sampled_from(
 )
 
 
-@settings(max_examples=400)
+@settings(max_examples=cases(400))
 @given(
     method=st.sampled_from([*METHODS, "batch"]),
     params=st.dictionaries(PARAMETERS, JSON, max_size=5),

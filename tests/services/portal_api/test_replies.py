@@ -23,6 +23,7 @@ from errors import (
 )
 from services.portal_api._transport import Reply
 from services.portal_api.replies import TokenExpired, judge, outcomes
+from tests.fuzz import cases
 from tests.services.portal_api.portal import SHAPES, Answer, batch_answer, inner_error, result, root_error
 
 SYSTEM_ERRORS: list[tuple[int, str, type[ApplicationError]]] = [
@@ -264,7 +265,7 @@ JSON = st.recursive(
 STATUS = st.sampled_from([200, 302, 400, 401, 403, 404, 429, 500, 503])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=cases(1000))
 @given(st.dictionaries(KEYS, JSON, max_size=4), STATUS)
 @example({"error": {"error": {"error": "x"}}}, 200)
 @example({"error": "QUERY_LIMIT_EXCEEDED", "time": {"operating_reset_at": float("nan")}}, 503)
