@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.security import Promise, supply_chain, table
+from bench.security import Promise, faults, supply_chain, table
 from tests.docs.test_security_page import ROWS, ProofRow
 from tests.security.guards import GUARDS, ROOT, unnoticed
 
@@ -39,6 +39,7 @@ def main() -> int:
             Promise("every guard that is taken away is noticed by a test", f"{len(GUARDS)}", told, not missed)
         )
     promises.extend(supply_chain.measure())
+    promises.extend(faults.measure(seed=1))
     print(table(promises))
     return 0 if all(promise.kept for promise in promises) else 1
 

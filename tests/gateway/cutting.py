@@ -21,10 +21,16 @@ class Cut:
     """Where to cut: after `after` bytes from the server (None: never), by a reset or by a clean end."""
 
     port: int = 0
+    server_port: int = 0
+    """Where connections lead that come from now on."""
     after: int | None = None
     reset: bool = True
     stalls: bool = False
     """Whether the connection stands still there in place of ending, as if its peer hung; later ones pass."""
+    garbage: bytes = b""
+    """What comes in place of the server's own bytes from there on, before the end."""
+    bytes_per_second: int = 0
+    """How slowly the server's bytes pass; 0 means at once."""
     flows: threading.Event = field(default_factory=threading.Event)
     """Nothing passes while it is not set, of no connection."""
     passed: int = 0
@@ -45,7 +51,7 @@ class Cut:
 @contextlib.contextmanager
 def cutting(port: int) -> Iterator[Cut]:
     """A proxy for a server of this machine."""
-    cut = Cut()
+    cut = Cut(server_port=port)
     listener = socket.create_server(("127.0.0.1", 0))
     cut.port = listener.getsockname()[1]
 
@@ -55,7 +61,11 @@ def cutting(port: int) -> Iterator[Cut]:
                 client, _ = listener.accept()
             except OSError:
                 return
-            server = socket.create_connection(("127.0.0.1", port))
+            try:
+                server = socket.create_connection(("127.0.0.1", cut.server_port))
+            except OSError:
+                client.close()
+                continue
             threading.Thread(target=_forward, args=(client, server, cut), daemon=True).start()
             threading.Thread(target=_cut_backward, args=(server, client, cut), daemon=True).start()
 
@@ -92,7 +102,12 @@ def _cut_backward(server: socket.socket, client: socket.socket, cut: Cut) -> Non
         while data := server.recv(4096):
             cut.flows.wait(HANG)
             passing, ends = cut.let_through(data)
-            client.sendall(passing)
+            for start in range(0, len(passing), cut.bytes_per_second or len(passing) or 1):
+                client.sendall(passing[start : start + (cut.bytes_per_second or len(passing))])
+                if cut.bytes_per_second:
+                    time.sleep(1)
+            if ends and cut.garbage:
+                client.sendall(cut.garbage)
             if ends and cut.stalls:
                 cut.after = None
                 # Until the client gives up; what it sends goes on.
