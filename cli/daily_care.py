@@ -47,6 +47,8 @@ class DailyCare:
     def run(self) -> bool:
         """Do all of it; False if files could not be cared for, which is said on standard error."""
         services = self._services
+        if carried_out := services.lifecycle.catch_up():
+            click.echo(f"{carried_out} removals that came while the database was away are carried out.")
         if removed := services.tokens.check.settle():
             click.echo(f"{removed} portals have removed the app without telling.")
         renewed, failed = services.tokens.keep_alive()

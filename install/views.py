@@ -53,7 +53,8 @@ def check() -> ResponseReturnValue:
 
 @blueprint.post("/")
 def arrive() -> ResponseReturnValue:
-    """An event, the installer's launch, or another try of it."""
+    """An event, the installer's launch, or another try of it; after the removals that came while nobody could look."""
+    services().lifecycle.catch_up()
     if "event" in request.form:
         return take_event()
     if "AUTH_ID" not in request.form and TOKEN_FIELD in request.form:

@@ -41,6 +41,7 @@ from services.portals.launches import Verifier
 from services.portals.lifecycle import Lifecycle
 from services.portals.lost_keys import LostKeys
 from services.portals.postponed_launches import PostponedLaunches
+from services.portals.postponed_removals import PostponedRemovals
 from services.portals.tokens import Tokens
 from services.portals.uninstallations import Uninstallations
 from services.publishing.batches import BatchPublishing
@@ -143,6 +144,7 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
     quarantine = timedelta(hours=settings.uninstall_quarantine_hours)
     uninstallations = Uninstallations(sessions, vault, verifier, uploads, quarantine=quarantine)
     tokens = Tokens(sessions, vault, servers, uninstallations, insecure_hosts=insecure_hosts)
+    postponed_removals = PostponedRemovals(settings.uploads.resolve() / ".removals", vault)
     bindings = EventBindings(f"{settings.base_url}{INSTALL_PATH}")
     installations = Installations(sessions, vault, portal_clients, verifier, tokens, bindings, uninstallations)
     budgets = Budgets(sessions)
@@ -173,7 +175,7 @@ def build(settings: Settings, *, patience: Patience | None = None, tolerated: Co
         tokens=tokens,
         installations=installations,
         uninstallations=uninstallations,
-        lifecycle=Lifecycle(sessions, installations, uninstallations, tokens.check),
+        lifecycle=Lifecycle(sessions, installations, uninstallations, tokens.check, postponed_removals),
         user_sessions=user_sessions,
         form_nonces=FormNonces(sessions),
         connections=OperatorConnections(repository, connection_keys, settings.base_url),

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from errors import Forged, PortalBusy
+from errors import Forged, PortalBusy, TryLater
 from models import LifecycleEvent, Portal, Sessions, now
 from services.portals.installation_check import InstallationCheck, Standing
 from services.portals.installations import Installations
 from services.portals.languages import portal_language
 from services.portals.launches import MEMBER_ID, Launch, Proof
+from services.portals.postponed_removals import PostponedRemoval, PostponedRemovals
 from services.portals.uninstallations import Uninstallations
 
 log = logging.getLogger(__name__)
@@ -29,6 +31,9 @@ security_log = logging.getLogger("security")
 
 _NAME = re.compile(r"[A-Z0-9_.:]{1,64}\Z")
 MOST_COMPARISONS = 8
+REMOVAL = "ONAPPUNINSTALL"
+RETRY_SECONDS = 30.0
+"""How often removals are tried that came while the database was away."""
 _TS = re.compile(r"[0-9.]{0,20}\Z")
 
 
@@ -74,25 +79,70 @@ class Lifecycle:
         installations: Installations,
         uninstallations: Uninstallations,
         check: InstallationCheck,
+        postponed: PostponedRemovals,
         *,
         clock: Callable[[], datetime] = now,
     ) -> None:
         self._sessions, self._installations, self._uninstallations = sessions, installations, uninstallations
-        self._check, self._clock = check, clock
+        self._check, self._postponed, self._clock = check, postponed, clock
+        self._retrying = threading.Lock()
 
     def accept(self, event: Event) -> None:
         """Apply an event, or nothing if it was applied before.
 
-        Raises `Forged` for one that is not proved, `TryLater` if it could not be proved now.
+        A removal that cannot be applied now, since our database is away, is kept for later: it comes only once. Raises
+        `Forged` for an event that is not proved, `TryLater` if it could not be proved now.
         """
         try:
-            if event.name == "ONAPPUNINSTALL":
-                self._uninstalled(event)
+            if event.name == REMOVAL:
+                self._uninstalled_or_postponed(event)
             elif self._is_new(event) and self._apply(event):
                 self._remember(event)
         except Forged as problem:
             security_log.warning("%s for portal %s refused: %s", event.name, event.member_id, problem.reason)
             raise
+
+    def catch_up(self) -> int:
+        """Prove and apply the removals that were postponed; returns how many were carried out.
+
+        What cannot be applied yet goes on waiting.
+        """
+        carried_out = 0
+        for removal in self._postponed.waiting():
+            try:
+                self._uninstalled(_as_event(removal))
+                carried_out += 1
+            except (SQLAlchemyError, TryLater) as problem:
+                log.warning("the removal by portal %s goes on waiting: %s", removal.member_id, type(problem).__name__)
+                break
+            except Forged as problem:
+                security_log.warning("%s for portal %s refused: %s", REMOVAL, removal.member_id, problem.reason)
+            self._postponed.forget(removal)
+        return carried_out
+
+    def _uninstalled_or_postponed(self, event: Event) -> None:
+        try:
+            self._uninstalled(event)
+        except (SQLAlchemyError, TryLater) as problem:
+            clean = event.data.get("CLEAN") == "1"
+            if not self._postponed.keep(PostponedRemoval(event.member_id, event.application_token, clean, event.ts)):
+                raise
+            log.warning("the removal by portal %s is postponed: %s", event.member_id, type(problem).__name__)
+            if self._retrying.acquire(blocking=False):
+                self._later()
+
+    def _later(self) -> None:
+        timer = threading.Timer(RETRY_SECONDS, self._try_again)
+        timer.daemon = True
+        timer.start()
+
+    def _try_again(self) -> None:
+        """Until nothing waits any more; after the end of this process daily care and the next event do it."""
+        self.catch_up()
+        if any(True for _ in self._postponed.waiting()):
+            self._later()
+        else:
+            self._retrying.release()
 
     def _apply(self, event: Event) -> bool:
         """Whether the event did something; one that did not must not keep a later one of the same second away."""
@@ -177,6 +227,11 @@ class Lifecycle:
                 )
         except IntegrityError:
             log.info("%s of portal %s came twice at once; its effect is the same", event.name, event.member_id)
+
+
+def _as_event(removal: PostponedRemoval) -> Event:
+    auth = {"member_id": removal.member_id, "application_token": removal.application_token}
+    return Event(REMOVAL, removal.ts, auth, {"CLEAN": "1" if removal.clean else "0"})
 
 
 def _part(form: Mapping[str, str], name: str) -> dict[str, str]:
