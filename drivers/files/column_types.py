@@ -41,6 +41,8 @@ MOST_EXAMPLES = 5
 #: asked about in parts, and only for types that their first rows do not rule out.
 MOST_CHECKS = 240
 FIRST_ROWS = 20
+# So many first rows tell codes from numbers, so many columns at a time.
+CODE_ROWS, CODE_COLUMNS = 2000, 100
 #: What stands for nothing in every column.
 NOTHING_AT_ALL = "\\N"
 #: What the reader parses just as the conversion does.
@@ -180,7 +182,32 @@ class Columns:
                 kept = [candidate for candidate in kept if not candidate.order or candidate.order == first]
             if kept:
                 typed[name] = kept[0]
-        return typed
+        codes = self._codes(typed, decimals)
+        return {name: candidate for name, candidate in typed.items() if name not in codes}
+
+    def _codes(self, typed: Mapping[str, Candidate], decimals: set[str]) -> set[str]:
+        """Columns of codes with a point in them, such as accounts and versions, which only look like decimal numbers.
+
+        That is what they are where the file's numbers have a comma, and where two differ by zeros at their end alone.
+        """
+        points = [name for name, found in typed.items() if found is DECIMAL and not self._told.type_of(name)]
+        if self._kinds is not None or self._told.decimal or not points:
+            return set()
+        if decimals >= {",", "."}:
+            return set(points)
+        return self._differing_by_zeros(points)
+
+    def _differing_by_zeros(self, names: Sequence[str]) -> set[str]:
+        """The columns in whose first rows two values with a point differ by zeros at their end alone."""
+        found = set()
+        for start in range(0, len(names), CODE_COLUMNS):
+            some = names[start : start + CODE_COLUMNS]
+            rows = self._asked(f"SELECT {', '.join(map(quoted, some))} FROM {self._source} LIMIT {CODE_ROWS}")
+            for name, column in zip(some, zip(*rows, strict=True), strict=False):
+                values = {value for value in column if value and "." in value}
+                if len({value.rstrip("0") for value in values}) < len(values):
+                    found.add(name)
+        return found
 
     def _is_meant(self, candidate: Candidate, among: Sequence[Candidate], decimals: set[str]) -> bool:
         """Whether a candidate is not one of two that read a comma or a point in different ways, or is the one meant."""

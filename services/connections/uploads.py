@@ -32,6 +32,8 @@ LONGEST_NAME = 120
 BLOCK = 1024 * 1024
 MEGABYTE = 1024 * 1024
 _PATH = re.compile(r"upload:(?P<uid>[0-9a-f]{32})/(?P<name>[^/\\\0]+)")
+# The endings of a name that tell the kind of file, such as `.csv.gz`.
+_ENDING = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$")
 
 
 class Uploads:
@@ -63,8 +65,13 @@ class Uploads:
         count, and ends at once if it was not saved either. Raises `InvalidInput` for a file that is empty or too large,
         that goes beyond the quota or for which the disk has no room: nothing of it is kept. Raises `NotOurs` if the
         folder belongs to another database, which would take the file for left over.
+
+        What takes the place of a saved file gets its name, with an ending of its own: so its table is called, and
+        datasets go on asking for it.
         """
         uid, name, former = uuid.uuid4().hex, _safe(file_name), _PATH.fullmatch(instead_of)
+        if former and former["uid"] not in self._unsaved.of(portal_id):
+            name = _ENDING.sub("", former["name"]) + "".join(_ENDING.findall(name))
         target = self._folder / str(portal_id) / uid / name
         size = content.seek(0, os.SEEK_END)
         content.seek(0)

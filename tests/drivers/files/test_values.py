@@ -154,3 +154,26 @@ def test_a_cell_with_an_error_is_no_value(tmp_path: Path) -> None:
             text = plain.read(name).decode()
             target.writestr(name, text.replace("<c><v>2</v></c>", '<c t="e"><f>1/0</f><v>#DIV/0!</v></c>'))
     assert table_of(tmp_path, "S", path="err.xlsx") == ({"d": "string", "e": "int"}, [["a", 1], ["b", None]])
+
+
+@pytest.mark.parametrize(
+    ("lines", "settings", "portal"),
+    [
+        # Accounts of 1C stand beside amounts with a comma: 10.1 is another account than 10.10.
+        (["v;sum", "60.01;1,50", "10.10;2,25", "41.02;3,75"], {}, "string"),
+        (["v;sum", "60.01;1,50", "10.10;2,25", "41.02;3,75"], {"types": "v: double"}, "double"),
+        # Two of them differ by a zero alone: as numbers they would be one.
+        (["v;n", "60.1;1", "60.10;2", "60.2;3"], {}, "string"),
+        (["v;n", "1.9;1", "1.10;2", "1.1;3"], {}, "string"),
+        (["v;n", "60.1;1", "60.10;2", "60.2;3"], {"decimal": "."}, "double"),
+        # Amounts are numbers, with as many decimals each or with fewer.
+        (["v;n", "10.50;1", "10.25;2", "7.00;3"], {}, "double"),
+        (["v;n", "10.5;1", "10.25;2", "7;3"], {}, "double"),
+        (["v;sum", "10,50;1,50", "10,25;2,25", "7,00;3,75"], {}, "double"),
+    ],
+)
+def test_codes_with_a_point_are_no_numbers(
+    tmp_path: Path, lines: list[str], settings: dict[str, str], portal: str
+) -> None:
+    written(tmp_path, "t.csv", "\n".join(lines) + "\n")
+    assert table_of(tmp_path, "t", path="t.csv", **settings)[0]["v"] == portal

@@ -100,9 +100,9 @@ def test_a_file_that_another_one_takes_the_place_of_does_not_count_and_ends_if_i
     assert kept(tmp_path) == ["other.csv", "second.csv"], "a file that is refused takes no place"
     uploads.save(1, second)
     keep(uploads, 2 * MEGABYTE, name="third.csv", former=second)
-    assert kept(tmp_path) == ["other.csv", "second.csv", "third.csv"], "a saved file goes when the new one is saved"
+    assert kept(tmp_path) == ["other.csv", "second.csv", "second.csv"], "a saved file goes when the new one is saved"
     uploads.discard(1, second)
-    assert kept(tmp_path) == ["other.csv", "third.csv"]
+    assert kept(tmp_path) == ["other.csv", "second.csv"]
 
 
 def test_the_place_of_a_file_of_somebody_elses_form_is_not_taken(tmp_path: Path) -> None:
@@ -223,3 +223,14 @@ def test_nothing_is_noted_any_more_of_a_portal_whose_files_are_erased(tmp_path: 
     assert notes(tmp_path) == 1
     uploads.erase(1)
     assert (kept(tmp_path), notes(tmp_path)) == ([], 0)
+
+
+def test_a_newer_file_keeps_the_name_of_the_saved_one_and_has_an_ending_of_its_own(tmp_path: Path) -> None:
+    """Its name is that of its table, under which datasets ask; exports often carry a date in theirs."""
+    uploads = uploads_of(tmp_path)
+    first = keep(uploads, 10, name="sales 2026-11.csv")
+    assert keep(uploads, 10, name="sales 2026-12.csv", former=first).endswith("/sales 2026-12.csv"), "not saved yet"
+    uploads.save(1, saved := keep(uploads, 10, name="sales 2026-11.csv"))
+    assert keep(uploads, 10, name="sales 2026-12.xlsx", former=saved).endswith("/sales 2026-11.xlsx")
+    assert keep(uploads, 10, name="other.csv.gz", former=saved).endswith("/sales 2026-11.csv.gz")
+    assert keep(uploads, 10, name="without", former=saved).endswith("/sales 2026-11")
