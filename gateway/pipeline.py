@@ -32,6 +32,7 @@ from services.connections.typed_credentials import KnownTargets
 from services.limits.budgets import BudgetSpent
 from services.limits.concurrency import ConcurrencyLimit
 from services.limits.fair_queue import FairQueue
+from services.limits.heavy_work import HeavyWork, LargeAnswer
 from services.limits.rate_limit import RateLimit
 from services.limits.shared_memory import SharedMemory
 from services.limits.stale_cache import StaleCache, if_it_answers
@@ -117,11 +118,13 @@ class Pipeline:
         concurrency: ConcurrencyLimit,
         rate_limit: RateLimit,
         queue: FairQueue,
+        heavy_work: HeavyWork,
         wrong_keys: WrongKeys,
     ) -> None:
         self._keys, self._call_log, self._access, self._targets = keys, call_log, access, targets
         self.guards, self._wrong_keys = guards, wrong_keys
         self._memory, self._concurrency, self.rate_limit, self._queue = memory, concurrency, rate_limit, queue
+        self._heavy_work = heavy_work
         self._lists, self._stale_cache = lists, StaleCache()
 
     def answer(self, endpoint: Endpoint[Call], arrived: IncomingRequest) -> Answer:
@@ -150,8 +153,21 @@ class Pipeline:
         """
         connector = self._enter(arrived)
         call.connector, tenant = connector, str(connector.portal_id)
-        self._concurrency.enter(tenant)
+        is_only = self._concurrency.enter(tenant)
         call.inside = tenant
+        with self._heavy_work.answer(is_only=is_only) as large:
+            return self._made(endpoint, arrived, call, connector, large)
+
+    def _made(
+        self,
+        endpoint: Endpoint[Call],
+        arrived: IncomingRequest,
+        call: _RunningCall,
+        connector: HostedConnector,
+        large: LargeAnswer,
+    ) -> tuple[Spool, int]:
+        """The answer of a call that is inside."""
+        tenant = str(connector.portal_id)
         asked = endpoint.read(arrived.body(), arrived.content_type)
         call.record.asked = names_of(asked)
         if table := table_of(asked):
@@ -164,7 +180,10 @@ class Pipeline:
         if connector.driver and not self._is_admitted(connector, target):
             raise BudgetSpent("new_targets")
         self.rate_limit.wait(credentials.budget)
-        with self._queue.slot(tenant, credentials.uid, target) as slot, Spool(Room(self._memory, tenant)) as spool:
+        with (
+            self._queue.slot(tenant, credentials.uid, target) as slot,
+            Spool(Room(self._memory, tenant), grown=large.grow) as spool,
+        ):
             arrived.check_waiting()
             limits = replace(self.guards.limits, is_wanted=arrived.is_waiting, is_silent=slot.is_silent)
             guards = replace(self.guards, limits=limits)

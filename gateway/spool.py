@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 
 from errors import ApplicationError
@@ -77,14 +77,21 @@ class Room:
 class Spool:
     """Takes bytes until they are sent; whoever opens it closes it, sent or not.
 
-    `size` is how many bytes there are; `taken` how many of them went before whoever sends them asked for more.
+    `size` is how many bytes there are; `taken` how many of them went before whoever sends them asked for more. `grown`
+    is told the size after each piece, and may take its time.
     """
 
     def __init__(
-        self, room: Room | None = None, *, most_bytes: int = MOST_BYTES, memory_bytes: int = MEMORY_BYTES
+        self,
+        room: Room | None = None,
+        *,
+        most_bytes: int = MOST_BYTES,
+        memory_bytes: int = MEMORY_BYTES,
+        grown: Callable[[int], None] = lambda size: None,
     ) -> None:
         self.size = self.taken = 0
         self._room, self._most_bytes, self._memory_bytes = room, most_bytes, memory_bytes
+        self._grown = grown
         self._file = tempfile.SpooledTemporaryFile(max_size=memory_bytes)  # noqa: SIM115 - closed by `close`
 
     def write(self, data: bytes) -> None:
@@ -98,6 +105,7 @@ class Spool:
             self._file.write(data)
         except OSError:
             raise SpoolFull("disk") from None
+        self._grown(self.size)
 
     def finish(self) -> None:
         """Turn to the first byte, once every byte is kept; raises `SpoolFull`. Nothing is written after it."""

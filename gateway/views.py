@@ -15,6 +15,7 @@ from gateway.errors import CallRefused
 from gateway.pipeline import Endpoint, IncomingRequest, Pipeline
 from services.limits.concurrency import ConcurrencyLimit
 from services.limits.fair_queue import FairQueue
+from services.limits.heavy_work import HeavyWork
 from services.limits.rate_limit import RateLimit
 from services.limits.wrong_keys import WrongKeys
 
@@ -41,6 +42,7 @@ def make_pipeline(state: BlueprintSetupState) -> None:
         ConcurrencyLimit(services.settings.web_threads),
         RateLimit(services.shared_memory, services.settings.requests_per_minute),
         FairQueue(services.shared_memory),
+        HeavyWork(),
         WrongKeys(services.settings.web_threads),
     )
 

@@ -18,7 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from bench.security import Promise, faults, supply_chain, table
+from bench.security import Promise, faults, noise, supply_chain, table
 from tests.docs.test_security_page import ROWS, ProofRow
 from tests.security.guards import GUARDS, ROOT, unnoticed
 
@@ -40,6 +40,7 @@ def main() -> int:
         )
     promises.extend(supply_chain.measure())
     promises.extend(faults.measure(seed=1))
+    promises.extend(noise.measure())
     print(table(promises))
     return 0 if all(promise.kept for promise in promises) else 1
 

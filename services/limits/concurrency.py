@@ -22,12 +22,13 @@ class ConcurrencyLimit:
         self._inside: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def enter(self, tenant: str) -> None:
-        """Let a call in; raises `Busy`. Whoever is let in leaves once."""
+    def enter(self, tenant: str) -> bool:
+        """Let a call in, and tell whether it is its portal's only one; raises `Busy`. Whoever is let in leaves once."""
         with self._lock:
             if self._inside[tenant] >= 2 * (self.room - self._inside.total()):
                 raise Busy
             self._inside[tenant] += 1
+            return self._inside[tenant] == 1
 
     def leave(self, tenant: str) -> None:
         """A call is over."""

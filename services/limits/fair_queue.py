@@ -48,11 +48,12 @@ class _Wish:
     target: str
 
 
-@dataclass
+@dataclass(eq=False)
 class _Waiter:
     """One call that waits; `places` and its `common` one are what it holds once it has all it needs."""
 
     wish: _Wish
+    woken: threading.Event = field(default_factory=threading.Event)
     arrived: float = field(default_factory=time.monotonic)
     places: Places | None = None
     common: Places | None = None
@@ -89,7 +90,7 @@ class FairQueue:
         self._memory, self._longest_wait = memory, longest_wait
         self._per_connection, self._per_target = per_connection, per_target
         self._per_portal, self._altogether, self._slow = per_portal, altogether, slow
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._waiting: list[_Waiter] = []
         self._running: Counter[str] = Counter()
 
@@ -104,30 +105,43 @@ class FairQueue:
             self._wait(waiter)
             yield Slot(partial(self._move, waiter))
         finally:
-            with self._changed:
+            with self._lock:
                 if waiter.places is not None and waiter.common is not None:
                     waiter.places.release()
                     waiter.common.release()
                     waiter.places = None
                     self._running[tenant] -= 1
-                    self._changed.notify_all()
+                    self._serve()
 
     def _wait(self, waiter: _Waiter) -> None:
-        with self._changed:
+        with self._lock:
             self._waiting.append(waiter)
-            try:
-                while waiter.places is None:
-                    self._serve()
-                    left = waiter.arrived + self._longest_wait - time.monotonic()
-                    if waiter.places is None and left <= 0:
-                        raise Busy
+            self._serve()
+            looks = waiter is self._waiting[0] if self._waiting else False
+        try:
+            while waiter.places is None:
+                left = waiter.arrived + self._longest_wait - time.monotonic()
+                if left <= 0:
+                    raise Busy
+                # The longest-waiting one looks what other processes left, for all; only who is served or is to look
+                # is woken, since threads that wake to find nothing keep the others from working.
+                waiter.woken.wait(min(left, _LOOK_AGAIN) if looks else left)
+                with self._lock:
+                    waiter.woken.clear()
                     if waiter.places is None:
-                        # The longest-waiting one looks what other processes left, for all.
-                        self._changed.wait(min(left, _LOOK_AGAIN) if waiter is self._waiting[0] else left)
-            finally:
+                        self._serve()
+                        looks = waiter.places is None and waiter is self._waiting[0]
+        finally:
+            with self._lock:
                 if waiter in self._waiting:
-                    self._waiting.remove(waiter)
-                    self._changed.notify_all()
+                    self._leave(waiter)
+
+    def _leave(self, waiter: _Waiter) -> None:
+        """Let a call wait no longer, whatever for; if it was the one that looks, the next one does so now."""
+        looked = self._waiting[0] is waiter
+        self._waiting.remove(waiter)
+        if looked and self._waiting:
+            self._waiting[0].woken.set()
 
     def _serve(self) -> None:
         """Give places to whoever can have them, the portal with the fewest running queries first."""
@@ -138,9 +152,9 @@ class FairQueue:
             if not self._take(waiter):
                 hopeless.add(waiter.wish)
                 continue
-            self._waiting.remove(waiter)
+            self._leave(waiter)
             self._running[waiter.wish.tenant] += 1
-            self._changed.notify_all()
+            waiter.woken.set()
 
     def _take(self, waiter: _Waiter) -> bool:
         """Take all that is needed, or nothing."""
@@ -167,7 +181,7 @@ class FairQueue:
 
     def _move(self, waiter: _Waiter) -> None:
         """Let a query whose server is silent go to a place apart; those of its server that come later begin there."""
-        with self._changed:
+        with self._lock:
             if waiter.common is None or waiter.places is None:
                 return
             until = time.monotonic() + SLOW_FOR
@@ -175,7 +189,7 @@ class FairQueue:
             if not waiter.is_slow and (common := self._common(waiter.is_first, is_slow=True)) is not None:
                 waiter.common.release()
                 waiter.common, waiter.is_slow = common, True
-                self._changed.notify_all()
+                self._serve()
 
 
 def _open_to(most: int, is_first: bool) -> int:

@@ -100,7 +100,7 @@ def test_many_waiting_calls_look_for_a_place_no_oftener_than_one(
 
     def all_wait() -> tuple[float, int] | None:
         # Who has the lock while all are in the queue knows that none of them is on its way to look.
-        with queue._changed:
+        with queue._lock:
             return (time.monotonic(), looked) if len(queue._waiting) == 40 else None
 
     with queue.slot("a", "c", "t"):
@@ -109,7 +109,7 @@ def test_many_waiting_calls_look_for_a_place_no_oftener_than_one(
             thread.start()
         since, before = eventually(all_wait) or (0.0, 0)
         eventually(lambda: looked >= before + 10)
-        with queue._changed:
+        with queue._lock:
             took, looks = time.monotonic() - since, looked - before
     # One that looks, pauses, and looks again; on a slow machine it looks less often.
     assert 10 <= looks <= took / turns_module._LOOK_AGAIN + 1
