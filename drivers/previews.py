@@ -57,7 +57,8 @@ class Preview:
     `files` and `tables` are the names to choose from, `file` and `table` those shown; `titles` the rows above the table
     with their numbers in the file, `header_row` the number of the row with the names, or 0; None where rows have
     no numbers. `seen` rows were looked at,
-    which `is_whole` says are all. `types_settable` where the setting `types` has a say.
+    which `is_whole` says are all. `types_settable` where the setting `types` has a say. `totals` is the number of the
+    last row, counted from 1 below the header, where it says that it sums the others up; else 0.
     """
 
     files: tuple[str, ...]
@@ -71,3 +72,4 @@ class Preview:
     seen: int
     is_whole: bool
     types_settable: bool
+    totals: int = 0

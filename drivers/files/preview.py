@@ -9,6 +9,7 @@ looks asks for that.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ from drivers.query import TableName, TableQuery
 
 #: So many rows tell enough while settings are still being changed.
 MOST_ROWS = 5000
+#: How the last row of a report begins that sums the others up.
+_TOTALS = re.compile(r"\s*(?:итого|всего|итог|разом|усього|(?:grand |sub)?total|sum|gesamt|summe)\b", re.IGNORECASE)
 #: Files of fewer bytes are looked at whole at once.
 SMALL_BYTES = 2 * 1024 * 1024
 
@@ -44,6 +47,7 @@ class _Understood:
     text: TableText | None = None
     columns: TolerantColumns | None = None
     holds: tuple[Temporary, ...] = ()
+    totals: int = 0
 
 
 class PreviewSession(FileSession):
@@ -92,6 +96,7 @@ class PreviewSession(FileSession):
             found.seen,
             most_rows is None or found.seen < most_rows,
             text is not None and len(sources) == 1,
+            found.totals,
         )
 
 
@@ -119,8 +124,10 @@ def _understood(
         items = ", ".join(f"{found[name].sql} AS {quoted(name)}" for name in layout.columns)
         names = tuple(one.name for one in reading.tables)
         holds = (*reading.holds, *copies)
-        return _Understood(
-            names, text.name, f"SELECT {items} FROM {rows}", text.path, columns.rows, text, columns, holds
-        )
+        select, seen = f"SELECT {items} FROM {rows}", columns.rows
+        is_whole = most_rows is None or seen < most_rows
+        last = connection.execute(f"SELECT * FROM {rows} OFFSET {max(seen - 1, 0)}").fetchone() if is_whole else None
+        totals = seen if last and seen > 1 and any(_TOTALS.match(cell or "") for cell in last) else 0
+        return _Understood(names, text.name, select, text.path, seen, text, columns, holds, totals)
 
     return preparation.first_that_reads(inner, kind, read)

@@ -50,6 +50,18 @@ def test_first_rows_types_and_misfits_are_shown_and_nothing_is_saved(hosted: Hos
     assert hosted.house.repository.page(hosted.portal_id, "", 1).items == ()
 
 
+def test_a_row_of_totals_and_the_zone_of_times_are_told(client: PageClient) -> None:
+    rows = "city;sum;at\nRiga;1,5;2026-11-01T00:15:30+03:00\nTartu;3,25;2026-11-02T10:00:00+03:00\nTotal;4,75;\n"
+    page = shown(client, rows.encode(), "total.csv", timezone="Europe/Moscow")
+    words = page.one("#preview").text
+    assert "Row 3 seems to hold totals." in words
+    assert "shown in the “Time zone” of the advanced settings: Europe/Moscow." in words
+    assert page.rows()[0][2] == "2026-11-01 00:15:30"
+    words = shown(client).one("#preview").text
+    assert "totals" not in words
+    assert "Time zone" not in words
+
+
 def test_a_changed_setting_reads_the_same_upload_anew(hosted: HostedStage, client: PageClient) -> None:
     page = client.submit(shown(client), "Show", {"settings-nulls": "н/д"})
     assert attention(page) == []

@@ -147,3 +147,18 @@ def test_a_type_is_chosen_for_a_column_of_one_sheet_or_with_a_line_end_in_its_na
     written(tmp_path, "t.csv", '"Price\nper unit";b\n5;6\n')
     with opened(tmp_path, path="t.csv", types="Price per unit: string") as session:
         assert session.describe(session.tables()[0].name).columns[0].type == "string"
+
+
+@pytest.mark.parametrize(
+    ("last", "totals"),
+    [
+        ("Итого;4,5", 3),
+        ("Grand total;4,5", 3),
+        ("Totalitarianism;4,5", 0),
+        ("South;4,5", 0),
+        (";4,5", 0),
+    ],
+)
+def test_a_last_row_that_sums_the_others_up_is_told(tmp_path: Path, last: str, totals: int) -> None:
+    written(tmp_path, "t.csv", f"Region;Sum\nNorth;1,5\nSouth;3\n{last}\n")
+    assert look(tmp_path, path="t.csv").totals == totals
