@@ -12,6 +12,7 @@ from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from cachetools import TTLCache
+from flask import current_app
 
 from web.session import current_session, portal_client
 
@@ -19,7 +20,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROVEN_SECONDS = 60.0
-_proven: TTLCache[tuple[str, int, int], bool] = TTLCache(10_000, PROVEN_SECONDS)
 _lock = threading.Lock()
 
 
@@ -35,11 +35,19 @@ def analysts_only(view: Callable[P, R]) -> Callable[P, R]:
         # Databases give numbers again: that of an ended session may be another user's within the minute.
         key = (who.member_id, who.user_id, who.session_id)
         with _lock:
-            known = key in _proven
+            known = key in _proven()
         if not known:
             portal_client().call("biconnector.connector.list", select=["id"], order={"id": "ASC"}, page=1)
             with _lock:
-                _proven[key] = True
+                _proven()[key] = True
         return view(*args, **kwargs)
 
     return guarded
+
+
+def _proven() -> TTLCache[tuple[str, int, int], bool]:
+    """Who was shown connectors within the last minute, by this application."""
+    proven: TTLCache[tuple[str, int, int], bool] = current_app.extensions.setdefault(
+        "analysts", TTLCache(10_000, PROVEN_SECONDS)
+    )
+    return proven
