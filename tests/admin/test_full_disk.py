@@ -108,7 +108,7 @@ def test_a_file_replaced_in_its_form_or_with_its_connection_frees_its_place(
     assert client.submit(page, "Save and connect").place == "/connections/1"
     for number in range(3):
         assert upload(client, name=f"new {number}.csv", path="1/edit").place == "/connections/1"
-    assert files(hosted) == ["new 2.csv"]
+    assert files(hosted) == ["2.csv"], "its table keeps its name"
 
 
 def test_a_saved_file_stays_and_one_that_was_not_goes_with_its_session(hosted: HostedStage, client: PageClient) -> None:
