@@ -61,13 +61,14 @@ class HeavyWork:
         """Come back when it is this answer's turn; for `LargeAnswer`."""
         with self._changed:
             self._turns.append(answer)
-            while (first := self._turns[0]) is not answer:
+            # Whoever is not woken in time may have lost its turn to the next one, and goes on without.
+            while answer in self._turns and (first := self._turns[0]) is not answer:
                 if not self._changed.wait_for(partial(self._is_past, first), OVERDUE):
                     self._turns.popleft()
                     self._changed.notify_all()
 
     def _is_past(self, first: LargeAnswer) -> bool:
-        return self._turns[0] is not first
+        return not self._turns or self._turns[0] is not first
 
     def give(self, answer: LargeAnswer) -> None:
         """Let the next one on; for `LargeAnswer`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -141,3 +142,18 @@ def test_an_answer_that_is_slow_in_coming_waits_for_nobody(monkeypatch: pytest.M
             large.grow(HEAVY_BYTES)
             slow.grow(HEAVY_BYTES)
             assert list(work._turns) == [large]
+
+
+def test_an_answer_that_is_woken_too_late_for_its_turn_goes_on_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    work = HeavyWork()
+
+    def turns_pass(is_past: Callable[[], bool], _: float) -> bool:
+        # As if this thread slept: its own turn came, was overdue, was passed on, and all the others are over.
+        work._turns.clear()
+        return is_past()
+
+    with work.answer(is_only=False) as first, work.answer(is_only=False) as late:
+        first.grow(HEAVY_BYTES)
+        monkeypatch.setattr(work._changed, "wait_for", turns_pass)
+        late.grow(HEAVY_BYTES)
+    assert len(work._turns) == 0
