@@ -32,8 +32,8 @@ LONGEST_NAME = 120
 BLOCK = 1024 * 1024
 MEGABYTE = 1024 * 1024
 _PATH = re.compile(r"upload:(?P<uid>[0-9a-f]{32})/(?P<name>[^/\\\0]+)")
-# The endings of a name that tell the kind of file, such as `.csv.gz`.
-_ENDING = re.compile(r"(?:\.[A-Za-z0-9]{1,8}){1,2}$")
+# What tells the kind of file and its packing, such as `.csv` and `.csv.gz`; the rest is what its table is called.
+_ENDING = re.compile(r"(?:\.[^.]*)?\.gz$|\.[^.]+$", re.IGNORECASE)
 
 
 class Uploads:

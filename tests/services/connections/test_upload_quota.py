@@ -234,3 +234,6 @@ def test_a_newer_file_keeps_the_name_of_the_saved_one_and_has_an_ending_of_its_o
     assert keep(uploads, 10, name="sales 2026-12.xlsx", former=saved).endswith("/sales 2026-11.xlsx")
     assert keep(uploads, 10, name="other.csv.gz", former=saved).endswith("/sales 2026-11.csv.gz")
     assert keep(uploads, 10, name="without", former=saved).endswith("/sales 2026-11")
+    uploads.save(1, dotted := keep(uploads, 10, name="report.v2.csv"))
+    assert keep(uploads, 10, name="report.v3.csv", former=dotted).endswith("/report.v2.csv")
+    assert keep(uploads, 10, name="report.v3.csv.GZ", former=dotted).endswith("/report.v2.csv.GZ")
