@@ -226,7 +226,7 @@ class MySQLSession(Session):
         return Server(product, version.partition("-")[0], bool(connection._secure))
 
     def is_computing(self, begun: bool) -> bool:
-        """As the server's list of processes says."""
+        """As the server's list of processes says; a proxy hides the process from it."""
         connection: Any = self._connection
         with (
             contextlib.suppress(*PROTOCOL_ERRORS),
@@ -235,7 +235,8 @@ class MySQLSession(Session):
             second.cursor() as cursor,
         ):
             cursor.execute(_PROCESS, (connection.thread_id(),))
-            return any(command == "Query" and state not in _WRITING for command, state in cursor.fetchall())
+            rows = cursor.fetchall()
+            return any(command == "Query" and state not in _WRITING for command, state in rows) if rows else not begun
         return False
 
     def _chunks(self, query: TableQuery, description: Description) -> Iterator[Chunk]:

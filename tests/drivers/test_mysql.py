@@ -193,3 +193,13 @@ def test_what_is_no_row_is_told_as_such_and_not_as_a_row_that_is_too_large(
     with pytest.raises(Broken) as broken:
         rows_of(monkeypatch, _packet(5, b"\x03abc") + garbage + _packet(7, END))
     assert broken.value.code == "bad_answer"
+
+
+def test_a_server_whose_process_a_proxy_hides_may_compute_until_its_answer_begins(
+    database: MariaDBDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with database.open() as session:
+        assert not session.is_computing(begun=False), "it was asked nothing"
+        monkeypatch.setattr(MySQLConnection, "thread_id", lambda _: 2**62)
+        assert session.is_computing(begun=False)
+        assert not session.is_computing(begun=True)

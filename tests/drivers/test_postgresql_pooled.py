@@ -221,3 +221,10 @@ def _pass_on(listener: socket.socket, port: int, ways: list[bytes]) -> None:
                 ends[end].sendall(said)
                 if end is caller:
                     ways.append(said)
+
+
+def test_a_server_whose_process_the_pooler_hides_may_compute_until_its_answer_begins(pool: Pool) -> None:
+    with pool.open() as session:
+        session.check()
+        assert session.is_computing(begun=False)
+        assert not session.is_computing(begun=True)
