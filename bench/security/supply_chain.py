@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "instance"
 LOCKS = ("requirements.txt", "requirements/dev.txt", "requirements/bench.txt", "requirements/audit.txt")
 SECONDS = 600
+AUDIT_SECONDS = 120
 NOTHING_KNOWN = "nothing is known"
 PRODUCT: tuple[str, ...] = ("app.py", "config.py", "errors.py", "gunicorn.conf.py", "admin", "cli", "drivers", "egress")
 PRODUCT += ("gateway", "install", "models", "sentences", "services", "web")
@@ -36,11 +37,11 @@ PASSED_LINES = r'MEMBER = "|"data:image/svg|^    "[\w+/=]{40,}"$|parametrize\("c
 PASSED_FILES = r"^(requirements/.*\.txt|requirements\.txt|static/vendor/.*|translations/.*)$"
 
 
-def run(*command: str) -> str:
+def run(*command: str, seconds: float = SECONDS) -> str:
     """What a tool of this environment prints; its exit code says what was found, so it is not looked at."""
     tool = Path(sys.executable).parent / command[0]
     done = subprocess.run(
-        [str(tool), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True, timeout=SECONDS
+        [str(tool), *command[1:]], cwd=ROOT, check=False, capture_output=True, text=True, timeout=seconds
     )
     if not done.stdout.strip():
         raise RuntimeError(f"{command[0]}: {done.stderr[-1000:]}")
@@ -93,9 +94,11 @@ def known_faults() -> Promise:
     """No dependency has a fault that is known and mended; or it is said that nothing is known."""
     promise, target = "no dependency has a known fault", "0 known"
     try:
-        told = run("pip-audit", "-r", LOCKS[0], "--disable-pip", "--require-hashes", "--format=json")
+        told = run(
+            "pip-audit", "-r", LOCKS[0], "--disable-pip", "--require-hashes", "--format=json", seconds=AUDIT_SECONDS
+        )
         return of_audit(promise, target, json.loads(told)["dependencies"])
-    except (RuntimeError, ValueError) as problem:
+    except (RuntimeError, ValueError, subprocess.TimeoutExpired) as problem:
         return Promise(promise, target, f"the audit failed, {NOTHING_KNOWN}: {str(problem)[-200:]}", kept=False)
 
 

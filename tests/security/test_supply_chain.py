@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
-from bench.security.supply_chain import is_forbidden, names_of, of_audit, pins
+from bench.security import supply_chain
+from bench.security.supply_chain import NOTHING_KNOWN, is_forbidden, known_faults, names_of, of_audit, pins
 
 
 def test_every_dependency_has_one_version_and_hashes() -> None:
@@ -45,3 +48,13 @@ def test_a_known_fault_breaks_the_promise_and_none_keeps_it() -> None:
 )
 def test_a_licence_that_wants_the_apps_own_source_is_told(licence: str, forbidden: bool) -> None:
     assert is_forbidden(licence) is forbidden
+
+
+def test_an_audit_that_does_not_end_is_no_good_news_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def endless(*command: str, seconds: float) -> str:
+        raise subprocess.TimeoutExpired(command, seconds)
+
+    monkeypatch.setattr(supply_chain, "run", endless)
+    promise = known_faults()
+    assert not promise.kept
+    assert NOTHING_KNOWN in promise.measured
