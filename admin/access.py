@@ -13,7 +13,9 @@ from typing import ParamSpec, TypeVar
 
 from cachetools import TTLCache
 from flask import current_app
+from flask.blueprints import BlueprintSetupState
 
+from admin import blueprint
 from web.session import current_session, portal_client
 
 P = ParamSpec("P")
@@ -21,6 +23,12 @@ R = TypeVar("R")
 
 PROVEN_SECONDS = 60.0
 _lock = threading.Lock()
+
+
+@blueprint.record_once
+def remember_analysts(state: BlueprintSetupState) -> None:
+    """Make what the application remembers of whom the portal has shown its connectors."""
+    state.app.extensions["analysts"] = TTLCache(10_000, PROVEN_SECONDS)
 
 
 def analysts_only(view: Callable[P, R]) -> Callable[P, R]:
@@ -35,19 +43,11 @@ def analysts_only(view: Callable[P, R]) -> Callable[P, R]:
         # Databases give numbers again: that of an ended session may be another user's within the minute.
         key = (who.member_id, who.user_id, who.session_id)
         with _lock:
-            known = key in _proven()
+            known = key in current_app.extensions["analysts"]
         if not known:
             portal_client().call("biconnector.connector.list", select=["id"], order={"id": "ASC"}, page=1)
             with _lock:
-                _proven()[key] = True
+                current_app.extensions["analysts"][key] = True
         return view(*args, **kwargs)
 
     return guarded
-
-
-def _proven() -> TTLCache[tuple[str, int, int], bool]:
-    """Who was shown connectors within the last minute, by this application."""
-    proven: TTLCache[tuple[str, int, int], bool] = current_app.extensions.setdefault(
-        "analysts", TTLCache(10_000, PROVEN_SECONDS)
-    )
-    return proven

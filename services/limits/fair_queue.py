@@ -160,23 +160,24 @@ class FairQueue:
         """Take all that is needed, or nothing."""
         wish, places = waiter.wish, self._memory.places()
         number = places.take(f"portal {wish.tenant}", self._per_portal)
-        is_first, is_slow = number == 0, self._memory.moment(f"slow {wish.target}") > 0
+        is_first = number == 0
         if (
             number is not None
             and places.take(f"connection {wish.connection}", self._per_connection) is not None
             and places.take(f"target {wish.target}", _open_to(self._per_target, is_first)) is not None
-            and (common := self._common(is_first, is_slow)) is not None
+            and (common := self._common(is_first, is_slow := self._is_slow(wish.target))) is not None
         ):
             waiter.places, waiter.common, waiter.is_first, waiter.is_slow = places, common, is_first, is_slow
             return True
         places.release()
         return False
 
+    def _is_slow(self, target: str) -> bool:
+        return self._memory.moment(f"slow {target}") > 0
+
     def _common(self, is_first: bool, is_slow: bool) -> Places | None:
-        common, (name, most) = (
-            self._memory.places(),
-            ("slow", self._slow) if is_slow else ("altogether", self._altogether),
-        )
+        name, most = ("slow", self._slow) if is_slow else ("altogether", self._altogether)
+        common = self._memory.places()
         return common if common.take(name, _open_to(most, is_first)) is not None else None
 
     def _move(self, waiter: _Waiter) -> None:
